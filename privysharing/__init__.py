@@ -1,0 +1,1 @@
+"""PrivySharing, the library: contracts, chaincode, SDK, protocol and RPC. No process lives here."""
