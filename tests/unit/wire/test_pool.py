@@ -1,10 +1,11 @@
 """Messages of our own descriptor pool behave like any other, well-known types included."""
 
 import copy
-import datetime
+import datetime as dt
 import pickle
 
-from google.protobuf import descriptor_pool, json_format, timestamp_pb2 as default_timestamp_pb2
+from google.protobuf import descriptor_pool, json_format
+from google.protobuf import timestamp_pb2 as default_timestamp_pb2
 
 from privysharing.wire.common import common_pb2
 from privysharing.wire.gateway import gateway_pb2
@@ -12,7 +13,7 @@ from privysharing.wire.google.protobuf import timestamp_pb2
 from privysharing.wire.google.rpc import status_pb2
 from privysharing.wire.pool import POOL
 
-MOMENT = datetime.datetime(2024, 2, 29, 12, 30, 15, 123456, tzinfo=datetime.UTC)
+MOMENT = dt.datetime(2024, 2, 29, 12, 30, 15, 123456, tzinfo=dt.UTC)
 
 
 def test_the_pool_is_not_the_default_one() -> None:
@@ -23,9 +24,9 @@ def test_the_pool_is_not_the_default_one() -> None:
 def test_a_timestamp_converts_to_and_from_datetime() -> None:
     header = common_pb2.ChannelHeader()
     header.timestamp.FromDatetime(MOMENT)
-    assert header.timestamp.ToDatetime(datetime.UTC) == MOMENT
+    assert header.timestamp.ToDatetime(dt.UTC) == MOMENT
     header.timestamp.GetCurrentTime()
-    assert header.timestamp.ToDatetime(datetime.UTC) > MOMENT
+    assert header.timestamp.ToDatetime(dt.UTC) > MOMENT
 
 
 def test_a_timestamp_has_the_bytes_of_the_default_pools_timestamp() -> None:

@@ -44,9 +44,7 @@ def _modules(package: ModuleType) -> Iterator[ModuleType]:
 
 def _files(package: ModuleType) -> dict[str, FileDescriptor]:
     return {
-        module.DESCRIPTOR.name: module.DESCRIPTOR
-        for module in _modules(package)
-        if module.__name__.endswith("_pb2")
+        module.DESCRIPTOR.name: module.DESCRIPTOR for module in _modules(package) if module.__name__.endswith("_pb2")
     }
 
 
@@ -68,13 +66,13 @@ OUR_STUBS = _stubs(privysharing.wire)
 FABRICS_STUBS = _stubs(fabric_protos)
 
 
-def _field(field: FieldDescriptor) -> dict[str, object]:
+def _field(field: FieldDescriptor, label: int) -> dict[str, object]:
     kind = field.message_type or field.enum_type
     return {
         "number": field.number,
         "type": field.type,
         "of": kind.full_name if kind else None,
-        "label": field.label,
+        "label": label,
         "packed": field.is_packed,
         "presence": field.has_presence,
         "json name": field.json_name,
@@ -82,17 +80,14 @@ def _field(field: FieldDescriptor) -> dict[str, object]:
     }
 
 
-def _reserved(
-    kind: Descriptor | EnumDescriptor,
-    proto: descriptor_pb2.DescriptorProto | descriptor_pb2.EnumDescriptorProto,
-) -> object:
-    kind.CopyToProto(proto)
-    return [(gap.start, gap.end) for gap in proto.reserved_range], list(proto.reserved_name)
-
-
 def _message(message: Descriptor) -> dict[str, object]:
-    facts: dict[str, object] = {f"{message.full_name}.{field.name}": _field(field) for field in message.fields}
-    facts[f"{message.full_name} reserved"] = _reserved(message, descriptor_pb2.DescriptorProto())
+    proto = descriptor_pb2.DescriptorProto()
+    message.CopyToProto(proto)
+    labels = {field.name: field.label for field in proto.field}
+    facts: dict[str, object] = {
+        f"{message.full_name}.{field.name}": _field(field, labels[field.name]) for field in message.fields
+    }
+    facts[f"{message.full_name} reserved"] = _reserved(proto)
     facts[f"{message.full_name} map entry"] = message.GetOptions().map_entry
     for nested in message.nested_types:
         facts |= _message(nested)
@@ -101,9 +96,15 @@ def _message(message: Descriptor) -> dict[str, object]:
     return facts
 
 
+def _reserved(proto: descriptor_pb2.DescriptorProto | descriptor_pb2.EnumDescriptorProto) -> object:
+    return [(gap.start, gap.end) for gap in proto.reserved_range], list(proto.reserved_name)
+
+
 def _enum(enum: EnumDescriptor) -> dict[str, object]:
+    proto = descriptor_pb2.EnumDescriptorProto()
+    enum.CopyToProto(proto)
     facts: dict[str, object] = {f"{enum.full_name}.{value.name}": value.number for value in enum.values}
-    facts[f"{enum.full_name} reserved"] = _reserved(enum, descriptor_pb2.EnumDescriptorProto())
+    facts[f"{enum.full_name} reserved"] = _reserved(proto)
     return facts
 
 
