@@ -1,0 +1,59 @@
+# Every target is something that a person wants. `make help` lists them.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: help demo test check bench up down proto lock clean
+
+help: ## This list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+demo: $(READY) ## A whole network on this machine, and one day of Alice's in it
+	@$(BIN)/privy demo
+
+test: $(READY) check ## Every test there is
+	@$(BIN)/pytest -q
+
+check: $(READY) ## Style, types, layers, and generated code that is not out of date
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python proto/generate.py --check
+
+WORKLOAD ?= yardstick
+IN_FLIGHT ?= 600
+DURATION ?= 20
+bench: $(READY) ## Load on a network of its own; WORKLOAD= IN_FLIGHT= DURATION= RATE=
+	@$(BIN)/python -m bench --workload $(WORKLOAD) --in-flight $(IN_FLIGHT) --duration $(DURATION) $(if $(RATE),--rate $(RATE))
+
+up: $(READY) ## Start the demo network and leave it running (var/demo)
+	@$(BIN)/privy network up
+
+down: $(READY) ## Stop it
+	@$(BIN)/privy network down
+
+proto: $(READY) ## Generate privysharing/wire from proto/
+	@$(BIN)/python proto/generate.py
+
+lock: $(READY) ## Resolve pyproject.toml into requirements.lock
+	@$(BIN)/pip install -q uv && $(BIN)/uv pip compile --quiet --generate-hashes --universal --python-version 3.11 \
+		--extra dev --no-header --no-emit-index-url --no-emit-find-links -o requirements.lock pyproject.toml
+
+clean: ## Remove what the other targets made, a running network's data included
+	rm -rf $(VENV) var build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+# The environment is made again whenever what it is made from changes.
+$(READY): requirements.lock recordings.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "needed: Python 3.11 or newer; found: $$($(PYTHON) --version); try: make PYTHON=python3.11 $(MAKECMDGOALS)" >&2; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' || { \
+		echo "needed: Python's venv module; install it with: apt-get install python3-venv" >&2; exit 1; }
+	@echo "setting up $(VENV) (once; a minute or two)"
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes --no-deps -r recordings.lock
+	@$(BIN)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
