@@ -3,7 +3,7 @@
 Purpose: the types, rules and codecs of the ledger protocol (Hyperledger Fabric's own), with nothing around them.
 Data in: bytes as received. Data out: frozen domain values that keep those bytes next to what they parse to.
 Does not: open sockets or files, read a clock, draw randomness, or know which process is asking.
-Failure: bad bytes raise `errors.MalformedMessage`; a rule that says no returns a value (`codes.TxCode`, `False`, a refusal).
+Failure: bad bytes raise `errors.MalformedMessage`; a rule that says no returns a value (`codes.TxCode`, `False`).
 
 Read in this order: `codes`, `envelopes`, `transactions`, `rwsets`, `blocks`, then `msp`, `policies`, `channel`.
 Only `codec` sees generated protobuf code.

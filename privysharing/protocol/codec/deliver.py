@@ -1,0 +1,150 @@
+"""orderer.SeekInfo, and the answers of both Deliver services (their field numbers agree)."""
+
+from typing import TypeVar
+
+from privysharing.protocol.codec.decode import decode
+from privysharing.protocol.codes import Status, TxCode
+from privysharing.protocol.deliver import (
+    DeliverResponse,
+    FilteredBlock,
+    FilteredEvent,
+    FilteredTransaction,
+    SeekBehavior,
+    SeekContentType,
+    SeekErrorResponse,
+    SeekInfo,
+    SeekKind,
+    SeekPosition,
+)
+from privysharing.protocol.envelopes import TxId
+from privysharing.protocol.errors import MalformedMessage
+from privysharing.wire.orderer import ab_pb2
+from privysharing.wire.peer import chaincode_event_pb2, events_pb2
+
+BLOCK_TAG = b"\x12"  # field 2, length-delimited: `block` in both DeliverResponses
+
+Choice = TypeVar("Choice", SeekBehavior, SeekErrorResponse, SeekContentType, Status)
+
+
+def parse_seek_info(raw: bytes) -> SeekInfo:
+    """Read a SeekInfo. A choice that we do not know counts as its default, as in Fabric's comparisons."""
+    message = decode(ab_pb2.SeekInfo, raw)
+    return SeekInfo(
+        start=_position(message.start) if message.HasField("start") else None,
+        stop=_position(message.stop) if message.HasField("stop") else None,
+        behavior=_choice(SeekBehavior, message.behavior),
+        error_response=_choice(SeekErrorResponse, message.error_response),
+        content_type=_choice(SeekContentType, message.content_type),
+    )
+
+
+def encode_seek_info(seek: SeekInfo) -> bytes:
+    """A SeekInfo."""
+    message = ab_pb2.SeekInfo(
+        behavior=seek.behavior.name,
+        error_response=seek.error_response.name,
+        content_type=ab_pb2.SeekInfo.SeekContentType.Name(seek.content_type),
+    )
+    if seek.start is not None:
+        message.start.CopyFrom(_encode_position(seek.start))
+    if seek.stop is not None:
+        message.stop.CopyFrom(_encode_position(seek.stop))
+    return message.SerializeToString()
+
+
+def parse_deliver_response(raw: bytes) -> DeliverResponse:
+    """Read an answer of either Deliver service."""
+    message = decode(events_pb2.DeliverResponse, raw)
+    kind = message.WhichOneof("Type")
+    if kind == "status":
+        return DeliverResponse(status=_choice(Status, message.status))
+    if kind == "block":
+        return DeliverResponse(block=message.block.SerializeToString())
+    if kind == "filtered_block":
+        return DeliverResponse(filtered_block=_filtered_block(message.filtered_block))
+    raise MalformedMessage(f"Deliver answered with {kind or 'nothing'}")
+
+
+def encode_deliver_status(status: Status) -> bytes:
+    """An answer that ends a request, or reports why there is none."""
+    return events_pb2.DeliverResponse(status=status.name).SerializeToString()
+
+
+def encode_deliver_block(block: bytes) -> bytes:
+    """An answer with a block, wrapped without being parsed: the bytes go out as they are stored."""
+    return BLOCK_TAG + _varint(len(block)) + block
+
+
+def encode_deliver_filtered(block: FilteredBlock) -> bytes:
+    """An answer with a filtered block."""
+    return events_pb2.DeliverResponse(filtered_block=_encode_filtered_block(block)).SerializeToString()
+
+
+def _position(message: ab_pb2.SeekPosition) -> SeekPosition:
+    kind = message.WhichOneof("Type")
+    if kind is None:
+        return SeekPosition(SeekKind.UNSET)
+    if kind == "specified":
+        return SeekPosition.at(message.specified.number)
+    return SeekPosition(SeekKind[kind.upper()])
+
+
+def _encode_position(position: SeekPosition) -> ab_pb2.SeekPosition:
+    message = ab_pb2.SeekPosition()
+    if position.kind is SeekKind.SPECIFIED:
+        message.specified.CopyFrom(ab_pb2.SeekSpecified(number=position.number))
+    elif position.kind is not SeekKind.UNSET:
+        getattr(message, position.kind.name.lower()).SetInParent()
+    return message
+
+
+def _choice(kind: type[Choice], number: int) -> Choice:
+    try:
+        return kind(number)
+    except ValueError:
+        return kind(0)
+
+
+def _filtered_block(message: events_pb2.FilteredBlock) -> FilteredBlock:
+    return FilteredBlock(
+        message.channel_id,
+        message.number,
+        tuple(
+            FilteredTransaction(
+                TxId(tx.txid),
+                tx.type,
+                TxCode(tx.tx_validation_code),
+                tuple(
+                    FilteredEvent(
+                        action.chaincode_event.chaincode_id,
+                        TxId(action.chaincode_event.tx_id),
+                        action.chaincode_event.event_name,
+                    )
+                    for action in tx.transaction_actions.chaincode_actions
+                ),
+            )
+            for tx in message.filtered_transactions
+        ),
+    )
+
+
+def _encode_filtered_block(block: FilteredBlock) -> events_pb2.FilteredBlock:
+    message = events_pb2.FilteredBlock(channel_id=block.channel_id, number=block.number)
+    for tx in block.transactions:
+        entry = message.filtered_transactions.add(txid=tx.tx_id, type=tx.type, tx_validation_code=tx.code)
+        for event in tx.events:
+            entry.transaction_actions.chaincode_actions.add(
+                chaincode_event=chaincode_event_pb2.ChaincodeEvent(
+                    chaincode_id=event.chaincode_id, tx_id=event.tx_id, event_name=event.name
+                )
+            )
+    return message
+
+
+def _varint(number: int) -> bytes:
+    encoded = bytearray()
+    while number > 0x7F:
+        encoded.append(number & 0x7F | 0x80)
+        number >>= 7
+    encoded.append(number)
+    return bytes(encoded)

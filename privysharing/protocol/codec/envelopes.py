@@ -1,0 +1,111 @@
+"""common.Envelope and what is inside it: payload, headers, timestamps."""
+
+from privysharing.protocol.codec.decode import decode
+from privysharing.protocol.envelopes import ChannelHeader, Envelope, Header, Payload, SignatureHeader, TxId
+from privysharing.protocol.errors import MalformedMessage
+from privysharing.wire.common import common_pb2
+from privysharing.wire.google.protobuf.timestamp_pb2 import Timestamp
+
+NANOSECONDS = 1_000_000_000
+
+
+def parse_envelope(raw: bytes) -> Envelope:
+    """Read the two fields of an envelope; either may be empty."""
+    message = decode(common_pb2.Envelope, raw)
+    return Envelope(message.payload, message.signature, raw)
+
+
+def encode_envelope(payload: bytes, signature: bytes) -> bytes:
+    """The canonical form of an envelope: an orderer stores it, and a peer refuses a block with any other."""
+    return common_pb2.Envelope(payload=payload, signature=signature).SerializeToString()
+
+
+def split_payload(raw: bytes) -> tuple[bytes, bytes, bytes]:
+    """Read a payload's channel header bytes, signature header bytes and data."""
+    message = decode(common_pb2.Payload, raw)
+    if not message.HasField("header"):
+        raise MalformedMessage("payload has no header")
+    return message.header.channel_header, message.header.signature_header, message.data
+
+
+def parse_payload(raw: bytes) -> Payload:
+    """Read a payload together with both of its headers."""
+    channel_bytes, signature_bytes, data = split_payload(raw)
+    return Payload(join_header(channel_bytes, signature_bytes), data)
+
+
+def encode_payload(channel_header: bytes, signature_header: bytes, data: bytes) -> bytes:
+    """A payload from encoded headers and data."""
+    header = common_pb2.Header(channel_header=channel_header, signature_header=signature_header)
+    return common_pb2.Payload(header=header, data=data).SerializeToString()
+
+
+def parse_header(raw: bytes) -> Header:
+    """Read a common.Header, as a proposal carries it."""
+    message = decode(common_pb2.Header, raw)
+    return join_header(message.channel_header, message.signature_header)
+
+
+def encode_header(channel_header: bytes, signature_header: bytes) -> bytes:
+    """A common.Header from encoded headers."""
+    return common_pb2.Header(channel_header=channel_header, signature_header=signature_header).SerializeToString()
+
+
+def join_header(channel_bytes: bytes, signature_bytes: bytes) -> Header:
+    """Read both headers and keep the bytes that they came from."""
+    return Header(
+        parse_channel_header(channel_bytes), parse_signature_header(signature_bytes), channel_bytes, signature_bytes
+    )
+
+
+def parse_channel_header(raw: bytes) -> ChannelHeader:
+    """Read a channel header; empty bytes are a header of defaults, as in protobuf."""
+    message = decode(common_pb2.ChannelHeader, raw)
+    return ChannelHeader(
+        type=message.type,
+        channel_id=message.channel_id,
+        tx_id=TxId(message.tx_id),
+        version=message.version,
+        timestamp_ns=timestamp_ns(message.timestamp) if message.HasField("timestamp") else None,
+        epoch=message.epoch,
+        extension=message.extension,
+        tls_cert_hash=message.tls_cert_hash,
+    )
+
+
+def encode_channel_header(header: ChannelHeader) -> bytes:
+    """A channel header; a timestamp of None stays out."""
+    message = common_pb2.ChannelHeader(
+        type=header.type,
+        version=header.version,
+        channel_id=header.channel_id,
+        tx_id=header.tx_id,
+        epoch=header.epoch,
+        extension=header.extension,
+        tls_cert_hash=header.tls_cert_hash,
+    )
+    if header.timestamp_ns is not None:
+        message.timestamp.CopyFrom(timestamp(header.timestamp_ns))
+    return message.SerializeToString()
+
+
+def parse_signature_header(raw: bytes) -> SignatureHeader:
+    """Read a signature header."""
+    message = decode(common_pb2.SignatureHeader, raw)
+    return SignatureHeader(message.creator, message.nonce)
+
+
+def encode_signature_header(header: SignatureHeader) -> bytes:
+    """A signature header."""
+    return common_pb2.SignatureHeader(creator=header.creator, nonce=header.nonce).SerializeToString()
+
+
+def timestamp(nanoseconds: int) -> Timestamp:
+    """google.protobuf.Timestamp of nanoseconds since the epoch."""
+    seconds, nanos = divmod(nanoseconds, NANOSECONDS)
+    return Timestamp(seconds=seconds, nanos=nanos)
+
+
+def timestamp_ns(message: Timestamp) -> int:
+    """Nanoseconds since the epoch of a google.protobuf.Timestamp."""
+    return message.seconds * NANOSECONDS + message.nanos

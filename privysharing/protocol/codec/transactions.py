@@ -1,0 +1,298 @@
+"""Proposals, proposal responses and endorser transactions."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+
+from privysharing.protocol.codec.decode import decode
+from privysharing.protocol.codec.envelopes import encode_header, parse_header, timestamp, timestamp_ns
+from privysharing.protocol.codes import TxCode
+from privysharing.protocol.envelopes import TxId
+from privysharing.protocol.errors import MalformedMessage
+from privysharing.protocol.transactions import (
+    ChaincodeAction,
+    ChaincodeEvent,
+    ChaincodeId,
+    ChaincodeInput,
+    Endorsement,
+    EndorserTransaction,
+    Proposal,
+    ProposalResponse,
+    Response,
+    SignedProposal,
+)
+from privysharing.wire.common import common_pb2
+from privysharing.wire.peer import (
+    chaincode_event_pb2,
+    chaincode_pb2,
+    proposal_pb2,
+    proposal_response_pb2,
+    transaction_pb2,
+)
+
+
+def proposal_hash(channel_header: bytes, signature_header: bytes, payload_without_transient: bytes) -> bytes:
+    """What binds an endorsement to its proposal (protoutil GetProposalHash1 and 2)."""
+    return hashlib.sha256(channel_header + signature_header + payload_without_transient).digest()
+
+
+def parse_signed_proposal(raw: bytes) -> SignedProposal:
+    """Read a signed proposal."""
+    message = decode(proposal_pb2.SignedProposal, raw)
+    return SignedProposal(message.proposal_bytes, message.signature)
+
+
+def encode_signed_proposal(signed: SignedProposal) -> bytes:
+    """A signed proposal."""
+    return proposal_pb2.SignedProposal(proposal_bytes=signed.proposal, signature=signed.signature).SerializeToString()
+
+
+def parse_proposal(raw: bytes) -> Proposal:
+    """Read a proposal down to the chaincode's arguments (endorser UnpackProposal, its errors in its order)."""
+    message = decode(proposal_pb2.Proposal, raw)
+    header = parse_header(message.header)
+    chaincode = parse_chaincode_header_extension(header.channel.extension)
+    if chaincode is None:
+        raise MalformedMessage("ChaincodeHeaderExtension.ChaincodeId is nil")
+    if not chaincode.name:
+        raise MalformedMessage("ChaincodeHeaderExtension.ChaincodeId.Name is empty")
+    payload = decode(proposal_pb2.ChaincodeProposalPayload, message.payload)
+    return Proposal(
+        header=header,
+        chaincode=chaincode,
+        input=parse_invocation(payload.input),
+        transient=dict(payload.TransientMap),
+        # Marshalled again from the input alone: a field that we do not know is not hashed, as in Fabric.
+        payload_without_transient=encode_proposal_payload(payload.input),
+        raw=raw,
+    )
+
+
+def encode_proposal(channel_header: bytes, signature_header: bytes, payload: bytes) -> bytes:
+    """A proposal from encoded headers and an encoded ChaincodeProposalPayload."""
+    header = encode_header(channel_header, signature_header)
+    return proposal_pb2.Proposal(header=header, payload=payload).SerializeToString()
+
+
+def encode_proposal_payload(invocation: bytes, transient: Mapping[str, bytes] | None = None) -> bytes:
+    """ChaincodeProposalPayload; without transient data it is what a transaction carries."""
+    return proposal_pb2.ChaincodeProposalPayload(input=invocation, TransientMap=transient or {}).SerializeToString(
+        deterministic=True
+    )
+
+
+def parse_proposal_payload(raw: bytes) -> ChaincodeInput:
+    """The chaincode's arguments inside a ChaincodeProposalPayload."""
+    return parse_invocation(decode(proposal_pb2.ChaincodeProposalPayload, raw).input)
+
+
+def parse_invocation(raw: bytes) -> ChaincodeInput:
+    """Read the input of a ChaincodeInvocationSpec."""
+    spec = decode(chaincode_pb2.ChaincodeInvocationSpec, raw)
+    if not spec.HasField("chaincode_spec"):
+        raise MalformedMessage("chaincode invocation spec did not contain chaincode spec")
+    if not spec.chaincode_spec.HasField("input"):
+        raise MalformedMessage("chaincode input did not contain any input")
+    return _chaincode_input(spec.chaincode_spec.input)
+
+
+def encode_invocation(chaincode: ChaincodeId, chaincode_input: ChaincodeInput) -> bytes:
+    """A ChaincodeInvocationSpec; its type is GOLANG as Fabric's clients write it, and means nothing to a peer."""
+    return chaincode_pb2.ChaincodeInvocationSpec(
+        chaincode_spec=chaincode_pb2.ChaincodeSpec(
+            type=chaincode_pb2.ChaincodeSpec.GOLANG,
+            chaincode_id=_encode_chaincode_id(chaincode),
+            input=_encode_input(chaincode_input),
+        )
+    ).SerializeToString(deterministic=True)
+
+
+def parse_chaincode_input(raw: bytes) -> ChaincodeInput:
+    """Read a bare ChaincodeInput."""
+    return _chaincode_input(decode(chaincode_pb2.ChaincodeInput, raw))
+
+
+def encode_chaincode_input(chaincode_input: ChaincodeInput) -> bytes:
+    """A bare ChaincodeInput."""
+    return _encode_input(chaincode_input).SerializeToString(deterministic=True)
+
+
+def parse_chaincode_header_extension(raw: bytes) -> ChaincodeId | None:
+    """The chaincode that a channel header names; None when it names none."""
+    message = decode(proposal_pb2.ChaincodeHeaderExtension, raw)
+    return _chaincode_id(message.chaincode_id) if message.HasField("chaincode_id") else None
+
+
+def encode_chaincode_header_extension(chaincode: ChaincodeId) -> bytes:
+    """ChaincodeHeaderExtension."""
+    return proposal_pb2.ChaincodeHeaderExtension(chaincode_id=_encode_chaincode_id(chaincode)).SerializeToString()
+
+
+def parse_proposal_response(raw: bytes) -> ProposalResponse:
+    """Read what an endorser answered."""
+    message = decode(proposal_response_pb2.ProposalResponse, raw)
+    endorsement = message.endorsement if message.HasField("endorsement") else None
+    return ProposalResponse(
+        response=_response(message.response),
+        payload=message.payload,
+        endorsement=Endorsement(endorsement.endorser, endorsement.signature) if endorsement else None,
+        version=message.version,
+        timestamp_ns=timestamp_ns(message.timestamp) if message.HasField("timestamp") else None,
+        interest=message.interest.SerializeToString() if message.HasField("interest") else b"",
+    )
+
+
+def encode_proposal_response(answer: ProposalResponse) -> bytes:
+    """An endorser's answer."""
+    message = proposal_response_pb2.ProposalResponse(
+        version=answer.version, response=_encode_response(answer.response), payload=answer.payload
+    )
+    if answer.timestamp_ns is not None:
+        message.timestamp.CopyFrom(timestamp(answer.timestamp_ns))
+    if answer.endorsement is not None:
+        message.endorsement.endorser = answer.endorsement.endorser
+        message.endorsement.signature = answer.endorsement.signature
+    if answer.interest:
+        message.interest.CopyFrom(decode(proposal_response_pb2.ChaincodeInterest, answer.interest))
+    return message.SerializeToString()
+
+
+def parse_proposal_response_payload(raw: bytes) -> tuple[bytes, bytes]:
+    """The proposal hash and the ChaincodeAction bytes that endorsers signed."""
+    message = decode(proposal_response_pb2.ProposalResponsePayload, raw)
+    return message.proposal_hash, message.extension
+
+
+def encode_proposal_response_payload(hashed_proposal: bytes, action: bytes) -> bytes:
+    """ProposalResponsePayload from a proposal hash and an encoded ChaincodeAction."""
+    return proposal_response_pb2.ProposalResponsePayload(
+        proposal_hash=hashed_proposal, extension=action
+    ).SerializeToString()
+
+
+def parse_chaincode_action(raw: bytes) -> ChaincodeAction:
+    """Read what a simulation came to."""
+    message = decode(proposal_pb2.ChaincodeAction, raw)
+    return ChaincodeAction(
+        results=message.results,
+        events=message.events,
+        response=_response(message.response) if message.HasField("response") else None,
+        chaincode=_chaincode_id(message.chaincode_id) if message.HasField("chaincode_id") else None,
+    )
+
+
+def encode_chaincode_action(action: ChaincodeAction) -> bytes:
+    """A ChaincodeAction."""
+    message = proposal_pb2.ChaincodeAction(results=action.results, events=action.events)
+    if action.response is not None:
+        message.response.CopyFrom(_encode_response(action.response))
+    if action.chaincode is not None:
+        message.chaincode_id.CopyFrom(_encode_chaincode_id(action.chaincode))
+    return message.SerializeToString()
+
+
+def parse_chaincode_event(raw: bytes) -> ChaincodeEvent:
+    """Read a chaincode event."""
+    message = decode(chaincode_event_pb2.ChaincodeEvent, raw)
+    return ChaincodeEvent(message.chaincode_id, TxId(message.tx_id), message.event_name, message.payload)
+
+
+def encode_chaincode_event(event: ChaincodeEvent) -> bytes:
+    """A chaincode event."""
+    return chaincode_event_pb2.ChaincodeEvent(
+        chaincode_id=event.chaincode_id, tx_id=event.tx_id, event_name=event.name, payload=event.payload
+    ).SerializeToString()
+
+
+def parse_response(raw: bytes) -> Response:
+    """Read a bare protos.Response."""
+    return _response(decode(proposal_response_pb2.Response, raw))
+
+
+def encode_response(response: Response) -> bytes:
+    """A bare protos.Response."""
+    return _encode_response(response).SerializeToString()
+
+
+def parse_actions(raw: bytes) -> tuple[tuple[bytes, bytes], ...]:
+    """The actions of a protos.Transaction, each as its header bytes and ChaincodeActionPayload bytes."""
+    return tuple((action.header, action.payload) for action in decode(transaction_pb2.Transaction, raw).actions)
+
+
+def parse_action(action_header: bytes, action_payload: bytes) -> EndorserTransaction:
+    """Read one action of a transaction, down to the endorsements."""
+    message = decode(transaction_pb2.ChaincodeActionPayload, action_payload)
+    if not message.HasField("action"):
+        raise MalformedMessage("nil action payload")
+    response_payload = message.action.proposal_response_payload
+    hashed_proposal, action_bytes = parse_proposal_response_payload(response_payload)
+    return EndorserTransaction(
+        action_header=action_header,
+        proposal_payload=message.chaincode_proposal_payload,
+        response_payload=response_payload,
+        proposal_hash=hashed_proposal,
+        action_bytes=action_bytes,
+        endorsements=tuple([Endorsement(e.endorser, e.signature) for e in message.action.endorsements]),
+    )
+
+
+def parse_endorser_transaction(raw: bytes) -> EndorserTransaction:
+    """Read a protos.Transaction, which must hold exactly one action."""
+    actions = parse_actions(raw)
+    if len(actions) != 1:
+        raise MalformedMessage(f"only one action per transaction is supported, tx contains {len(actions)}")
+    return parse_action(*actions[0])
+
+
+def encode_endorser_transaction(
+    action_header: bytes, proposal_payload: bytes, response_payload: bytes, endorsements: Sequence[Endorsement]
+) -> bytes:
+    """A protos.Transaction of one action."""
+    action_payload = transaction_pb2.ChaincodeActionPayload(
+        chaincode_proposal_payload=proposal_payload,
+        action=transaction_pb2.ChaincodeEndorsedAction(
+            proposal_response_payload=response_payload,
+            endorsements=[
+                proposal_response_pb2.Endorsement(endorser=e.endorser, signature=e.signature) for e in endorsements
+            ],
+        ),
+    )
+    return transaction_pb2.Transaction(
+        actions=[transaction_pb2.TransactionAction(header=action_header, payload=action_payload.SerializeToString())]
+    ).SerializeToString()
+
+
+def parse_processed_transaction(raw: bytes) -> tuple[bytes, TxCode]:
+    """The envelope bytes and the verdict inside a protos.ProcessedTransaction (qscc GetTransactionByID)."""
+    message = decode(transaction_pb2.ProcessedTransaction, raw)
+    return message.transactionEnvelope.SerializeToString(), TxCode(message.validationCode)
+
+
+def encode_processed_transaction(envelope: bytes, code: TxCode) -> bytes:
+    """A protos.ProcessedTransaction."""
+    return transaction_pb2.ProcessedTransaction(
+        transactionEnvelope=decode(common_pb2.Envelope, envelope), validationCode=code
+    ).SerializeToString()
+
+
+def _chaincode_id(message: chaincode_pb2.ChaincodeID) -> ChaincodeId:
+    return ChaincodeId(message.name, message.version, message.path)
+
+
+def _encode_chaincode_id(chaincode: ChaincodeId) -> chaincode_pb2.ChaincodeID:
+    return chaincode_pb2.ChaincodeID(name=chaincode.name, version=chaincode.version, path=chaincode.path)
+
+
+def _chaincode_input(message: chaincode_pb2.ChaincodeInput) -> ChaincodeInput:
+    return ChaincodeInput(tuple(message.args), dict(message.decorations), message.is_init)
+
+
+def _encode_input(value: ChaincodeInput) -> chaincode_pb2.ChaincodeInput:
+    return chaincode_pb2.ChaincodeInput(args=value.args, decorations=value.decorations, is_init=value.is_init)
+
+
+def _response(message: proposal_response_pb2.Response) -> Response:
+    return Response(message.status, message.message, message.payload)
+
+
+def _encode_response(response: Response) -> proposal_response_pb2.Response:
+    return proposal_response_pb2.Response(status=response.status, message=response.message, payload=response.payload)
