@@ -2,7 +2,7 @@
 
 Two adapters implement `Stub`: the peer's in-process chaincode host, and chaincode-as-a-service. `memory.MemoryStub`
 is the reference twin. The semantics are those of Fabric's shim: reads see the committed state of one snapshot and never
-this transaction's own writes; `put_state` with an empty value is a delete for every committer, so an adapter refuses it.
+this transaction's own writes; an empty value would be a delete to every committer, so `put_state` refuses it.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
