@@ -3,6 +3,7 @@
 from typing import TypeVar
 
 from privysharing.protocol.codec.decode import decode
+from privysharing.protocol.codec.varint import encode_varint
 from privysharing.protocol.codes import Status, TxCode
 from privysharing.protocol.deliver import (
     DeliverResponse,
@@ -72,7 +73,7 @@ def encode_deliver_status(status: Status) -> bytes:
 
 def encode_deliver_block(block: bytes) -> bytes:
     """An answer with a block, wrapped without being parsed: the bytes go out as they are stored."""
-    return BLOCK_TAG + _varint(len(block)) + block
+    return BLOCK_TAG + encode_varint(len(block)) + block
 
 
 def encode_deliver_filtered(block: FilteredBlock) -> bytes:
@@ -139,12 +140,3 @@ def _encode_filtered_block(block: FilteredBlock) -> events_pb2.FilteredBlock:
                 )
             )
     return message
-
-
-def _varint(number: int) -> bytes:
-    encoded = bytearray()
-    while number > 0x7F:
-        encoded.append(number & 0x7F | 0x80)
-        number >>= 7
-    encoded.append(number)
-    return bytes(encoded)

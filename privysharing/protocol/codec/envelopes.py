@@ -20,17 +20,20 @@ def encode_envelope(payload: bytes, signature: bytes) -> bytes:
     return common_pb2.Envelope(payload=payload, signature=signature).SerializeToString()
 
 
-def split_payload(raw: bytes) -> tuple[bytes, bytes, bytes]:
-    """Read a payload's channel header bytes, signature header bytes and data."""
+def split_payload(raw: bytes) -> tuple[bytes, bytes, bytes] | None:
+    """A payload's channel header bytes, signature header bytes and data, unread; None when it has no header."""
     message = decode(common_pb2.Payload, raw)
     if not message.HasField("header"):
-        raise MalformedMessage("payload has no header")
+        return None
     return message.header.channel_header, message.header.signature_header, message.data
 
 
 def parse_payload(raw: bytes) -> Payload:
     """Read a payload together with both of its headers."""
-    channel_bytes, signature_bytes, data = split_payload(raw)
+    parts = split_payload(raw)
+    if parts is None:
+        raise MalformedMessage("payload has no header")
+    channel_bytes, signature_bytes, data = parts
     return Payload(join_header(channel_bytes, signature_bytes), data)
 
 
