@@ -1,0 +1,78 @@
+"""The life of a process: start, serve, drain on a signal, leave with a code that says how it went."""
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Awaitable, Callable
+
+from services.runtime.config import ConfigError
+
+DRAIN_SECONDS_MAX = 10.0
+
+EXIT_OK = 0
+EXIT_FAULT = 1
+EXIT_CONFIG = 2
+
+_log = logging.getLogger(__name__)
+
+
+def run(serve: Callable[[asyncio.Event], Awaitable[None]], *, stop_with: int | None = None) -> int:
+    """Run `serve` until it returns, and give the exit code.
+
+    Its event is set by SIGTERM or SIGINT, or when the process `stop_with` ends; `serve` then has 10 s to drain and
+    return. A second signal, or the end of that time, ends the process on the spot: what is durable stays so.
+    """
+    try:
+        asyncio.run(_supervise(serve, stop_with))
+    except ConfigError as error:
+        sys.stderr.write(f"configuration: {error}\n")
+        return EXIT_CONFIG
+    except Exception:
+        _log.critical("the process stops after a fault", exc_info=True)
+        return EXIT_FAULT
+    return EXIT_OK
+
+
+async def _supervise(serve: Callable[[asyncio.Event], Awaitable[None]], stop_with: int | None) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def ask_to_stop(reason: str) -> None:
+        if stop.is_set():
+            _leave_now("asked a second time")
+        _log.info("stopping", extra={"reason": reason})
+        stop.set()
+        watchdog = threading.Timer(DRAIN_SECONDS_MAX, _leave_now, ["draining took too long"])
+        watchdog.daemon = True
+        watchdog.start()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, ask_to_stop, number.name)
+    if stop_with is not None:
+        _watch(loop, stop_with, lambda: ask_to_stop(f"process {stop_with} ended"))
+    await serve(stop)
+
+
+def _watch(loop: asyncio.AbstractEventLoop, pid: int, ended: Callable[[], None]) -> None:
+    """Call `ended` when a process ends, without polling for it."""
+    try:
+        descriptor = os.pidfd_open(pid)
+    except ProcessLookupError:
+        loop.call_soon(ended)
+        return
+
+    def gone() -> None:
+        loop.remove_reader(descriptor)
+        os.close(descriptor)
+        ended()
+
+    loop.add_reader(descriptor, gone)
+
+
+def _leave_now(why: str) -> None:
+    sys.stderr.write(f"leaving at once: {why}\n")
+    sys.stderr.flush()
+    os._exit(EXIT_FAULT)

@@ -1,0 +1,216 @@
+"""A record log keeps every synced record at every crash point, and says so when one has changed."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.runtime.disk import DiskFault, RealDisk
+from services.runtime.memorydisk import MemoryDisk, PowerLoss
+from services.runtime.recordlog import DamagedRecord, RecordLog, UnknownFormat
+
+FOLDER = Path("/store")
+FIRST = FOLDER / "00000000000000000000.records"
+
+
+def open_log(disk: MemoryDisk, segment_bytes: int = 4096) -> RecordLog:
+    return RecordLog.open(disk, FOLDER, segment_bytes=segment_bytes, salt=lambda: b"0123456789abcdef")
+
+
+def test_records_come_back_by_index_and_in_order() -> None:
+    log = open_log(MemoryDisk())
+    assert log.count == 0
+    assert log.append([b"zero", b"", b"two"]) == 0
+    assert log.append([b"three"]) == 3
+    assert log.read(1) == b""
+    assert list(log.iterate(2)) == [b"two", b"three"]
+    assert list(log.iterate(0, 2)) == [b"zero", b""]
+    with pytest.raises(IndexError):
+        log.read(4)
+
+
+def test_appended_is_not_durable_before_sync() -> None:
+    log = open_log(MemoryDisk())
+    log.append([b"a", b"b"])
+    assert log.durable_count == 0
+    log.sync()
+    assert log.durable_count == 2
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.lists(st.binary(max_size=900), max_size=5), max_size=40), st.integers(64, 4096))
+def test_a_log_of_many_segments_reads_the_same_after_opening_it_again(
+    batches: list[list[bytes]], segment_bytes: int
+) -> None:
+    disk = MemoryDisk()
+    log = open_log(disk, segment_bytes)
+    for batch in batches:
+        log.append(batch)
+    log.sync()
+    expected = [record for batch in batches for record in batch]
+    assert list(log.iterate()) == expected
+    again = open_log(disk, segment_bytes)
+    assert list(again.iterate()) == expected
+    assert [again.read(index) for index in range(again.count)] == expected
+
+
+def write_until_the_power_goes(disk: MemoryDisk, batches: list[list[bytes]]) -> int:
+    """Append and sync batch after batch; gives how many records were promised to be durable."""
+    promised = 0
+    try:
+        log = open_log(disk, 2000)
+        promised = log.count
+        for batch in batches[promised // 3 :]:
+            log.append(batch)
+            log.sync()
+            promised = log.count
+    except PowerLoss:
+        pass
+    return promised
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_at_every_crash_point_the_synced_records_survive_and_the_log_goes_on(seed: int) -> None:
+    batches = [[bytes((number, part)) * 150 for part in range(3)] for number in range(12)]
+    everything = [record for batch in batches for record in batch]
+    rehearsal = MemoryDisk()
+    write_until_the_power_goes(rehearsal, batches)
+    for point in range(rehearsal.deeds):
+        disk = MemoryDisk()
+        disk.cut_power_after(point)
+        promised = write_until_the_power_goes(disk, batches)
+        disk.restart(seed * 1000 + point)
+        log = open_log(disk, 2000)
+        assert log.count >= promised, f"{seed=} {point=}"
+        survivors = list(log.iterate())
+        assert survivors == everything[: log.count], f"{seed=} {point=}"
+        log.append([b"next"])
+        log.sync()
+        disk.restart(seed)
+        assert list(open_log(disk, 2000).iterate()) == [*survivors, b"next"], f"{seed=} {point=}"
+
+
+def test_a_torn_tail_is_cut_off() -> None:
+    disk = MemoryDisk()
+    log = open_log(disk)
+    log.append([b"a" * 100, b"b" * 100])
+    log.sync()
+    log.append([b"c" * 100])
+    disk.damage(FIRST, disk.size_of(FIRST) - 1)
+    assert list(open_log(disk).iterate()) == [b"a" * 100, b"b" * 100]
+
+
+@pytest.mark.parametrize("offset", [0, 4, 8, 16, 24, 40, 100])
+def test_damage_before_the_tail_is_named_and_never_cut_off(offset: int) -> None:
+    disk = MemoryDisk()
+    log = open_log(disk)
+    for number in range(3):
+        log.append([bytes((number,)) * 100])
+        log.sync()
+    start = 36 + 128  # behind the segment's header and the first record
+    disk.damage(FIRST, start + offset)
+    with pytest.raises(DamagedRecord) as caught:
+        open_log(disk)
+    assert caught.value.index == 1
+
+
+def test_damage_in_a_closed_segment_is_named_when_it_is_read() -> None:
+    disk = MemoryDisk()
+    log = open_log(disk, 200)
+    for number in range(10):
+        log.append([bytes((number,)) * 100])
+        log.sync()
+    disk.damage(FIRST, 36 + 28 + 50)
+    again = open_log(disk, 200)
+    assert again.read(5) == bytes((5,)) * 100
+    with pytest.raises(DamagedRecord, match="record 0") as caught:
+        again.read(0)
+    assert caught.value.index == 0
+
+
+def test_a_lost_or_damaged_position_index_is_made_up_for_by_reading() -> None:
+    for spoil in ("remove", "damage"):
+        disk = MemoryDisk()
+        log = open_log(disk, 200)
+        log.append([b"x" * 300])
+        log.append([b"y"])
+        log.sync()
+        index = FIRST.with_suffix(".index")
+        disk.remove(index) if spoil == "remove" else disk.damage(index, 30)
+        assert list(open_log(disk, 200).iterate()) == [b"x" * 300, b"y"]
+
+
+def test_a_missing_segment_is_damage() -> None:
+    disk = MemoryDisk()
+    log = open_log(disk, 100)
+    for number in range(5):
+        log.append([bytes((number,)) * 100])
+    log.sync()
+    disk.remove(FOLDER / "00000000000000000001.records")
+    with pytest.raises(DamagedRecord):
+        list(open_log(disk, 100).iterate())
+    disk.remove(FIRST)
+    with pytest.raises(DamagedRecord, match="first segment is missing"):
+        open_log(disk, 100)
+
+
+def test_a_payload_that_looks_like_a_record_does_not_make_a_torn_tail_damage() -> None:
+    disk = MemoryDisk()
+    log = open_log(disk)
+    log.append([b"a"])
+    log.sync()
+    position = 36 + 28 + 1
+    other = MemoryDisk()
+    forger = RecordLog.open(other, FOLDER, salt=lambda: b"another salt 123")
+    for _ in range(4):
+        forger.append([b"forged"])
+        forger.sync()
+    forged = other.open(FIRST).read(36 + 3 * 34, 34)
+    log.append([forged * 3])
+    disk.damage(FIRST, position)
+    assert list(open_log(disk).iterate()) == [b"a"]
+
+
+def test_a_file_of_a_later_format_is_refused() -> None:
+    disk = MemoryDisk()
+    log = open_log(disk)
+    log.append([b"a"])
+    log.sync()
+    raw = bytearray(disk.open(FIRST).read(0, 32))
+    raw[4] = 2
+    import struct
+    import zlib
+
+    file = disk.open(FIRST)
+    rest = file.read(36, 1000)
+    file.truncate(0)
+    file.append(bytes(raw) + struct.pack("<I", zlib.crc32(bytes(raw))) + rest)
+    with pytest.raises(UnknownFormat):
+        open_log(disk)
+
+
+def test_a_failed_sync_is_final() -> None:
+    disk = MemoryDisk()
+    log = open_log(disk)
+    log.append([b"a"])
+    disk.failing_syncs = True
+    with pytest.raises(DiskFault):
+        log.sync()
+    disk.failing_syncs = False
+    with pytest.raises(DiskFault):
+        log.sync()
+    assert log.durable_count == 0
+
+
+def test_on_a_real_disk_records_survive_closing(tmp_path: Path) -> None:
+    log = RecordLog.open(RealDisk(), tmp_path / "log", segment_bytes=1000)
+    for number in range(100):
+        log.append([f"record {number}".encode() * 5])
+    log.sync()
+    assert log.read(3) == b"record 3" * 5
+    log.close()
+    again = RecordLog.open(RealDisk(), tmp_path / "log", segment_bytes=1000)
+    assert list(again.iterate(97)) == [f"record {number}".encode() * 5 for number in (97, 98, 99)]
+    assert again.read(0) == b"record 0" * 5
+    again.close()
