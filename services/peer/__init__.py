@@ -1,0 +1,12 @@
+"""The peer: endorses proposals, and keeps every block of its channels with what the blocks come to.
+
+Purpose: simulate and sign what clients propose; follow an orderer, judge each block, store it, tell who listens.
+Does not: order anything, trust what an orderer sends, or let one channel's trouble reach another.
+Data in: proposals and seeks over gRPC, blocks from orderers. Data out: endorsements, blocks and events.
+Failure and recovery: refusals are values that go back to the caller. A fault (storage, or two blocks at one height)
+stops the channel or the process; the block files tell the next start everything.
+
+A block's way: `block_feed` -> `committer` (`validation` judges, `ledger` stores) -> `events`.
+A proposal's way: `rpc` -> `endorsement` -> `chaincode_host`.
+`channel` holds what belongs to one channel, `main` puts everything together.
+"""

@@ -1,0 +1,146 @@
+"""How state, history and index lie in one LevelDB: a letter for the kind, then parts that cannot run into each other.
+
+| key                                      | value                                             |
+| ---------------------------------------- | ------------------------------------------------- |
+| `m` name                                 | the savepoint                                     |
+| `s` ns, key                              | version, metadata, value                          |
+| `h` ns, collection, key hash             | the same, with the value's hash as value          |
+| `y` ns, key, block, tx                   | empty: the block holds what was written           |
+| `t` transaction id                       | block, tx, verdict                                |
+| `b` header hash                          | block                                             |
+
+Parts before the last are prefixed with their length, numbers are big-endian: LevelDB's order of keys is the order of
+keys in a namespace (UTF-8 bytes, as Fabric's), and of writes in a history.
+"""
+
+import struct
+from dataclasses import dataclass
+
+from privysharing.protocol.codes import TxCode
+from privysharing.protocol.rwsets import Update, Version
+from services.peer.ledger.types import TxLocation, VersionedValue
+
+SAVEPOINT_KEY = b"msavepoint"
+STATE = b"s"
+HASHED = b"h"
+
+_LENGTH = struct.Struct(">I")
+_HEIGHT = struct.Struct(">QI")
+_BLOCK = struct.Struct(">Q")
+_VALUE_HEAD = struct.Struct(">QII")
+_LOCATION = struct.Struct(">QIB")
+
+
+def namespace_prefix(namespace: str) -> bytes:
+    """What all public keys of a namespace begin with."""
+    return STATE + _part(namespace.encode())
+
+
+def state_key(namespace: str, key: str) -> bytes:
+    return STATE + _part(namespace.encode()) + key.encode()
+
+
+def split_state_key(raw: bytes) -> tuple[str, str]:
+    """Namespace and key of a public state key."""
+    namespace, rest = _cut(raw, len(STATE))
+    return namespace.decode(), rest.decode()
+
+
+def hashed_key(namespace: str, collection: str, key_hash: bytes) -> bytes:
+    return HASHED + _part(namespace.encode()) + _part(collection.encode()) + key_hash
+
+
+def split_hashed_key(raw: bytes) -> tuple[str, str, bytes]:
+    """Namespace, collection and key hash of a hashed state key."""
+    namespace, rest = _cut(raw, len(HASHED))
+    collection, key_hash = _cut(rest, 0)
+    return namespace.decode(), collection.decode(), key_hash
+
+
+def history_prefix(namespace: str, key: str) -> bytes:
+    return b"y" + _part(namespace.encode()) + _part(key.encode())
+
+
+def history_key(namespace: str, key: str, block_num: int, tx_num: int) -> bytes:
+    return history_prefix(namespace, key) + _HEIGHT.pack(block_num, tx_num)
+
+
+def split_history_key(raw: bytes) -> Version:
+    """The height at which a history entry was written."""
+    return Version(*_HEIGHT.unpack(raw[-_HEIGHT.size :]))
+
+
+def tx_key(tx_id: str) -> bytes:
+    return b"t" + tx_id.encode()
+
+
+def hash_key(header_hash: bytes) -> bytes:
+    return b"b" + header_hash
+
+
+def encode_update(update: Update) -> bytes:
+    """A written key's value in the database; never called for a delete."""
+    assert update.value is not None
+    version = update.version
+    return _VALUE_HEAD.pack(version.block_num, version.tx_num, len(update.metadata)) + update.metadata + update.value
+
+
+def decode_value(raw: bytes) -> VersionedValue:
+    block_num, tx_num, metadata_size = _VALUE_HEAD.unpack_from(raw)
+    split = _VALUE_HEAD.size + metadata_size
+    return VersionedValue(raw[split:], Version(block_num, tx_num), raw[_VALUE_HEAD.size : split])
+
+
+def decode_version(raw: bytes) -> Version:
+    """The version alone, for whoever does not need the value."""
+    return Version(*_HEIGHT.unpack_from(raw))
+
+
+def encode_location(location: TxLocation) -> bytes:
+    return _LOCATION.pack(location.block_num, location.tx_num, location.code)
+
+
+def decode_location(raw: bytes) -> TxLocation:
+    block_num, tx_num, code = _LOCATION.unpack(raw)
+    return TxLocation(block_num, tx_num, TxCode(code))
+
+
+def encode_number(number: int) -> bytes:
+    return _BLOCK.pack(number)
+
+
+def decode_number(raw: bytes) -> int:
+    number: int = _BLOCK.unpack(raw)[0]
+    return number
+
+
+@dataclass(frozen=True, slots=True)
+class Savepoint:
+    """How far the database has followed the block files. Written in the same batch as a block's effects."""
+
+    height: int
+    tip: bytes
+    commit_hash: bytes
+
+    def encode(self) -> bytes:
+        return _BLOCK.pack(self.height) + _part(self.tip) + self.commit_hash
+
+    @classmethod
+    def decode(cls, raw: bytes) -> "Savepoint":
+        tip, commit_hash = _cut(raw, _BLOCK.size)
+        return cls(decode_number(raw[: _BLOCK.size]), tip, commit_hash)
+
+
+def after(prefix: bytes) -> bytes:
+    """The first key behind all that begin with the prefix, which ends in UTF-8 or in a zero length: never in 0xff."""
+    return prefix[:-1] + bytes((prefix[-1] + 1,))
+
+
+def _part(value: bytes) -> bytes:
+    return _LENGTH.pack(len(value)) + value
+
+
+def _cut(raw: bytes, offset: int) -> tuple[bytes, bytes]:
+    (size,) = _LENGTH.unpack_from(raw, offset)
+    start = offset + _LENGTH.size
+    return raw[start : start + size], raw[start + size :]

@@ -1,0 +1,223 @@
+"""A channel's ledger on disk: block files first, everything else derivable from them."""
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Self
+
+from privysharing.protocol.blocks import Block, header_hash
+from privysharing.protocol.codec.blocks import encode_block, parse_block
+from privysharing.protocol.envelopes import TxId
+from services.peer.ledger import keys
+from services.peer.ledger.contents import key_modification
+from services.peer.ledger.errors import DamagedBlock, LedgerFault, UnsupportedFormat
+from services.peer.ledger.level import LevelStore
+from services.peer.ledger.state import LevelSnapshot, LevelState, state_batch
+from services.peer.ledger.types import AppendTimes, Commit, KeyModification, StateView, TxLocation
+from services.runtime.disk import Disk, DiskFault, read_whole, write_whole
+from services.runtime.recordlog import DamagedRecord, RecordLog, UnknownFormat
+
+logger = logging.getLogger(__name__)
+
+FORMAT = b"privysharing peer ledger, format 1\n"
+REPLAY_REPORT_BLOCKS = 1000
+
+Replay = Callable[[Block, StateView, bytes], Commit]
+"""The commit of a stored block again, from its own verdicts, the state before it and the commit hash before it."""
+
+
+class Ledger:
+    """See `LedgerPort`. Folder: `FORMAT`, `blocks/` (a record per block), `state/` (LevelDB: state, history, index).
+
+    A block is durable once its record is synced; its effects follow as one unsynced batch that carries the savepoint.
+    Opening replays the blocks behind the savepoint, or all of them when the database is not to be trusted.
+    """
+
+    def __init__(self, channel_id: str, blocks: RecordLog, store: LevelStore) -> None:
+        self.channel_id = channel_id
+        self._blocks = blocks
+        self._store = store
+        self._savepoint = _read_savepoint(store)
+        self._broken = False
+        self._state = LevelState(store)
+
+    @classmethod
+    def open(cls, channel_id: str, folder: Path, disk: Disk, replay: Replay) -> Self:
+        """Open or create the ledger, and recover. Raises LedgerFault, or DiskFault where the disk fails."""
+        disk.make_folder(folder)
+        _check_format(disk, folder)
+        store = LevelStore(folder / "state")  # first: its lock keeps a second process from the block files
+        try:
+            blocks = _open_blocks(channel_id, disk, folder / "blocks")
+        except BaseException:
+            store.close()
+            raise
+        ledger = cls(channel_id, blocks, store)
+        if not ledger._trustworthy():
+            ledger._store.discard()
+            ledger = cls(channel_id, blocks, LevelStore(folder / "state"))
+        ledger._replay(replay)
+        return ledger
+
+    @property
+    def height(self) -> int:
+        return self._savepoint.height
+
+    @property
+    def tip(self) -> bytes:
+        return self._savepoint.tip
+
+    @property
+    def commit_hash(self) -> bytes:
+        return self._savepoint.commit_hash
+
+    @property
+    def state(self) -> StateView:
+        return self._state
+
+    def append(self, commit: Commit) -> AppendTimes:
+        """See `LedgerPort`. After a fault nothing more is appended: what is stored is known at the next opening."""
+        if self._broken:
+            raise LedgerFault(f"channel {self.channel_id}: an earlier block could not be stored")
+        self._check_next(commit.block)
+        self._broken = True
+        started = time.perf_counter()
+        try:
+            self._blocks.append([encode_block(commit.block)])
+            self._blocks.sync()
+        except DiskFault as error:
+            raise LedgerFault(f"channel {self.channel_id}: {error}") from error
+        stored = time.perf_counter()
+        self._apply(commit)
+        self._broken = False
+        return AppendTimes(stored - started, time.perf_counter() - stored)
+
+    def snapshot(self) -> LevelSnapshot:
+        return LevelSnapshot(*self._store.snapshot())
+
+    def block(self, number: int) -> Block | None:
+        raw = self.block_bytes(number)
+        return None if raw is None else parse_block(raw)
+
+    def block_bytes(self, number: int) -> bytes | None:
+        if not 0 <= number < self.height:
+            return None
+        return self._read(number)
+
+    def block_number_by_hash(self, header_hash: bytes) -> int | None:
+        raw = self._store.get(keys.hash_key(header_hash))
+        return None if raw is None else keys.decode_number(raw)
+
+    def transaction(self, tx_id: str) -> TxLocation | None:
+        raw = self._store.get(keys.tx_key(tx_id))
+        return None if raw is None else keys.decode_location(raw)
+
+    def known_ids(self, ids: Iterable[TxId]) -> frozenset[TxId]:
+        return self._state.known_ids(ids)
+
+    def history(self, namespace: str, key: str) -> Iterator[KeyModification]:
+        prefix = keys.history_prefix(namespace, key)
+        with closing(self._store.scan(prefix, keys.after(prefix), reverse=True)) as entries:
+            for raw_key, _ in entries:
+                height = keys.split_history_key(raw_key)
+                envelope = parse_block(self._read(height.block_num)).data[height.tx_num]
+                modification = key_modification(envelope, namespace, key)
+                if modification is None:
+                    raise LedgerFault(f"channel {self.channel_id}: history of {key!r} names {height}, which is not so")
+                yield modification
+
+    def close(self) -> None:
+        self._store.close()
+        self._blocks.close()
+
+    def _read(self, number: int) -> bytes:
+        try:
+            return self._blocks.read(number)
+        except DamagedRecord as error:
+            raise DamagedBlock(self.channel_id, number) from error
+        except DiskFault as error:
+            raise LedgerFault(f"channel {self.channel_id}: {error}") from error
+
+    def _check_next(self, block: Block) -> None:
+        header = block.header
+        if header.number != self.height or header.previous_hash != self.tip:
+            raise LedgerFault(
+                f"channel {self.channel_id}: block {header.number} does not follow block {self.height - 1}"
+            )
+
+    def _trustworthy(self) -> bool:
+        """Whether the database is a state of these block files: not ahead of them, and of the same chain."""
+        height = self.height
+        if height == 0:
+            return self._store.empty()
+        if height > self._blocks.count:
+            logger.warning("channel %s: state is ahead of the block files: rebuilding it", self.channel_id)
+            return False
+        if header_hash(parse_block(self._read(height - 1)).header) != self.tip:
+            logger.warning("channel %s: state belongs to other block files: rebuilding it", self.channel_id)
+            return False
+        return True
+
+    def _replay(self, replay: Replay) -> None:
+        """Apply the blocks that the database has not seen."""
+        total = self._blocks.count
+        if self.height < total:
+            logger.info("channel %s: replaying blocks %d to %d", self.channel_id, self.height, total - 1)
+        while self.height < total:
+            block = parse_block(self._read(self.height))
+            self._check_next(block)
+            self._apply(replay(block, self._state, self.commit_hash))
+            if self.height % REPLAY_REPORT_BLOCKS == 0:
+                logger.info("channel %s: replayed %d of %d blocks", self.channel_id, self.height, total)
+
+    def _apply(self, commit: Commit) -> None:
+        """Write everything that follows from a block in one batch."""
+        block = commit.block
+        number = block.header.number
+        savepoint = keys.Savepoint(number + 1, header_hash(block.header), commit.commit_hash)
+        puts, deletes = state_batch(commit.updates)
+        puts += [(keys.history_key(w.namespace, w.key, number, w.tx_num), b"") for w in commit.writes]
+        puts += self._index(commit)
+        puts.append((keys.hash_key(savepoint.tip), keys.encode_number(number)))
+        puts.append((keys.SAVEPOINT_KEY, savepoint.encode()))
+        self._store.write(puts, deletes)
+        self._savepoint = savepoint
+
+    def _index(self, commit: Commit) -> list[tuple[bytes, bytes]]:
+        """Index entries of ids seen for the first time: the first bearer keeps an id (blkstorage getTxIDVal)."""
+        number = commit.block.header.number
+        fresh: dict[bytes, bytes] = {}
+        for tx_num, (tx_id, code) in enumerate(zip(commit.tx_ids, commit.verdicts, strict=True)):
+            key = keys.tx_key(tx_id)
+            if tx_id and key not in fresh and self._store.get(key) is None:
+                fresh[key] = keys.encode_location(TxLocation(number, tx_num, code))
+        return list(fresh.items())
+
+
+def _read_savepoint(store: LevelStore) -> keys.Savepoint:
+    raw = store.get(keys.SAVEPOINT_KEY)
+    return keys.Savepoint(0, b"", b"") if raw is None else keys.Savepoint.decode(raw)
+
+
+def _open_blocks(channel_id: str, disk: Disk, folder: Path) -> RecordLog:
+    try:
+        return RecordLog.open(disk, folder)
+    except DamagedRecord as error:
+        raise DamagedBlock(channel_id, error.index) from error
+    except UnknownFormat as error:
+        raise UnsupportedFormat(str(error)) from error
+
+
+def _check_format(disk: Disk, folder: Path) -> None:
+    """Refuse a folder that another version wrote; mark a new one before anything else is in it."""
+    path = folder / "FORMAT"
+    if disk.exists(path):
+        found = read_whole(disk, path)
+        if found != FORMAT:
+            raise UnsupportedFormat(f"{path}: {found.decode(errors='replace').strip()!r}, expected {FORMAT.decode()!r}")
+    elif disk.exists(folder / "blocks"):
+        raise UnsupportedFormat(f"{folder} holds blocks, but no FORMAT file that says how they are laid out")
+    else:
+        write_whole(disk, path, FORMAT)

@@ -1,0 +1,158 @@
+"""A ledger in dictionaries: the reference that `Ledger` is tested against, and the one that simulations use."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Self, TypeVar
+
+from privysharing.protocol import blocks
+from privysharing.protocol.blocks import Block
+from privysharing.protocol.codec.blocks import encode_block
+from privysharing.protocol.envelopes import TxId
+from privysharing.protocol.rwsets import Update
+from services.peer.ledger.contents import key_modification
+from services.peer.ledger.errors import LedgerFault
+from services.peer.ledger.types import (
+    AppendTimes,
+    Commit,
+    KeyModification,
+    StateSnapshot,
+    StateView,
+    TxLocation,
+    VersionedValue,
+)
+
+K = TypeVar("K")
+
+
+class MemoryState:
+    """One state that never changes: each commit makes a new one. Also serves as its own snapshot."""
+
+    def __init__(
+        self,
+        height: int = 0,
+        public: Mapping[str, Mapping[str, VersionedValue]] | None = None,
+        hashed: Mapping[tuple[str, str], Mapping[bytes, VersionedValue]] | None = None,
+        transactions: Mapping[str, TxLocation] | None = None,
+    ) -> None:
+        self.height = height
+        self.public = public or {}
+        self.hashed = hashed or {}
+        self.transactions = transactions or {}
+
+    def get(self, namespace: str, key: str) -> VersionedValue | None:
+        return self.public.get(namespace, {}).get(key)
+
+    def get_hashed(self, namespace: str, collection: str, key_hash: bytes) -> VersionedValue | None:
+        return self.hashed.get((namespace, collection), {}).get(key_hash)
+
+    def range(self, namespace: str, start_key: str, end_key: str) -> Iterator[tuple[str, VersionedValue]]:
+        values = self.public.get(namespace, {})
+        for key in sorted(values):
+            if start_key <= key and (not end_key or key < end_key):
+                yield key, values[key]
+
+    def known_ids(self, ids: Iterable[TxId]) -> frozenset[TxId]:
+        return frozenset(tx_id for tx_id in ids if tx_id in self.transactions)
+
+    def after(self, commit: Commit) -> "MemoryState":
+        """The state that this commit makes of this one."""
+        number = commit.block.header.number
+        public = dict(self.public)
+        for namespace, updates in commit.updates.public.items():
+            public[namespace] = _updated(public.get(namespace, {}), updates)
+        hashed = dict(self.hashed)
+        for collection, hashes in commit.updates.hashed.items():
+            hashed[collection] = _updated(hashed.get(collection, {}), hashes)
+        transactions = dict(self.transactions)
+        for tx_num, (tx_id, code) in enumerate(zip(commit.tx_ids, commit.verdicts, strict=True)):
+            if tx_id:
+                transactions.setdefault(tx_id, TxLocation(number, tx_num, code))
+        return MemoryState(self.height + 1, public, hashed, transactions)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Nothing to let go."""
+
+
+class MemoryLedger:
+    """See `LedgerPort`."""
+
+    def __init__(self, channel_id: str) -> None:
+        self.channel_id = channel_id
+        self._blocks: list[Block] = []
+        self._state = MemoryState()
+        self._commit_hash = b""
+        self._writes: dict[tuple[str, str], list[tuple[int, int]]] = {}
+
+    @property
+    def height(self) -> int:
+        return len(self._blocks)
+
+    @property
+    def tip(self) -> bytes:
+        return blocks.header_hash(self._blocks[-1].header) if self._blocks else b""
+
+    @property
+    def commit_hash(self) -> bytes:
+        return self._commit_hash
+
+    @property
+    def state(self) -> StateView:
+        return self._state
+
+    def append(self, commit: Commit) -> AppendTimes:
+        header = commit.block.header
+        if header.number != self.height or header.previous_hash != self.tip:
+            raise LedgerFault(
+                f"channel {self.channel_id}: block {header.number} does not follow block {self.height - 1}"
+            )
+        self._state = self._state.after(commit)
+        for write in commit.writes:
+            self._writes.setdefault((write.namespace, write.key), []).append((header.number, write.tx_num))
+        self._blocks.append(commit.block)
+        self._commit_hash = commit.commit_hash
+        return AppendTimes(0.0, 0.0)
+
+    def snapshot(self) -> StateSnapshot:
+        return self._state
+
+    def block(self, number: int) -> Block | None:
+        return self._blocks[number] if 0 <= number < self.height else None
+
+    def block_bytes(self, number: int) -> bytes | None:
+        block = self.block(number)
+        return None if block is None else encode_block(block)
+
+    def block_number_by_hash(self, header_hash: bytes) -> int | None:
+        return next(
+            (n for n, block in enumerate(self._blocks) if blocks.header_hash(block.header) == header_hash), None
+        )
+
+    def transaction(self, tx_id: str) -> TxLocation | None:
+        return self._state.transactions.get(tx_id)
+
+    def known_ids(self, ids: Iterable[TxId]) -> frozenset[TxId]:
+        return self._state.known_ids(ids)
+
+    def history(self, namespace: str, key: str) -> Iterator[KeyModification]:
+        for block_num, tx_num in reversed(self._writes.get((namespace, key), [])):
+            modification = key_modification(self._blocks[block_num].data[tx_num], namespace, key)
+            assert modification is not None
+            yield modification
+
+    def close(self) -> None:
+        """Nothing to release."""
+
+
+def _updated(values: Mapping[K, VersionedValue], updates: Mapping[K, Update]) -> dict[K, VersionedValue]:
+    changed = dict(values)
+    for key, update in updates.items():
+        if update.value is None:
+            changed.pop(key, None)
+        else:
+            changed[key] = VersionedValue(update.value, update.version, update.metadata)
+    return changed

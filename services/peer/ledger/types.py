@@ -1,0 +1,157 @@
+"""The values that go into a ledger and come out of it, and the two ports by which others read it."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Protocol, Self
+
+from privysharing.protocol.blocks import Block
+from privysharing.protocol.codes import TxCode
+from privysharing.protocol.envelopes import TxId
+from privysharing.protocol.rwsets import UpdateBatch
+from services.peer.validation.view import StateView, VersionedValue
+
+
+@dataclass(frozen=True, slots=True)
+class KeyWrite:
+    """One public write of a valid transaction: what a key's history is made of."""
+
+    namespace: str
+    key: str
+    tx_num: int
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """One judged block, ready to be stored. Everything but the block follows from it and the state before it."""
+
+    block: Block  # with TRANSACTIONS_FILTER and COMMIT_HASH filled in
+    commit_hash: bytes  # empty on a chain that has none
+    tx_ids: tuple[TxId, ...]  # one a transaction; empty when it has none
+    verdicts: tuple[TxCode, ...]
+    updates: UpdateBatch
+    writes: tuple[KeyWrite, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AppendTimes:
+    """Seconds that one append took: the synced block file, then the state batch."""
+
+    block_file: float
+    state: float
+
+
+@dataclass(frozen=True, slots=True)
+class TxLocation:
+    """Where a transaction id was first seen, and the verdict on that transaction."""
+
+    block_num: int
+    tx_num: int
+    code: TxCode
+
+
+@dataclass(frozen=True, slots=True)
+class KeyModification:
+    """queryresult.KeyModification: one entry of a key's history."""
+
+    tx_id: TxId
+    value: bytes
+    timestamp_ns: int | None
+    is_delete: bool
+
+
+class StateSnapshot(StateView, Protocol):
+    """The state as one commit left it, whatever is committed meanwhile. Close it: it holds old data on disk."""
+
+    @property
+    def height(self) -> int:
+        """Number of blocks that made this state."""
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    def close(self) -> None:
+        """Let the data go. A second call does nothing."""
+        ...
+
+
+class LedgerPort(Protocol):
+    """A channel's ledger. `Ledger` keeps it on disk, `MemoryLedger` in dictionaries.
+
+    One caller appends; any thread reads. Reads see whole commits only.
+    """
+
+    channel_id: str
+
+    @property
+    def height(self) -> int:
+        """Number of blocks; the next block bears this number."""
+        ...
+
+    @property
+    def tip(self) -> bytes:
+        """Header hash of the newest block; empty before the first."""
+        ...
+
+    @property
+    def commit_hash(self) -> bytes:
+        """COMMIT_HASH of the newest block; empty where there is none."""
+        ...
+
+    @property
+    def state(self) -> StateView:
+        """The newest state. Only whoever appends may rely on it standing still."""
+        ...
+
+    def append(self, commit: Commit) -> AppendTimes:
+        """Store the next block durably, then its effects. Raises LedgerFault."""
+        ...
+
+    def snapshot(self) -> StateSnapshot:
+        """The state at one height."""
+        ...
+
+    def block(self, number: int) -> Block | None:
+        """A stored block, None beyond the height."""
+        ...
+
+    def block_bytes(self, number: int) -> bytes | None:
+        """A stored block as marshalled common.Block."""
+        ...
+
+    def block_number_by_hash(self, header_hash: bytes) -> int | None:
+        """The number of the block with this header hash."""
+        ...
+
+    def transaction(self, tx_id: str) -> TxLocation | None:
+        """Where a transaction id was first seen."""
+        ...
+
+    def known_ids(self, ids: Iterable[TxId]) -> frozenset[TxId]:
+        """Those of the ids that stand on the ledger, valid or not."""
+        ...
+
+    def history(self, namespace: str, key: str) -> Iterator[KeyModification]:
+        """All writes of a key by valid transactions, newest first."""
+        ...
+
+    def close(self) -> None:
+        """Release files. Nothing is lost without it."""
+        ...
+
+
+__all__ = [
+    "AppendTimes",
+    "Commit",
+    "KeyModification",
+    "KeyWrite",
+    "LedgerPort",
+    "StateSnapshot",
+    "StateView",
+    "TxLocation",
+    "VersionedValue",
+]

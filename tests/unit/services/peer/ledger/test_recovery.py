@@ -1,0 +1,229 @@
+"""What a crash leaves, the next opening makes whole."""
+
+import shutil
+from pathlib import Path
+
+import plyvel
+import pytest
+
+from privysharing.protocol.blocks import Block
+from privysharing.protocol.codes import TxCode
+from services.peer.ledger.errors import DamagedBlock, LedgerFault, UnsupportedFormat
+from services.peer.ledger.ledger import FORMAT, Ledger
+from services.peer.ledger.memory import MemoryLedger
+from services.peer.ledger.types import LedgerPort
+from services.runtime.disk import Disk, RealDisk
+from services.runtime.memorydisk import MemoryDisk, PowerLoss
+from tests.support.chains import CHANNEL, Tx, chain, replay
+
+BLOCKS = chain(
+    [Tx(f"t{n}.{i}", {("cc", f"k{(n + i) % 4}"): b"%d.%d" % (n, i) if (n + i) % 3 else None}) for i in range(3)]
+    + [Tx(f"bad{n}", {("cc", "bad"): b"x"}, code=TxCode.ENDORSEMENT_POLICY_FAILURE)]
+    for n in range(6)
+)
+
+
+def open_ledger(folder: Path, disk: Disk) -> Ledger:
+    return Ledger.open(CHANNEL, folder, disk, replay)
+
+
+def append(ledger: LedgerPort, blocks: list[Block]) -> None:
+    for block in blocks:
+        ledger.append(replay(block, ledger.state, ledger.commit_hash))
+
+
+def contents(ledger: LedgerPort) -> object:
+    return (
+        ledger.height,
+        ledger.tip,
+        ledger.commit_hash,
+        [ledger.block(n) for n in range(ledger.height)],
+        list(ledger.state.range("cc", "", "")),
+        [ledger.transaction(tx_id) for n in range(6) for tx_id in (f"t{n}.0", f"bad{n}")],
+        [list(ledger.history("cc", f"k{n}")) for n in range(4)],
+    )
+
+
+def expected(height: int) -> object:
+    reference = MemoryLedger(CHANNEL)
+    append(reference, BLOCKS[:height])
+    return contents(reference)
+
+
+@pytest.mark.parametrize("database", ["as it was", "older", "lost"])
+def test_power_may_fail_before_any_write_to_the_disk(tmp_path: Path, database: str) -> None:
+    """Whatever happened to the unsynced database, what `append` acknowledged is there, and one block more at most."""
+    for deeds in range(1, 60):
+        folder, disk = tmp_path / str(deeds), MemoryDisk()
+        acknowledged = crash_after(deeds, folder, disk)
+        if acknowledged is None:
+            assert deeds > 20
+            return
+        if database == "lost":
+            shutil.rmtree(folder / "state", ignore_errors=True)
+        elif database == "older" and (folder / "older").exists():
+            shutil.rmtree(folder / "state")
+            shutil.copytree(folder / "older", folder / "state")
+        disk.restart(seed=deeds)
+        recovered = open_ledger(folder, disk)
+        assert acknowledged <= recovered.height <= acknowledged + 1
+        assert contents(recovered) == expected(recovered.height)
+        append(recovered, BLOCKS[recovered.height :])
+        assert contents(recovered) == expected(len(BLOCKS))
+        recovered.close()
+    pytest.fail("the script never ran to its end")
+
+
+def crash_after(deeds: int, folder: Path, disk: MemoryDisk) -> int | None:
+    """Append blocks until the power goes; how many were acknowledged, None when all were."""
+    disk.cut_power_after(deeds)
+    ledger = None
+    acknowledged = 0
+    try:
+        ledger = open_ledger(folder, disk)
+        for block in BLOCKS:
+            if acknowledged == 2:
+                ledger.close()
+                shutil.copytree(folder / "state", folder / "older")
+                ledger = open_ledger(folder, disk)
+            append(ledger, [block])
+            acknowledged += 1
+    except PowerLoss:
+        return acknowledged
+    except LedgerFault:
+        return acknowledged
+    else:
+        return None
+    finally:
+        if ledger is not None:
+            ledger.close()
+
+
+def test_a_crash_between_block_file_and_state_is_made_good(tmp_path: Path) -> None:
+    ledger = open_ledger(tmp_path, RealDisk())
+    append(ledger, BLOCKS[:3])
+    ledger.close()
+    shutil.copytree(tmp_path / "state", tmp_path / "before")
+    ledger = open_ledger(tmp_path, RealDisk())
+    append(ledger, BLOCKS[3:4])
+    ledger.close()
+    shutil.rmtree(tmp_path / "state")
+    (tmp_path / "before").rename(tmp_path / "state")
+    ledger = open_ledger(tmp_path, RealDisk())
+    assert contents(ledger) == expected(4)
+    ledger.close()
+
+
+def test_a_torn_tail_is_cut_off(tmp_path: Path) -> None:
+    ledger = open_ledger(tmp_path, RealDisk())
+    append(ledger, BLOCKS[:2])
+    ledger.close()
+    (segment,) = (tmp_path / "blocks").glob("*.records")
+    whole = segment.read_bytes()
+    ledger = open_ledger(tmp_path, RealDisk())
+    append(ledger, BLOCKS[2:3])
+    ledger.close()
+    segment.write_bytes(segment.read_bytes()[: len(whole) + 40])
+    ledger = open_ledger(tmp_path, RealDisk())
+    assert contents(ledger) == expected(2)
+    ledger.close()
+
+
+def test_damage_in_the_middle_stops_and_names_the_block(tmp_path: Path) -> None:
+    ledger = open_ledger(tmp_path, RealDisk())
+    append(ledger, BLOCKS)
+    ledger.close()
+    (segment,) = (tmp_path / "blocks").glob("*.records")
+    raw = bytearray(segment.read_bytes())
+    raw[raw.index(b"t2.0")] ^= 1
+    segment.write_bytes(raw)
+    with pytest.raises(DamagedBlock, match="block 2 is damaged") as caught:
+        open_ledger(tmp_path, RealDisk())
+    assert caught.value.number == 2
+
+
+def test_a_failed_sync_is_final(tmp_path: Path) -> None:
+    disk = MemoryDisk()
+    ledger = open_ledger(tmp_path, disk)
+    append(ledger, BLOCKS[:1])
+    disk.failing_syncs = True
+    with pytest.raises(LedgerFault):
+        append(ledger, BLOCKS[1:2])
+    disk.failing_syncs = False
+    with pytest.raises(LedgerFault, match="could not be stored"):
+        append(ledger, BLOCKS[1:2])
+    assert ledger.height == 1
+    assert ledger.block(1) is None
+    ledger.close()
+
+
+@pytest.mark.parametrize("harm", ["flip", "cut", "lose", "doubt"])
+def test_a_harmed_database_is_rebuilt_from_blocks(tmp_path: Path, harm: str) -> None:
+    ledger = open_ledger(tmp_path, RealDisk())
+    append(ledger, BLOCKS)
+    ledger.close()
+    state = tmp_path / "state"
+    manifest = next(state.glob("MANIFEST-*"))
+    if harm == "flip":
+        raw = bytearray(manifest.read_bytes())
+        raw[len(raw) // 2] ^= 0xFF
+        manifest.write_bytes(raw)
+    elif harm == "cut":
+        (state / "CURRENT").write_bytes(b"")
+    elif harm == "lose":
+        manifest.unlink()
+    else:
+        (tmp_path / "DOUBT").touch()
+    ledger = open_ledger(tmp_path, RealDisk())
+    assert contents(ledger) == expected(len(BLOCKS))
+    assert not (tmp_path / "DOUBT").exists()
+    ledger.close()
+
+
+def test_damage_that_a_read_meets_stops_the_ledger_and_the_next_start_rebuilds(tmp_path: Path) -> None:
+    ledger = open_ledger(tmp_path, RealDisk())
+    append(ledger, BLOCKS)
+    ledger.close()
+    with plyvel.DB(str(tmp_path / "state")) as db:
+        db.compact_range()
+    for table in (tmp_path / "state").glob("*.ldb"):
+        raw = bytearray(table.read_bytes())
+        raw[10:60] = bytes(50)
+        table.write_bytes(raw)
+    with pytest.raises(LedgerFault):
+        contents(open_ledger(tmp_path, RealDisk()))
+    ledger = open_ledger(tmp_path, RealDisk())
+    assert contents(ledger) == expected(len(BLOCKS))
+    ledger.close()
+
+
+def test_state_of_another_chain_or_ahead_of_the_blocks_is_rebuilt(tmp_path: Path) -> None:
+    other = chain([[Tx("x")], [Tx("y")]])
+    for name, blocks in (("mine", BLOCKS[:2]), ("other", other), ("longer", BLOCKS)):
+        ledger = open_ledger(tmp_path / name, RealDisk())
+        append(ledger, blocks)
+        ledger.close()
+    for name in ("other", "longer"):
+        shutil.rmtree(tmp_path / "mine" / "state")
+        shutil.copytree(tmp_path / name / "state", tmp_path / "mine" / "state")
+        ledger = open_ledger(tmp_path / "mine", RealDisk())
+        assert contents(ledger) == expected(2)
+        ledger.close()
+
+
+def test_another_format_is_refused(tmp_path: Path) -> None:
+    open_ledger(tmp_path, RealDisk()).close()
+    (tmp_path / "FORMAT").write_bytes(FORMAT.replace(b"1", b"2"))
+    with pytest.raises(UnsupportedFormat, match="format 2"):
+        open_ledger(tmp_path, RealDisk())
+    (tmp_path / "FORMAT").unlink()
+    with pytest.raises(UnsupportedFormat, match="no FORMAT file"):
+        open_ledger(tmp_path, RealDisk())
+
+
+def test_a_second_process_is_kept_out(tmp_path: Path) -> None:
+    ledger = open_ledger(tmp_path, RealDisk())
+    with pytest.raises(LedgerFault, match="lock"):
+        open_ledger(tmp_path, RealDisk())
+    append(ledger, BLOCKS)
+    ledger.close()
