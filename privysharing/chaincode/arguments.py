@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from privysharing.chaincode.canonical import JsonObject, JsonValue, JsonError, loads
+from privysharing.chaincode.canonical import JsonError, JsonObject, JsonValue, loads
 from privysharing.chaincode.errors import ContractError
 
 ARGUMENT_BYTES_MAX = 1024 * 1024

@@ -67,7 +67,7 @@ class Contract:
         cls.functions = MappingProxyType({function.name: function for function in functions})
 
     def invoke(self, stub: Stub) -> Response:
-        """Run one function. A refusal is a response of status 400 or more; any other exception is a fault, the host's."""
+        """Run one function. A refusal is a response of status 400 or more; other exceptions are faults, the host's."""
         try:
             if not stub.args:
                 raise ContractError("NO_FUNCTION", "no function was named", needed="a function's name", found="nothing")
