@@ -12,19 +12,18 @@ from privysharing.protocol.msp.config import InvalidMsp
 
 @dataclass(frozen=True, slots=True)
 class RevocationList:
-    """One list, and the identifier of the key that claims to have signed it (None when it names none)."""
+    """One list: which serial numbers it takes back, and the identifier of the key that claims to have signed it."""
 
     crl: x509.CertificateRevocationList
+    serial_numbers: frozenset[int]
     authority: bytes | None
-    names_authority: bool
+    names_authority: bool  # whether there is such an extension at all
 
     def revokes(self, certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
         """Whether `issuer` says on this list that it takes `certificate` back."""
         if self.authority != subject_key_identifier(issuer):
             return False
-        if self.crl.get_revoked_certificate_by_serial_number(certificate.serial_number) is None:
-            return False
-        return _signed_by(self.crl, issuer)
+        return certificate.serial_number in self.serial_numbers and _signed_by(self.crl, issuer)
 
 
 def parse_revocation_list(raw: bytes) -> RevocationList:
@@ -32,12 +31,13 @@ def parse_revocation_list(raw: bytes) -> RevocationList:
     der = decode_pem(raw) if raw.startswith(b"-----BEGIN X509 CRL") else raw
     try:
         crl = x509.load_der_x509_crl(der or b"")
+        serial_numbers = frozenset(entry.serial_number for entry in crl)
         authority = crl.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value.key_identifier
     except x509.ExtensionNotFound:
-        return RevocationList(crl, None, names_authority=False)
+        return RevocationList(crl, serial_numbers, None, names_authority=False)
     except (ValueError, UnsupportedAlgorithm, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
         raise InvalidMsp("revocation list cannot be read") from None
-    return RevocationList(crl, authority, names_authority=True)
+    return RevocationList(crl, serial_numbers, authority, names_authority=True)
 
 
 def _signed_by(crl: x509.CertificateRevocationList, issuer: x509.Certificate) -> bool:

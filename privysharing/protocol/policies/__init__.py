@@ -7,3 +7,41 @@ Failure: `MalformedPolicy` for a policy that cannot be evaluated, `PolicySyntaxE
 
 Read in this order: `policy`, `signature`, `implicit_meta`, `dsl`.
 """
+
+from privysharing.protocol.policies.dsl import PolicySyntaxError, parse_implicit_meta, parse_policy
+from privysharing.protocol.policies.implicit_meta import ImplicitMeta, ImplicitMetaEvaluator, MetaRule
+from privysharing.protocol.policies.policy import MalformedPolicy, Policy, RejectPolicy
+from privysharing.protocol.policies.signature import (
+    ACCEPT_ALL,
+    REJECT_ALL,
+    ApplicationPolicy,
+    ChannelPolicyReference,
+    NOutOf,
+    Rule,
+    SignaturePolicy,
+    SignaturePolicyEvaluator,
+    SignedBy,
+    signed_by_n_of,
+)
+
+__all__ = [
+    "ACCEPT_ALL",
+    "REJECT_ALL",
+    "ApplicationPolicy",
+    "ChannelPolicyReference",
+    "ImplicitMeta",
+    "ImplicitMetaEvaluator",
+    "MalformedPolicy",
+    "MetaRule",
+    "NOutOf",
+    "Policy",
+    "PolicySyntaxError",
+    "RejectPolicy",
+    "Rule",
+    "SignaturePolicy",
+    "SignaturePolicyEvaluator",
+    "SignedBy",
+    "parse_implicit_meta",
+    "parse_policy",
+    "signed_by_n_of",
+]
