@@ -1,0 +1,50 @@
+"""Where everything is in a generated network, as paths below its folder. Crypto material lies as cryptogen puts it."""
+
+from pathlib import PurePosixPath
+
+from deploy.topology import Node, Organisation, PeerNode, Topology
+
+ADMIN = "Admin"
+CRYPTO = PurePosixPath("crypto")
+ROOT_CA = CRYPTO / "root"
+CHANNELS = PurePosixPath("channels")
+PROFILES = PurePosixPath("profiles")
+NODES = PurePosixPath("nodes")
+MANIFEST = PurePosixPath("network.json")
+
+
+def organisation_folder(topology: Topology, org: Organisation) -> PurePosixPath:
+    """Everything of one organisation: below peerOrganizations when it has peers, else below ordererOrganizations."""
+    kind = "peerOrganizations" if any(peer.org == org for peer in topology.peers) else "ordererOrganizations"
+    return CRYPTO / kind / org.domain
+
+
+def user_folder(topology: Topology, org: Organisation, user: str) -> PurePosixPath:
+    """A user's `msp` and `tls`."""
+    return organisation_folder(topology, org) / "users" / f"{user}@{org.domain}"
+
+
+def node_crypto_folder(topology: Topology, node: Node) -> PurePosixPath:
+    """A node's `msp` and `tls`."""
+    kind = "peers" if isinstance(node, PeerNode) else "orderers"
+    return organisation_folder(topology, node.org) / kind / node.full_name
+
+
+def tls_ca_file(topology: Topology, org: Organisation) -> PurePosixPath:
+    """The certificate by which an organisation's nodes and users are recognised on a connection."""
+    return organisation_folder(topology, org) / "tlsca" / f"tlsca.{org.domain}-cert.pem"
+
+
+def genesis_file(channel: str) -> PurePosixPath:
+    """A channel's first block."""
+    return CHANNELS / f"{channel}.block"
+
+
+def node_folder(node: Node) -> PurePosixPath:
+    """A node's configuration and data."""
+    return NODES / node.full_name
+
+
+def node_config_file(node: Node) -> PurePosixPath:
+    """A node's configuration, named as Fabric names it."""
+    return node_folder(node) / ("core.yaml" if isinstance(node, PeerNode) else "orderer.yaml")
