@@ -37,6 +37,11 @@ def encode_query_reads(reads: Iterable[Read]) -> bytes:
     return kv.QueryReads(kv_reads=[_encode_read(read) for read in reads]).SerializeToString()
 
 
+def encode_private_writes(writes: Iterable[Write]) -> bytes:
+    """kvrwset.KVRWSet of a collection's plain writes: what CollectionHashedReadWriteSet.pvt_rwset_hash is taken of."""
+    return kv.KVRWSet(writes=[_encode_write(write) for write in writes]).SerializeToString()
+
+
 def _parse_namespace(message: rwset_pb2.NsReadWriteSet) -> NamespaceRwSet:
     sets = decode(kv.KVRWSet, message.rwset)
     return NamespaceRwSet(
@@ -89,7 +94,7 @@ def _encode_namespace(ns: NamespaceRwSet) -> rwset_pb2.NsReadWriteSet:
     sets = kv.KVRWSet(
         reads=[_encode_read(read) for read in ns.reads],
         range_queries_info=[_encode_range_query(query) for query in ns.range_queries],
-        writes=[kv.KVWrite(key=w.key, is_delete=w.is_delete, value=w.value) for w in ns.writes],
+        writes=[_encode_write(write) for write in ns.writes],
         metadata_writes=[kv.KVMetadataWrite(key=w.key, entries=_encode_entries(w.entries)) for w in ns.metadata_writes],
     )
     return rwset_pb2.NsReadWriteSet(
@@ -120,6 +125,10 @@ def _encode_collection(collection: CollectionHashedRwSet) -> rwset_pb2.Collectio
 
 def _encode_read(read: Read) -> kv.KVRead:
     return kv.KVRead(key=read.key, version=_encode_version(read.version))
+
+
+def _encode_write(write: Write) -> kv.KVWrite:
+    return kv.KVWrite(key=write.key, is_delete=write.is_delete, value=write.value)
 
 
 def _encode_version(version: Version | None) -> kv.Version | None:
