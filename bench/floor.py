@@ -1,0 +1,55 @@
+"""What cryptography alone would allow: the bound that no implementation of the same checks passes on this machine."""
+
+import multiprocessing
+import os
+import time
+from dataclasses import dataclass
+
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+
+_ROUNDS_PER_CLOCK_CHECK = 20
+
+
+@dataclass(frozen=True, slots=True)
+class CryptoWork:
+    """Signatures and verifications that one transaction needs, over all processes of the network and the client."""
+
+    signatures: int
+    verifications: int
+
+    @classmethod
+    def of_transaction(cls, endorsers: int, peers: int) -> "CryptoWork":
+        """Client signs proposal and envelope, each endorser its answer; each endorser verifies the proposal, the
+        orderer the envelope, each peer the envelope's creator and all endorsements.
+        """
+        return cls(signatures=2 + endorsers, verifications=endorsers + 1 + peers * (1 + endorsers))
+
+    @classmethod
+    def of_query(cls) -> "CryptoWork":
+        """Client signs the proposal, one peer verifies it and signs its answer."""
+        return cls(signatures=2, verifications=1)
+
+
+def crypto_floor_tps(work: CryptoWork, seconds: float = 2.0) -> float:
+    """Transactions per second when every core does nothing but that work, measured now."""
+    cores = len(os.sched_getaffinity(0))
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(cores) as pool:
+        return sum(pool.map(_one_core, [(work, seconds)] * cores))
+
+
+def _one_core(job: tuple[CryptoWork, float]) -> float:
+    work, seconds = job
+    key = ec.generate_private_key(ec.SECP256R1())
+    public, algorithm, message = key.public_key(), ec.ECDSA(hashes.SHA256()), b"m" * 4096
+    signature = key.sign(message, algorithm)
+    done, start = 0, time.perf_counter()
+    while (elapsed := time.perf_counter() - start) < seconds:
+        for _ in range(_ROUNDS_PER_CLOCK_CHECK):
+            for _ in range(work.signatures):
+                key.sign(message, algorithm)
+            for _ in range(work.verifications):
+                public.verify(signature, message, algorithm)
+        done += _ROUNDS_PER_CLOCK_CHECK
+    return done / elapsed

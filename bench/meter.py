@@ -1,0 +1,62 @@
+"""What a run of load did: latencies, failures, and the processor time that each process spent."""
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import psutil
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts of one run. Latencies are in seconds, from the call to its verdict."""
+
+    latencies_s: list[float] = field(default_factory=list)
+    failures: Counter[str] = field(default_factory=Counter)
+
+    def percentile_ms(self, percent: float) -> float | None:
+        """Nearest-rank percentile of the latencies in milliseconds; None when nothing succeeded."""
+        if not self.latencies_s:
+            return None
+        ordered = sorted(self.latencies_s)
+        return round(ordered[max(0, math.ceil(percent / 100 * len(ordered)) - 1)] * 1000, 1)
+
+
+class CpuMeter:
+    """Processor time of named processes from now on, the children of each included."""
+
+    def __init__(self, pids: Mapping[str, int]) -> None:
+        self._processes = {name: psutil.Process(pid) for name, pid in pids.items()}
+        self._start = self._read()
+
+    def spent_s(self) -> dict[str, float]:
+        """Seconds of user and system time since the meter was made."""
+        return {name: now - self._start[name] for name, now in self._read().items()}
+
+    def _read(self) -> dict[str, float]:
+        times = {name: process.cpu_times() for name, process in self._processes.items()}
+        return {name: t.user + t.system for name, t in times.items()}
+
+    def resident_mb(self) -> dict[str, float]:
+        """Resident memory of each process now, in megabytes."""
+        return {name: round(process.memory_info().rss / 1e6, 1) for name, process in self._processes.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The part of a run that counts: from the first call to the last verdict, in monotonic seconds."""
+
+    start: float
+    end: float
+
+    @property
+    def seconds(self) -> float:
+        """Its length."""
+        return self.end - self.start
+
+
+def spread(values: Sequence[float]) -> str:
+    """Least, median and greatest of some figures, for people."""
+    ordered = sorted(values)
+    return f"{ordered[0]:.0f} / {ordered[len(ordered) // 2]:.0f} / {ordered[-1]:.0f}"

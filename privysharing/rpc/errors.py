@@ -1,0 +1,36 @@
+"""What a call to a node can end in, besides an answer."""
+
+import grpc
+
+_UNREACHABLE = frozenset((grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED))
+
+
+class NodeError(Exception):
+    """A call to a node that brought no answer. `node` names it."""
+
+    def __init__(self, node: str, reason: str) -> None:
+        super().__init__(f"{node}: {reason}")
+        self.node = node
+        self.reason = reason
+
+
+class NodeUnavailable(NodeError):
+    """The node cannot be reached, or did not answer in time: another one may."""
+
+
+class NodeRefused(NodeError):
+    """The node turned the call down; it would do so again."""
+
+    def __init__(self, node: str, code: grpc.StatusCode, reason: str) -> None:
+        super().__init__(node, reason)
+        self.code = code
+
+
+def node_error(node: str, error: grpc.aio.AioRpcError) -> NodeError:
+    """The error of this room for one of gRPC's."""
+    reason = error.details() or error.code().name
+    if error.code() in _UNREACHABLE:
+        return NodeUnavailable(node, reason)
+    if error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED and "larger than max" not in reason:
+        return NodeUnavailable(node, reason)
+    return NodeRefused(node, error.code(), reason)

@@ -1,0 +1,107 @@
+"""Verdicts on transactions, from a peer's stream of filtered blocks."""
+
+import asyncio
+import contextlib
+from collections import OrderedDict
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass
+
+from privysharing.protocol.codes import TxCode
+from privysharing.protocol.deliver import NEWEST, FilteredBlock, SeekInfo, SeekPosition
+from privysharing.protocol.envelopes import TxId
+from privysharing.rpc.errors import NodeError
+from privysharing.sdk.errors import CommitUnknown
+
+_RECONNECT_S = (0.1, 0.5, 1.0, 2.0)  # waits between attempts; the last one repeats
+_REMEMBERED_MAX = 10_000  # verdicts kept for whoever asks late
+
+_FOREVER = SeekPosition.at(2**64 - 1)
+
+FilteredBlocks = Callable[[SeekInfo], AsyncGenerator[FilteredBlock]]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the peers decided on a transaction, and in which block."""
+
+    code: TxCode
+    block_num: int
+
+
+class CommitListener:
+    """Follows one peer's filtered blocks of one channel and answers who waits for a transaction.
+
+    A broken stream is taken up again behind the last block seen, so that no verdict is missed.
+    """
+
+    def __init__(self, blocks: FilteredBlocks) -> None:
+        self._blocks = blocks
+        self._waiting: dict[TxId, list[asyncio.Future[Verdict]]] = {}
+        self._seen: OrderedDict[TxId, Verdict] = OrderedDict()
+        self._next: SeekPosition = NEWEST
+        self._following = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._last_error: NodeError | None = None
+
+    async def start(self, timeout_s: float) -> None:
+        """Return once the stream has brought its first block: from here on no commit goes unnoticed."""
+        if self._task is None:
+            self._task = asyncio.create_task(self._follow())
+        try:
+            await asyncio.wait_for(self._following.wait(), timeout_s)
+        except TimeoutError:
+            raise self._last_error or TimeoutError(f"no block within {timeout_s:g} s") from None
+
+    async def close(self) -> None:
+        """Stop following. Whoever still waits is cancelled."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+        for waiting in self._waiting.values():
+            for verdict in waiting:
+                verdict.cancel()
+
+    async def verdict(self, tx_id: TxId, timeout_s: float) -> Verdict:
+        """The verdict on a transaction, now or when it comes; CommitUnknown when it does not come in time."""
+        if tx_id in self._seen:
+            return self._seen[tx_id]
+        verdict: asyncio.Future[Verdict] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(tx_id, []).append(verdict)
+        try:
+            return await asyncio.wait_for(verdict, timeout_s)
+        except TimeoutError:
+            raise CommitUnknown(tx_id, timeout_s) from None
+        finally:
+            waiting = self._waiting.get(tx_id, [])
+            if verdict in waiting:
+                waiting.remove(verdict)
+            if not waiting:
+                self._waiting.pop(tx_id, None)
+
+    async def _follow(self) -> None:
+        failures = 0
+        while True:
+            try:
+                async with contextlib.aclosing(self._blocks(SeekInfo(self._next, _FOREVER))) as blocks:
+                    async for block in blocks:
+                        failures = 0
+                        self._take(block)
+            except NodeError as error:
+                self._last_error = error
+            await asyncio.sleep(_RECONNECT_S[min(failures, len(_RECONNECT_S) - 1)])
+            failures += 1
+
+    def _take(self, block: FilteredBlock) -> None:
+        for transaction in block.transactions:
+            verdict = Verdict(transaction.code, block.number)
+            if transaction.code is TxCode.DUPLICATE_TXID and transaction.tx_id in self._seen:
+                continue  # a second copy says nothing about the first
+            self._seen[transaction.tx_id] = verdict
+            for waiting in self._waiting.pop(transaction.tx_id, ()):
+                if not waiting.done():
+                    waiting.set_result(verdict)
+        while len(self._seen) > _REMEMBERED_MAX:
+            self._seen.popitem(last=False)
+        self._next = SeekPosition.at(block.number + 1)
+        self._following.set()

@@ -1,0 +1,83 @@
+"""Collecting endorsements: ask as few peers as needed, compare the answers byte for byte, ask more where they differ."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Sequence
+
+from privysharing.protocol.transactions import ProposalResponse
+from privysharing.rpc.errors import NodeError, NodeRefused
+from privysharing.sdk.errors import ContractRefused, EndorsementMismatch, Refusal, Refused, SdkError, Unavailable
+from privysharing.sdk.profile import Node
+
+FIRST_ERROR_STATUS = 400  # fabric shim ERRORTHRESHOLD
+NO_STATUS = 0  # the peer turned the call down before there was a response
+
+Ask = Callable[[Node], Awaitable[ProposalResponse]]
+
+
+def refusal_of(node: Node, answer: ProposalResponse) -> Refused | None:
+    """The refusal in a peer's answer, or None when it endorses."""
+    status, message = answer.response.status, answer.response.message
+    if status < FIRST_ERROR_STATUS:
+        return None
+    refusal = Refusal.parse(message)
+    return ContractRefused(node.name, status, refusal) if refusal else Refused(node.name, status, message)
+
+
+async def collect(ask: Ask, endorsers: Sequence[Node], needed: int) -> list[ProposalResponse]:
+    """`needed` equal endorsements, from the first peers of the list that give them.
+
+    Every failure, refusal or differing answer brings in the next peer. Raises the first refusal when `needed` peers
+    refuse or nobody is left to ask; EndorsementMismatch when endorsements differ; Unavailable when too few answered.
+    """
+    votes: dict[bytes, list[ProposalResponse]] = defaultdict(list)
+    refusals: list[Refused] = []
+    problems: list[str] = []
+    remaining = iter(endorsers)
+    asked = {asyncio.create_task(_ask(ask, node)): node for node, _ in zip(remaining, range(needed), strict=False)}
+    try:
+        while asked:
+            done, _ = await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                del asked[task]
+                answer = task.result()
+                if isinstance(answer, ProposalResponse):
+                    votes[answer.payload].append(answer)
+                elif isinstance(answer, Refused):
+                    refusals.append(answer)
+                else:
+                    problems.append(str(answer))
+            best = max(votes.values(), key=len, default=[])
+            if len(best) >= needed:
+                return best
+            if len(refusals) >= needed:
+                raise refusals[0]
+            while len(asked) < needed - len(best) and (node := next(remaining, None)) is not None:
+                asked[asyncio.create_task(_ask(ask, node))] = node
+    finally:
+        for task in asked:
+            task.cancel()
+    raise _shortfall(votes, refusals, problems, needed)
+
+
+async def _ask(ask: Ask, node: Node) -> ProposalResponse | Refused | NodeError:
+    try:
+        answer = await ask(node)
+    except NodeRefused as error:
+        return Refused(node.name, NO_STATUS, error.reason)
+    except NodeError as error:
+        return error
+    return refusal_of(node, answer) or answer
+
+
+def _shortfall(
+    votes: dict[bytes, list[ProposalResponse]], refusals: list[Refused], problems: list[str], needed: int
+) -> SdkError:
+    if refusals:
+        return refusals[0]
+    if len(votes) > 1:
+        return EndorsementMismatch("the endorsers answered with different results; try again in a moment")
+    found = sum(len(equal) for equal in votes.values())
+    return Unavailable(
+        f"needed {needed} endorsements, found {found}: {'; '.join(problems) or 'no further peer is known'}"
+    )

@@ -1,0 +1,113 @@
+"""What can go wrong for a client program, by what it can do about it."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from privysharing.protocol.codes import Status, TxCode
+from privysharing.protocol.envelopes import TxId
+
+
+class SdkError(Exception):
+    """Base of everything that the SDK raises on purpose. `retryable` says whether trying again can help."""
+
+    retryable = False
+
+
+class ProfileError(SdkError):
+    """A connection profile, wallet or identity that cannot be used as it is."""
+
+
+class Unavailable(SdkError):
+    """No node that could serve the call answered in time."""
+
+    retryable = True
+
+
+class Refused(SdkError):
+    """A peer, or the contract on it, said no. Nothing was ordered."""
+
+    def __init__(self, node: str, status: int, message: str) -> None:
+        super().__init__(f"{node} refused ({status}): {message}")
+        self.node = node
+        self.status = status
+        self.message = message
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A contract's refusal in its own words: a stable code, what was needed, what was found."""
+
+    code: str
+    message: str
+    needed: str = ""
+    found: str = ""
+    retry: bool = False
+
+    @classmethod
+    def parse(cls, text: str) -> "Refusal | None":
+        """The refusal in a response message, or None where the message is plain text of another contract."""
+        try:
+            body: Any = json.loads(text)
+        except ValueError:
+            return None
+        if not isinstance(body, Mapping) or not isinstance(body.get("code"), str):
+            return None
+        texts = {name: str(body.get(name) or "") for name in ("message", "needed", "found")}
+        return cls(code=body["code"], retry=body.get("retry") is True, **texts)
+
+
+class ContractRefused(Refused):
+    """The contract's rules forbid the call."""
+
+    def __init__(self, node: str, status: int, refusal: Refusal) -> None:
+        super().__init__(node, status, refusal.message)
+        self.refusal = refusal
+
+    @property
+    def code(self) -> str:
+        """The stable code of the rule that refused."""
+        return self.refusal.code
+
+    def __str__(self) -> str:
+        lines = [self.refusal.message]
+        if self.refusal.needed:
+            lines.append(f"needed: {self.refusal.needed}")
+        if self.refusal.found:
+            lines.append(f"found: {self.refusal.found}")
+        return "; ".join(lines)
+
+
+class EndorsementMismatch(SdkError):
+    """Endorsers answered the same proposal with different bytes: their states differ just now, or one of them lies."""
+
+    retryable = True
+
+
+class OrderingRefused(SdkError):
+    """The ordering service did not take the transaction."""
+
+    def __init__(self, status: Status, info: str) -> None:
+        super().__init__(f"the ordering service answered {status.name}: {info}")
+        self.status = status
+        self.retryable = status is Status.SERVICE_UNAVAILABLE
+
+
+class CommitRefused(SdkError):
+    """The transaction was ordered, and the peers found it invalid: it changed nothing."""
+
+    def __init__(self, tx_id: TxId, code: TxCode, block_num: int) -> None:
+        super().__init__(f"transaction {tx_id} is {code.name} in block {block_num}")
+        self.tx_id = tx_id
+        self.code = code
+        self.block_num = block_num
+        self.retryable = code in (TxCode.MVCC_READ_CONFLICT, TxCode.PHANTOM_READ_CONFLICT)
+
+
+class CommitUnknown(SdkError):
+    """No verdict came in time: the transaction may or may not still be committed. Ask for its status before a retry."""
+
+    def __init__(self, tx_id: TxId, waited_s: float) -> None:
+        super().__init__(f"no verdict on transaction {tx_id} within {waited_s:g} s; it may still be committed")
+        self.tx_id = tx_id

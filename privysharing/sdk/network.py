@@ -1,0 +1,69 @@
+"""Connect to a network, and call the contracts on its channels.
+
+async with connect(profile, identity) as network:
+    contract = network.contract("health", "privysharing")
+    receipt = await contract.submit("CreateAsset", ...)
+    asset = await contract.evaluate("ReadAsset", ...)
+"""
+
+import contextlib
+from collections.abc import AsyncIterator, Mapping
+
+from privysharing.protocol.crypto import SigningIdentity
+from privysharing.sdk.channel import Call, Channel, Receipt, Timeouts
+from privysharing.sdk.connections import Connections
+from privysharing.sdk.profile import ConnectionProfile
+
+
+class Contract:
+    """A chaincode on a channel."""
+
+    def __init__(self, channel: Channel, name: str) -> None:
+        self.channel = channel
+        self.name = name
+
+    async def evaluate(self, function: str, *args: str | bytes, transient: Mapping[str, bytes] | None = None) -> bytes:
+        """What the function returns on one peer. Nothing is ordered."""
+        return await self.channel.evaluate(Call(self.name, function, args, transient))
+
+    async def submit(self, function: str, *args: str | bytes, transient: Mapping[str, bytes] | None = None) -> Receipt:
+        """Run the function on the endorsing peers and commit what it writes."""
+        return await self.channel.submit(Call(self.name, function, args, transient))
+
+
+class Network:
+    """A network, as one identity uses it."""
+
+    def __init__(self, connections: Connections, timeouts: Timeouts) -> None:
+        self._connections = connections
+        self._timeouts = timeouts
+        self._channels: dict[str, Channel] = {}
+
+    def channel(self, name: str) -> Channel:
+        """A channel of the profile; ProfileError when there is none of that name."""
+        if name not in self._channels:
+            nodes = self._connections.profile.channel(name)
+            self._channels[name] = Channel(name, nodes, self._connections, self._timeouts)
+        return self._channels[name]
+
+    def contract(self, channel: str, name: str) -> Contract:
+        """A chaincode on a channel of the profile."""
+        return Contract(self.channel(channel), name)
+
+    async def close(self) -> None:
+        """Stop listening and hang up."""
+        for channel in self._channels.values():
+            await channel.close()
+        await self._connections.close()
+
+
+@contextlib.asynccontextmanager
+async def connect(
+    profile: ConnectionProfile, identity: SigningIdentity, timeouts: Timeouts | None = None
+) -> AsyncIterator[Network]:
+    """A network for the length of a `with` block. Nodes are contacted when they are first needed."""
+    network = Network(Connections(profile, identity), timeouts or Timeouts())
+    try:
+        yield network
+    finally:
+        await network.close()
