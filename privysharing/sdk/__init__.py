@@ -1,9 +1,9 @@
 """What a client program uses: connect to a network, call contracts, wait for commits, keep identities.
 
 Purpose: one asynchronous, typed way from a Python program to a committed transaction, on any network that speaks
-Fabric's protocol. `connect` opens a network; `Contract.evaluate` asks, `Contract.submit` writes and waits for the verdict.
+Fabric's protocol. `connect` opens a network; `Contract.evaluate` asks, `Contract.submit` writes and waits.
 Data in: a connection profile and an identity. Data out: what the contract returns, and receipts.
-Does not: decide who may do what (the contract does), or trust one peer's word (endorsements are compared byte for byte).
+Does not: decide who may do what (the contract does), or trust one peer's word (it compares endorsements).
 Failure: one tree of exceptions (`errors`); `retryable` says whether the same call can succeed later. A call whose
 outcome is unknown says so (`CommitUnknown`): sending the same transaction again is safe, a new one may do it twice.
 """

@@ -1,4 +1,4 @@
-"""Collecting endorsements: ask as few peers as needed, compare the answers byte for byte, ask more where they differ."""
+"""Collecting endorsements: as few peers as needed, answers compared byte for byte, more peers where they differ."""
 
 import asyncio
 from collections import defaultdict
