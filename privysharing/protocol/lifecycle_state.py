@@ -112,15 +112,14 @@ def store(state: WritableState, space: str, name: str, structure: Structure) -> 
 def mismatches(get_hash: Get, space: str, name: str, structure: Structure) -> tuple[str, ...]:
     """What of a structure is not stored as given, by hashes alone (Serializer IsSerialized). Empty: all of it is.
 
-    A wrong or missing type is reported alone, under the type's name.
+    A wrong or missing type is reported alone, under the type's name. All hashes are read even then: a simulation's
+    read set has them.
     """
-    if get_hash(metadata_key(space, name)) != _sha256(_encode_metadata(structure)):
+    type_hash = get_hash(metadata_key(space, name))
+    hashes = {field_name: get_hash(field_key(space, name, field_name)) for field_name, _ in structure.fields}
+    if type_hash != _sha256(_encode_metadata(structure)):
         return (structure.datatype,)
-    return tuple(
-        field_name
-        for field_name, value in structure.fields
-        if get_hash(field_key(space, name, field_name)) != _sha256(value)
-    )
+    return tuple(field_name for field_name, value in structure.fields if hashes[field_name] != _sha256(value))
 
 
 def datatype(get: Get, space: str, name: str) -> str | None:
