@@ -30,6 +30,16 @@ def node_crypto_folder(topology: Topology, node: Node) -> PurePosixPath:
     return organisation_folder(topology, node.org) / kind / node.full_name
 
 
+def application_folder(topology: Topology, org: Organisation) -> PurePosixPath:
+    """The TLS certificate and key with which an organisation's client programs connect, whoever uses them."""
+    return organisation_folder(topology, org) / "application" / "tls"
+
+
+def profile_file(org: Organisation) -> PurePosixPath:
+    """An organisation's connection profile."""
+    return PROFILES / f"{org.name}.json"
+
+
 def tls_ca_file(topology: Topology, org: Organisation) -> PurePosixPath:
     """The certificate by which an organisation's nodes and users are recognised on a connection."""
     return organisation_folder(topology, org) / "tlsca" / f"tlsca.{org.domain}-cert.pem"

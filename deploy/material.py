@@ -38,6 +38,7 @@ class OrganisationMaterial:
     tls_ca: Authority
     nodes: Mapping[str, Keys]
     users: Mapping[str, Keys]
+    application: Credential  # TLS, for client programs that several people use
 
     @property
     def root_ca_name(self) -> str:
@@ -95,7 +96,7 @@ def _organisation(topology: Topology, org: Organisation, root_ca: Authority) -> 
             nodes[node.full_name] = keys
     users = {user: _user(org, user, "client", ca, tls_ca) for user in org.users}
     users[layout.ADMIN] = _user(org, layout.ADMIN, "admin", ca, tls_ca)
-    return OrganisationMaterial(org, root_ca, ca, tls_ca, nodes, users)
+    return OrganisationMaterial(org, root_ca, ca, tls_ca, nodes, users, tls_ca.tls(f"application.{org.domain}"))
 
 
 def _user(org: Organisation, user: str, unit: str, ca: Authority, tls_ca: Authority) -> Keys:
@@ -112,6 +113,7 @@ def _write_organisation(topology: Topology, material: OrganisationMaterial, fold
     nodes = {node.full_name: node for node in topology.nodes}
     for name, keys in material.nodes.items():
         _write_keys(folder / layout.node_crypto_folder(topology, nodes[name]), name, "server", keys, material)
+    _write_tls(folder / layout.application_folder(topology, org), "client", material.application, material)
     for user, keys in material.users.items():
         _write_keys(folder / layout.user_folder(topology, org, user), f"{user}@{org.domain}", "client", keys, material)
 
@@ -121,9 +123,13 @@ def _write_keys(folder: Path, name: str, end: str, keys: Keys, material: Organis
     _write_verifying_msp(msp, material)
     _write(msp / "signcerts" / f"{name}-cert.pem", keys.identity.certificate_pem)
     _write_private(msp / "keystore" / "priv_sk", keys.identity.key_pem)
-    _write(folder / "tls" / "ca.crt", material.tls_ca.credential.certificate_pem)
-    _write(folder / "tls" / f"{end}.crt", keys.tls.certificate_pem)
-    _write_private(folder / "tls" / f"{end}.key", keys.tls.key_pem)
+    _write_tls(folder / "tls", end, keys.tls, material)
+
+
+def _write_tls(folder: Path, end: str, tls: Credential, material: OrganisationMaterial) -> None:
+    _write(folder / "ca.crt", material.tls_ca.credential.certificate_pem)
+    _write(folder / f"{end}.crt", tls.certificate_pem)
+    _write_private(folder / f"{end}.key", tls.key_pem)
 
 
 def _write_verifying_msp(msp: Path, material: OrganisationMaterial) -> None:

@@ -1,0 +1,202 @@
+"""Generate a network: `python -m deploy.generate --topology demo --out FOLDER`."""
+
+import os
+import shutil
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from itertools import combinations
+from pathlib import Path
+
+import click
+
+from deploy import layout
+from deploy.channels import channel_profile
+from deploy.manifest import ChannelEntry, ContractEntry, Network, NodeEntry, OrganisationEntry, UserEntry
+from deploy.material import Material
+from deploy.nodeconfig import NodePorts, core_yaml, data_folder, orderer_yaml
+from deploy.ports import HOST, NoFreePorts, choose_ports
+from deploy.profiles import connection_profile
+from deploy.topology import (
+    Channel,
+    Node,
+    Organisation,
+    PeerNode,
+    Topology,
+    TopologyError,
+    load_topology,
+    topology_names,
+)
+from privysharing.protocol.channel.bundle import ChannelConfig
+from privysharing.protocol.channel.genesis import genesis_block
+from privysharing.protocol.codec.blocks import encode_block
+from privysharing.protocol.codec.msps import encode_serialized_identity
+
+ENDORSEMENT = "/Channel/Application/Endorsement"
+NONCE_BYTES = 24
+
+
+class FolderNotEmpty(OSError):
+    """There is something in the folder already: perhaps a network whose keys nobody could make again."""
+
+
+def generate(topology: Topology, folder: Path, base_port: int | None = None) -> Network:
+    """Write everything that the nodes of `topology` start with into `folder`, which must be empty or not there.
+
+    Ports are free ones, or follow one another from `base_port`. What fails leaves nothing behind.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise FolderNotEmpty(f"{folder} is not empty; choose another folder, or remove this one if nobody needs it")
+    ports = _node_ports(topology, base_port)
+    existed = folder.exists()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return _write(topology, folder, ports)
+    except BaseException:
+        for path in folder.iterdir() if folder.exists() else ():
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        if not existed:
+            folder.rmdir()
+        raise
+
+
+def _write(topology: Topology, folder: Path, ports: Mapping[str, NodePorts]) -> Network:
+    material = Material.make(topology, datetime.now(UTC))
+    service_ports = {name: each.service for name, each in ports.items()}
+    material.write(topology, folder)
+    endorsements: dict[str, int] = {}
+    for channel in topology.channels:
+        profile = channel_profile(topology, channel, material, service_ports)
+        block = genesis_block(profile, nonce=os.urandom(NONCE_BYTES), timestamp_ns=time.time_ns())
+        endorsements[channel.name] = _endorsements(topology, channel, material, ChannelConfig.from_block(block))
+        _write_file(folder / layout.genesis_file(channel.name), encode_block(block))
+    for orderer in topology.orderers:
+        text = orderer_yaml(topology, orderer, ports[orderer.full_name])
+        _write_file(folder / layout.node_config_file(orderer), text.encode())
+    for peer in topology.peers:
+        text = core_yaml(topology, peer, ports[peer.full_name], ports)
+        _write_file(folder / layout.node_config_file(peer), text.encode())
+    for org in topology.organisations:
+        text = connection_profile(topology, org, material, service_ports, endorsements)
+        _write_file(folder / layout.profile_file(org), text.encode())
+    network = _network(topology, folder, ports, endorsements)
+    network.save()
+    return network
+
+
+def _node_ports(topology: Topology, base_port: int | None) -> dict[str, NodePorts]:
+    names = [node.full_name for node in topology.nodes]
+    chosen = choose_ports([f"{name}{use}" for name in names for use in ("", "/operations")], base_port)
+    return {name: NodePorts(chosen[name], chosen[f"{name}/operations"]) for name in names}
+
+
+def _endorsements(topology: Topology, channel: Channel, material: Material, config: ChannelConfig) -> int:
+    """The least number such that so many endorsing peers, whichever they are, meet the endorsement policy."""
+    identities = [
+        config.msps.identity(
+            encode_serialized_identity(
+                peer.org.msp_id, material.organisations[peer.org.name].nodes[peer.full_name].identity.certificate_pem
+            )
+        )
+        for peer in topology.peers_of(channel)
+        if peer.endorses
+    ]
+    policy = config.policy(ENDORSEMENT)
+    for count in range(1, len(identities) + 1):
+        if all(policy.evaluate(chosen) for chosen in combinations(identities, count)):
+            return count
+    raise TopologyError(
+        f"channels.{channel.name}.endorsement is {channel.endorsement!r}; needed: what all endorsers meet"
+    )
+
+
+def _network(
+    topology: Topology, folder: Path, ports: Mapping[str, NodePorts], endorsements: Mapping[str, int]
+) -> Network:
+    return Network(
+        folder=folder,
+        topology=topology.name,
+        title=topology.title,
+        client_auth_required=topology.client_auth_required,
+        organisations=tuple(_organisation_entry(topology, org) for org in topology.organisations),
+        nodes=tuple(_node_entry(topology, node, ports[node.full_name]) for node in topology.nodes),
+        channels=tuple(
+            ChannelEntry(
+                name=channel.name,
+                genesis=str(layout.genesis_file(channel.name)),
+                members=tuple(org.name for org in channel.members),
+                clients=tuple(org.name for org in channel.clients),
+                endorsement=channel.endorsement,
+                lifecycle_endorsement=channel.lifecycle_endorsement,
+                endorsements=endorsements[channel.name],
+                contracts=tuple(ContractEntry(each.name, each.version) for each in channel.contracts),
+            )
+            for channel in topology.channels
+        ),
+    )
+
+
+def _organisation_entry(topology: Topology, org: Organisation) -> OrganisationEntry:
+    folders = {user: layout.user_folder(topology, org, user) for user in (*org.users, layout.ADMIN)}
+    return OrganisationEntry(
+        name=org.name,
+        title=org.title,
+        msp_id=org.msp_id,
+        domain=org.domain,
+        folder=str(layout.organisation_folder(topology, org)),
+        tls_ca=str(layout.tls_ca_file(topology, org)),
+        profile=str(layout.profile_file(org)),
+        users=tuple(
+            UserEntry(user, "admin" if user == layout.ADMIN else "client", str(place / "msp"), str(place / "tls"))
+            for user, place in folders.items()
+        ),
+    )
+
+
+def _node_entry(topology: Topology, node: Node, ports: NodePorts) -> NodeEntry:
+    is_peer = isinstance(node, PeerNode)
+    config = str(layout.node_config_file(node))
+    crypto = layout.node_crypto_folder(topology, node)
+    return NodeEntry(
+        name=node.full_name,
+        role="peer" if is_peer else "orderer",
+        org=node.org.name,
+        msp_id=node.org.msp_id,
+        order=1 if is_peer else 0,
+        command=("privy-peer" if is_peer else "privy-orderer", "--config", config),
+        config=config,
+        data=str(data_folder(node)),
+        msp=str(crypto / "msp"),
+        tls=str(crypto / "tls"),
+        address=f"{HOST}:{ports.service}",
+        operations_address=f"{HOST}:{ports.operations}",
+        channels=tuple(
+            channel.name for channel in topology.channels if not is_peer or node in topology.peers_of(channel)
+        ),
+        endorses=isinstance(node, PeerNode) and node.endorses,
+    )
+
+
+def _write_file(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+
+
+@click.command(help="Generate keys, genesis blocks and node configurations of a network.")
+@click.option("--topology", required=True, type=click.Choice(topology_names()), help="Which network of network.yaml.")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="An empty folder, or one to be made.")
+@click.option("--base-port", type=click.IntRange(1, 65_000), help="Ports from here on, instead of free ones.")
+def main(topology: str, out: Path, base_port: int | None) -> None:
+    """The command."""
+    try:
+        network = generate(load_topology(topology), out, base_port)
+    except (TopologyError, FolderNotEmpty, NoFreePorts) as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(f"{topology}: {network.title}")
+    for node in network.nodes:
+        click.echo(f"  {node.name:<28} {node.address:<22} {' '.join(node.command)}")
+    click.echo(f"start them from {out}, in this order; {out / layout.MANIFEST} lists everything")
+
+
+if __name__ == "__main__":
+    main()

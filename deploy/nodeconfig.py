@@ -1,0 +1,120 @@
+"""Each node's configuration file, by Fabric's keys, with ours under `privysharing`. Paths start from its folder."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+
+import yaml
+
+from deploy import layout
+from deploy.ports import HOST
+from deploy.topology import Node, OrdererNode, PeerNode, Topology
+
+DATA = "data"
+
+
+@dataclass(frozen=True, slots=True)
+class NodePorts:
+    """Where a node listens: for its service, and for operations."""
+
+    service: int
+    operations: int
+
+
+def orderer_yaml(topology: Topology, node: OrdererNode, ports: NodePorts) -> str:
+    """`orderer.yaml` of one ordering node."""
+    here = layout.node_folder(node)
+    crypto = layout.node_crypto_folder(topology, node)
+    return _yaml(
+        {
+            "General": {
+                "ListenAddress": HOST,
+                "ListenPort": ports.service,
+                "LocalMSPDir": _relative(crypto / "msp", here),
+                "LocalMSPID": node.org.msp_id,
+                "TLS": {
+                    "Enabled": True,
+                    "Certificate": _relative(crypto / "tls" / "server.crt", here),
+                    "PrivateKey": _relative(crypto / "tls" / "server.key", here),
+                    "RootCAs": _all_tls_cas(topology, here),
+                    "ClientAuthRequired": topology.client_auth_required,
+                    "ClientRootCAs": _all_tls_cas(topology, here),
+                },
+            },
+            "FileLedger": {"Location": DATA},
+            "Operations": {"ListenAddress": f"{HOST}:{ports.operations}"},
+            "Metrics": {"Provider": "prometheus"},
+            "privysharing": {"genesis": _relative(layout.CHANNELS, here)},
+        }
+    )
+
+
+def core_yaml(topology: Topology, node: PeerNode, ports: NodePorts, orderers: Mapping[str, NodePorts]) -> str:
+    """`core.yaml` of one peer; `orderers` has the ports of the ordering nodes by full name."""
+    here = layout.node_folder(node)
+    crypto = layout.node_crypto_folder(topology, node)
+    contracts = {contract.name for channel in topology.channels for contract in channel.contracts}
+    return _yaml(
+        {
+            "peer": {
+                "id": node.full_name,
+                "networkId": topology.name,
+                "listenAddress": f"{HOST}:{ports.service}",
+                "address": f"{HOST}:{ports.service}",
+                "localMspId": node.org.msp_id,
+                "mspConfigPath": _relative(crypto / "msp", here),
+                "fileSystemPath": DATA,
+                "tls": {
+                    "enabled": True,
+                    "clientAuthRequired": topology.client_auth_required,
+                    "cert": {"file": _relative(crypto / "tls" / "server.crt", here)},
+                    "key": {"file": _relative(crypto / "tls" / "server.key", here)},
+                    "rootcert": {"file": _relative(crypto / "tls" / "ca.crt", here)},
+                    "clientCert": {"file": _relative(crypto / "tls" / "server.crt", here)},
+                    "clientKey": {"file": _relative(crypto / "tls" / "server.key", here)},
+                    "clientRootCAs": {"files": _all_tls_cas(topology, here)},
+                },
+            },
+            "operations": {"listenAddress": f"{HOST}:{ports.operations}"},
+            "metrics": {"provider": "prometheus"},
+            "privysharing": {
+                "endorses": node.endorses,
+                "contracts": {name: name for name in sorted(contracts)} if node.endorses else {},
+                "channels": [
+                    {
+                        "name": channel.name,
+                        "genesis": _relative(layout.genesis_file(channel.name), here),
+                        "orderers": [
+                            {
+                                "address": f"{HOST}:{orderers[orderer.full_name].service}",
+                                "mspId": orderer.org.msp_id,
+                                "tlsRootCert": _relative(layout.tls_ca_file(topology, orderer.org), here),
+                            }
+                            for orderer in topology.orderers
+                        ],
+                    }
+                    for channel in topology.channels
+                    if node in topology.peers_of(channel)
+                ],
+            },
+        }
+    )
+
+
+def _all_tls_cas(topology: Topology, here: PurePosixPath) -> list[str]:
+    return [_relative(layout.tls_ca_file(topology, org), here) for org in topology.organisations]
+
+
+def _relative(path: PurePosixPath, start: PurePosixPath) -> str:
+    return os.path.relpath(path, start)
+
+
+def _yaml(document: dict[str, Any]) -> str:
+    return yaml.safe_dump(document, sort_keys=False)
+
+
+def data_folder(node: Node) -> PurePosixPath:
+    """What a node writes."""
+    return layout.node_folder(node) / DATA

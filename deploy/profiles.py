@@ -1,0 +1,72 @@
+"""Connection profiles in the JSON form of Fabric's SDKs: the network from one organisation's point of view."""
+
+import json
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from deploy import layout
+from deploy.material import Material
+from deploy.ports import HOST
+from deploy.topology import Node, Organisation, Topology
+
+
+def connection_profile(
+    topology: Topology,
+    org: Organisation,
+    material: Material,
+    ports: Mapping[str, int],
+    endorsements: Mapping[str, int],
+) -> str:
+    """A profile for `org`; `ports` by full node name, `endorsements` by channel (our own addition to the format)."""
+    channels = [channel for channel in topology.channels if org in channel.organisations]
+    application = layout.application_folder(topology, org)
+    profile = {
+        "name": f"{topology.name}-{org.name}",
+        "version": "1.0.0",
+        "client": {
+            "organization": org.name,
+            "connection": {"timeout": {"peer": {"endorser": "300"}, "orderer": "300"}},
+            "tlsCerts": {
+                "client": {
+                    "cert": {"path": os.path.relpath(application / "client.crt", layout.PROFILES)},
+                    "key": {"path": os.path.relpath(application / "client.key", layout.PROFILES)},
+                }
+            },
+        },
+        "organizations": {
+            each.name: {
+                "mspid": each.msp_id,
+                "peers": [peer.full_name for peer in topology.peers if peer.org == each],
+                "orderers": [orderer.full_name for orderer in topology.orderers if orderer.org == each],
+            }
+            for each in topology.organisations
+        },
+        "peers": {peer.full_name: _node(peer, material, ports) for peer in topology.peers},
+        "orderers": {orderer.full_name: _node(orderer, material, ports) for orderer in topology.orderers},
+        "channels": {
+            channel.name: {
+                "orderers": [orderer.full_name for orderer in topology.orderers],
+                "peers": {
+                    peer.full_name: {
+                        "endorsingPeer": peer.endorses,
+                        "chaincodeQuery": peer.endorses,
+                        "ledgerQuery": True,
+                        "eventSource": True,
+                    }
+                    for peer in topology.peers_of(channel)
+                },
+                "endorsements": endorsements[channel.name],
+            }
+            for channel in channels
+        },
+    }
+    return json.dumps(profile, indent=2) + "\n"
+
+
+def _node(node: Node, material: Material, ports: Mapping[str, int]) -> dict[str, Any]:
+    return {
+        "url": f"grpcs://{HOST}:{ports[node.full_name]}",
+        "tlsCACerts": {"pem": material.organisations[node.org.name].tls_ca.credential.certificate_pem.decode()},
+        "grpcOptions": {"ssl-target-name-override": node.full_name, "hostnameOverride": node.full_name},
+    }
