@@ -4,6 +4,7 @@ Handlers are coroutines, or async generators for streamed answers, and never tou
 the watch around them counts what passes.
 """
 
+import asyncio
 import base64
 import hashlib
 import logging
@@ -30,7 +31,7 @@ _PEM_BODY = re.compile(rb"-----BEGIN CERTIFICATE-----(.+?)-----END CERTIFICATE--
 
 _log = logging.getLogger(__name__)
 
-Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
+Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"  # None: nobody serves the method
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,9 +130,9 @@ class _Watch(grpc.aio.ServerInterceptor):
 
     async def intercept_service(
         self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler | None]],
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler]],
         handler_call_details: grpc.HandlerCallDetails,
-    ) -> Handler | None:
+    ) -> Handler:
         """Wrap the handler of one call."""
         handler = await continuation(handler_call_details)
         # A method that nobody serves has no handler, and gRPC says UNIMPLEMENTED by itself.
@@ -180,7 +181,10 @@ class _Watch(grpc.aio.ServerInterceptor):
                 refusal = f"too many requests for /{service}, exceeding concurrency limit ({room})"
                 await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, refusal)
             yield
-            code = _go_name(context.code())
+            # A caller's messages also end when he goes away; gRPC tells us one turn of the loop later.
+            await asyncio.sleep(0)
+            if not context.cancelled():
+                code = _go_name(context.code())
         except grpc.aio.AbortError:
             code = _go_name(context.code())
             raise

@@ -1,0 +1,148 @@
+"""gRPC servers count every call as Fabric does, hold services to their limit, and leak no error's text."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import grpc
+import pytest
+
+from services.runtime.config import Address
+from services.runtime.grpcserver import GrpcLimits, grpc_server, listen
+from services.runtime.metrics import Registry
+
+ANY_PORT = Address("127.0.0.1", 0)
+
+
+class Refused(Exception):
+    status = grpc.StatusCode.FAILED_PRECONDITION
+
+
+class Echo:
+    """Answers what it is told, unless it is told to fail."""
+
+    def __init__(self) -> None:
+        self.release = asyncio.Event()
+
+    async def one(self, request: bytes, context: Any) -> bytes:
+        if request == b"refuse":
+            raise Refused("come back later")
+        if request == b"fail":
+            raise RuntimeError("secret in a message")
+        if request == b"wait":
+            await self.release.wait()
+        return request
+
+    async def many(self, requests: AsyncIterator[bytes], context: Any) -> AsyncIterator[bytes]:
+        async for request in requests:
+            if request == b"abort":
+                await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "bad")
+            yield request
+            yield request
+
+    def handlers(self) -> grpc.GenericRpcHandler:
+        return grpc.method_handlers_generic_handler(
+            "test.Echo",
+            {
+                "One": grpc.unary_unary_rpc_method_handler(self.one),
+                "Many": grpc.stream_stream_rpc_method_handler(self.many),
+            },
+        )
+
+
+class Running:
+    def __init__(self, server: grpc.aio.Server, channel: grpc.aio.Channel, registry: Registry, echo: Echo) -> None:
+        self.server, self.registry, self.echo = server, registry, echo
+        self.one = channel.unary_unary("/test.Echo/One")
+        self.many = channel.stream_stream("/test.Echo/Many")
+        self.nobody = channel.unary_unary("/test.Echo/Nobody")
+
+
+@pytest.fixture
+async def running() -> AsyncIterator[Running]:
+    registry, echo = Registry(), Echo()
+    server = grpc_server(registry, GrpcLimits(concurrency={"test.Echo": 2}))
+    server.add_generic_rpc_handlers((echo.handlers(),))
+    port = listen(server, ANY_PORT, None)
+    await server.start()
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        yield Running(server, channel, registry, echo)
+    await server.stop(None)
+
+
+async def until(running: Running, sample: str) -> None:
+    """Wait until the metrics page shows a sample."""
+    for _ in range(500):
+        if sample in running.registry.render():
+            return
+        await asyncio.sleep(0.01)
+    pytest.fail(f"never saw {sample} in {running.registry.render()}")
+
+
+async def failure(call: Any) -> tuple[grpc.StatusCode, str]:
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await call
+    return caught.value.code(), caught.value.details() or ""
+
+
+async def test_a_single_call_is_counted(running: Running) -> None:
+    assert await running.one(b"hello") == b"hello"
+    page = running.registry.render()
+    assert 'grpc_server_unary_requests_received{service="test_Echo",method="One"} 1' in page
+    assert 'grpc_server_unary_requests_completed{service="test_Echo",method="One",code="OK"} 1' in page
+    assert 'grpc_server_unary_request_duration_count{service="test_Echo",method="One",code="OK"} 1' in page
+
+
+async def test_an_error_with_a_status_keeps_its_text_and_any_other_loses_it(running: Running) -> None:
+    assert await failure(running.one(b"refuse")) == (grpc.StatusCode.FAILED_PRECONDITION, "come back later")
+    assert await failure(running.one(b"fail")) == (grpc.StatusCode.INTERNAL, "internal error")
+    page = running.registry.render()
+    assert 'completed{service="test_Echo",method="One",code="FailedPrecondition"} 1' in page
+    assert 'completed{service="test_Echo",method="One",code="Internal"} 1' in page
+
+
+async def test_messages_of_a_stream_are_counted_both_ways(running: Running) -> None:
+    call = running.many(iter([b"a", b"b"]))
+    assert [answer async for answer in call] == [b"a", b"a", b"b", b"b"]
+    page = running.registry.render()
+    assert 'grpc_server_stream_messages_received{service="test_Echo",method="Many"} 2' in page
+    assert 'grpc_server_stream_messages_sent{service="test_Echo",method="Many"} 4' in page
+    assert 'grpc_server_stream_requests_completed{service="test_Echo",method="Many",code="OK"} 1' in page
+
+
+async def test_an_aborted_stream_is_counted_with_its_status(running: Running) -> None:
+    call = running.many(iter([b"abort"]))
+    with pytest.raises(grpc.aio.AioRpcError, match="bad"):
+        _ = [answer async for answer in call]
+    assert 'completed{service="test_Echo",method="Many",code="InvalidArgument"} 1' in running.registry.render()
+
+
+async def test_a_cancelled_call_is_counted_as_cancelled(running: Running) -> None:
+    call = running.many()
+    await call.write(b"a")
+    assert await call.read() == b"a"
+    call.cancel()
+    await until(running, 'method="Many",code="Canceled"} 1')
+
+
+async def test_more_calls_than_the_limit_are_refused_at_once_and_room_comes_back(running: Running) -> None:
+    waiting = [running.one(b"wait"), running.one(b"wait")]
+    await until(running, 'received{service="test_Echo",method="One"} 2')
+    expected = "too many requests for /test.Echo, exceeding concurrency limit (2)"
+    assert await failure(running.one(b"hello")) == (grpc.StatusCode.RESOURCE_EXHAUSTED, expected)
+    running.echo.release.set()
+    assert [await call for call in waiting] == [b"wait", b"wait"]
+    assert await running.one(b"hello") == b"hello"
+
+
+async def test_a_method_that_nobody_serves_is_unimplemented(running: Running) -> None:
+    assert (await failure(running.nobody(b"")))[0] == grpc.StatusCode.UNIMPLEMENTED
+
+
+async def test_a_port_in_use_is_an_error(running: Running) -> None:
+    first = grpc_server(Registry())
+    port = listen(first, ANY_PORT, None)
+    await first.start()
+    with pytest.raises(OSError, match="cannot listen on"):
+        listen(grpc_server(Registry()), Address("127.0.0.1", port), None)
+    await first.stop(None)

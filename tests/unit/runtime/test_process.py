@@ -1,0 +1,89 @@
+"""A process drains on a signal, follows the one it belongs to, and says with its code how it ended."""
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+PROGRAM = """
+import asyncio, sys
+from services.runtime.config import ConfigError
+from services.runtime.process import run
+
+async def serve(stop):
+    print("started", flush=True)
+    {body}
+    print("drained", flush=True)
+
+sys.exit(run(serve, stop_with=int(sys.argv[1]) if len(sys.argv) > 1 else None))
+"""
+
+
+def start(body: str, *arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", PROGRAM.format(body=body), *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+    )
+
+
+def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
+    try:
+        out, err = process.communicate(timeout=10)
+    finally:
+        process.kill()
+    return process.returncode, out, err
+
+
+def wait_for_start(process: subprocess.Popen[str]) -> None:
+    assert process.stdout is not None
+    assert process.stdout.readline() == "started\n"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_lets_the_process_drain(number: signal.Signals) -> None:
+    process = start("await stop.wait()")
+    wait_for_start(process)
+    process.send_signal(number)
+    code, out, _ = finish(process)
+    assert (code, out) == (0, "drained\n")
+
+
+def test_a_second_signal_ends_it_at_once() -> None:
+    process = start("await asyncio.sleep(60)")
+    wait_for_start(process)
+    process.send_signal(signal.SIGTERM)
+    time.sleep(0.2)
+    process.send_signal(signal.SIGTERM)
+    code, out, err = finish(process)
+    assert (code, out) == (1, "")
+    assert "leaving at once" in err
+
+
+def test_a_process_ends_with_the_one_it_belongs_to() -> None:
+    owner = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    process = start("await stop.wait()", str(owner.pid))
+    wait_for_start(process)
+    owner.kill()
+    owner.communicate()
+    assert finish(process)[:2] == (0, "drained\n")
+
+
+def test_a_process_whose_owner_is_gone_already_ends_too() -> None:
+    owner = subprocess.Popen([sys.executable, "-c", ""])
+    owner.wait()
+    assert finish(start("await stop.wait()", str(owner.pid)))[0] == 0
+
+
+def test_a_configuration_error_and_a_fault_have_codes_of_their_own() -> None:
+    code, _, err = finish(start("raise ConfigError('General.ListenPort: x is not a port')"))
+    assert (code, err) == (2, "configuration: General.ListenPort: x is not a port\n")
+    code, _, err = finish(start("raise OSError('disk on fire')"))
+    assert code == 1
+    assert "the process stops after a fault" in err
