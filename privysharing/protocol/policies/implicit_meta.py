@@ -36,13 +36,17 @@ class ImplicitMetaEvaluator:
     def __init__(self, definition: ImplicitMeta, sub_policies: Iterable[Policy]) -> None:
         self.definition = definition
         self._sub_policies = tuple(sub_policies)
-        self._threshold = definition.threshold(len(self._sub_policies))
+        self.threshold = definition.threshold(len(self._sub_policies))
 
     def evaluate(self, identities: Sequence[Identity]) -> bool:
         """Whether enough sub-policies are met, each by all of the identities."""
-        missing = self._threshold
+        return self.satisfied(identities) == self.threshold
+
+    def satisfied(self, identities: Sequence[Identity]) -> int:
+        """How many sub-policies are met, counted no further than the threshold."""
+        met = 0
         for policy in self._sub_policies:
-            if missing == 0:
+            if met == self.threshold:
                 break
-            missing -= policy.evaluate(identities)
-        return missing == 0
+            met += policy.evaluate(identities)
+        return met

@@ -1,0 +1,82 @@
+"""Who may use which resource of this peer (core/aclmgmt, core/policy), with Fabric's texts.
+
+A resource of a channel is guarded by a policy of that channel, a resource of the peer itself by the peer's own MSP.
+Whoever asks has been identified and his signature verified: nothing is verified twice.
+"""
+
+from typing import Final
+
+from privysharing.protocol.channel.acls import PEER_ADMINS, PEER_MEMBERS
+from privysharing.protocol.channel.bundle import ChannelConfig
+from privysharing.protocol.channel.errors import UnknownResource
+from privysharing.protocol.msp.identity import Identity, InvalidIdentity
+from privysharing.protocol.msp.manager import MspManager
+from privysharing.protocol.msp.principals import MspRole, RolePrincipal
+from privysharing.protocol.msp.provider import Msp
+from privysharing.protocol.policies.implicit_meta import ImplicitMetaEvaluator
+
+PROPOSE: Final = "peer/Propose"
+CHAINCODE_TO_CHAINCODE: Final = "peer/ChaincodeToChaincode"
+
+
+class AccessControl:
+    """Answers with the reason for a refusal, None when there is none."""
+
+    def __init__(self, local_msp: Msp) -> None:
+        self._msp_id = local_msp.name
+        self._local = MspManager([local_msp])
+
+    def identify(self, serialized: bytes) -> Identity:
+        """Somebody by the peer's own MSP, valid or not; raises InvalidIdentity for strangers."""
+        return self._local.deserialize(serialized)
+
+    def refusal(self, resource: str, who: Identity, channel: ChannelConfig | None) -> str | None:
+        """Why somebody may not use a resource, of the channel if it is one of a channel's."""
+        if resource in PEER_ADMINS:
+            return self._local_refusal("Admins", MspRole.ADMIN, who)
+        if resource in PEER_MEMBERS:
+            return self._local_refusal("Members", MspRole.MEMBER, who)
+        if channel is None:
+            return f"Unmapped channelless policy for {resource}"
+        try:
+            path = channel.acl(resource)
+        except UnknownResource as error:
+            return str(error)
+        if channel.policy(path).evaluate((who,)):
+            return None
+        why = _why(channel, path, who)
+        if resource in channel.acls:
+            return f"failed evaluating policy on signed data during check policy [{path}]: [{why}]"
+        return (
+            f"Failed evaluating policy on signed data during check policy on channel [{channel.channel_id}] "
+            f"with policy [{path}]: [{why}]"
+        )
+
+    def _local_refusal(self, policy: str, role: MspRole, who: Identity) -> str | None:
+        checking = f"during channelless check policy with policy [{policy}]"
+        if who.msp_id != self._msp_id:
+            why = f"expected MSP ID {self._msp_id}, received {who.msp_id}"
+            return f"Failed deserializing proposal creator {checking}: [{why}]"
+        try:
+            local = self._local.deserialize(who.serialized)
+        except InvalidIdentity as error:
+            return f"Failed deserializing proposal creator {checking}: [{error}]"
+        if self._local.satisfies(local, RolePrincipal(self._msp_id, role)):
+            return None
+        wanted = "an admin" if role is MspRole.ADMIN else "a member"
+        return (
+            f"Failed verifying that proposal's creator satisfies local MSP principal {checking}: "
+            f"[The identity is not {wanted} under this MSP [{self._msp_id}]]"
+        )
+
+
+def _why(channel: ChannelConfig, path: str, who: Identity) -> str:
+    if not channel.has_policy(path):
+        return f"no such policy: '{path}'"
+    policy = channel.policy(path)
+    if isinstance(policy, ImplicitMetaEvaluator):
+        return (
+            f"implicit policy evaluation failed - {policy.satisfied((who,))} sub-policies were satisfied, but this "
+            f"policy requires {policy.threshold} of the '{policy.definition.sub_policy}' sub-policies to be satisfied"
+        )
+    return "signature set did not satisfy policy"

@@ -1,0 +1,104 @@
+"""The in-process adapter of a contract's port: a `Stub` over a simulation."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TypeVar
+
+from privysharing.chaincode.stub import KeyModification
+from privysharing.protocol.transactions import ChaincodeEvent, Response
+from services.peer.chaincode_host.errors import ChaincodeError
+from services.peer.chaincode_host.guard import Execution
+from services.peer.chaincode_host.metrics import ShimRequests
+from services.peer.chaincode_host.transaction import Transaction
+
+T = TypeVar("T")
+
+EVENT_BYTES_MAX = 1024 * 1024
+
+# Runs a chaincode of a channel on behalf of another: (callee, arguments, channel id) -> its response.
+CallChaincode = Callable[[str, Sequence[bytes], str], Response]
+
+
+class InProcessStub:
+    """One invocation of a contract in this process (privysharing.chaincode.stub.Stub)."""
+
+    def __init__(
+        self,
+        transaction: Transaction,
+        chaincode: str,
+        args: Sequence[bytes],
+        *,
+        execution: Execution,
+        call: CallChaincode,
+        requests: ShimRequests,
+    ) -> None:
+        assert transaction.simulator is not None
+        header = transaction.proposal.header
+        self.args: Sequence[bytes] = tuple(args)
+        self.tx_id: str = header.channel.tx_id
+        self.channel_id = transaction.channel_id
+        self.creator = header.signature.creator
+        self.timestamp_ns = header.channel.timestamp_ns or 0
+        self.transient: Mapping[str, bytes] = transaction.proposal.transient
+        self.decorations: Mapping[str, bytes] = transaction.decorations
+        self.event: ChaincodeEvent | None = None
+        self._transaction = transaction
+        self._simulator = transaction.simulator
+        self._chaincode = chaincode
+        self._execution = execution
+        self._call = call
+        self._requests = requests
+
+    def get_state(self, key: str) -> bytes | None:
+        return self._request("GET_STATE", lambda: self._simulator.get(self._chaincode, key))
+
+    def put_state(self, key: str, value: bytes) -> None:
+        if not key or not value:
+            raise ValueError("a key and its value cannot be empty: an empty write is a delete")
+        # Copied: a contract may go on changing what it handed over.
+        self._request("PUT_STATE", lambda: self._simulator.put(self._chaincode, key, bytes(value)))
+
+    def del_state(self, key: str) -> None:
+        self._request("DEL_STATE", lambda: self._simulator.delete(self._chaincode, key))
+
+    def get_range(self, start: str, end: str) -> Iterator[tuple[str, bytes]]:
+        results = self._request("GET_STATE_BY_RANGE", lambda: self._simulator.range(self._chaincode, start, end))
+        for item in results:
+            self._execution.check()
+            yield item
+
+    def get_history(self, key: str) -> Iterator[KeyModification]:
+        channel = self._transaction.channel
+        assert channel is not None
+        history = self._request("GET_HISTORY_FOR_KEY", lambda: channel.ledger.history(self._chaincode, key))
+        for entry in history:
+            self._execution.check()
+            yield KeyModification(entry.tx_id, entry.timestamp_ns or 0, entry.value, entry.is_delete)
+
+    def set_event(self, name: str, payload: bytes) -> None:
+        if not name:
+            raise ValueError("event name can not be empty string")
+        if len(name) + len(payload) > EVENT_BYTES_MAX:
+            raise ChaincodeError(f"event of {len(name) + len(payload)} bytes, at most {EVENT_BYTES_MAX} are allowed")
+        header = self._transaction.proposal.header.channel
+        self.event = ChaincodeEvent(self._chaincode, header.tx_id, name, bytes(payload))
+
+    def invoke_chaincode(self, name: str, args: Sequence[bytes], channel_id: str = "") -> Response:
+        """Call another chaincode. On this channel its writes become part of this transaction; on another one, none do.
+
+        A callee that fails gives a response of status 500. Its event is lost.
+        """
+        channel_id = channel_id or self.channel_id
+        return self._request("INVOKE_CHAINCODE", lambda: self._call(name, args, channel_id))
+
+    def _request(self, kind: str, work: Callable[[], T]) -> T:
+        """One request of the shim: not served to a contract whose time is over, and counted as Fabric does."""
+        self._execution.check()
+        began = time.perf_counter()
+        try:
+            result = work()
+        except BaseException:
+            self._requests.completed(kind, time.perf_counter() - began, success=False)
+            raise
+        self._requests.completed(kind, time.perf_counter() - began, success=True)
+        return result

@@ -1,0 +1,29 @@
+"""One transaction proposal while it is simulated (ccprovider.TransactionParams)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from privysharing.protocol.msp.identity import Identity
+from privysharing.protocol.transactions import Proposal
+from services.peer.chaincode_host.ports import Channel
+from services.peer.chaincode_host.simulator import TxSimulator
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """A proposal that passed the door, the channel that it is for, and its simulation.
+
+    Without channel or simulator for proposals that are about the peer, and for queries of qscc and cscc.
+    """
+
+    proposal: Proposal
+    creator: Identity
+    channel: Channel | None
+    simulator: TxSimulator | None
+    channel_id: str  # of the channel that is simulated: not the proposal's in a call across channels
+    decorations: Mapping[str, bytes] = field(default_factory=dict)
+    callers: tuple[tuple[str, str], ...] = ()  # (channel id, chaincode) that wait for this call's answer
+
+    @property
+    def tx_id(self) -> str:
+        return self.proposal.header.channel.tx_id
