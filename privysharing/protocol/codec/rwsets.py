@@ -42,6 +42,16 @@ def encode_private_writes(writes: Iterable[Write]) -> bytes:
     return kv.KVRWSet(writes=[_encode_write(write) for write in writes]).SerializeToString()
 
 
+def parse_state_metadata(raw: bytes) -> dict[str, bytes]:
+    """A key's metadata as the state keeps it, by name (statemetadata.Deserialize)."""
+    return dict(_entries(decode(kv.KVMetadataWrite, raw).entries))
+
+
+def encode_state_metadata(entries: Iterable[tuple[str, bytes]]) -> bytes:
+    """A key's metadata as the state keeps it: a KVMetadataWrite that names no key (statemetadata.Serialize)."""
+    return kv.KVMetadataWrite(entries=_encode_entries(entries)).SerializeToString()
+
+
 def _parse_namespace(message: rwset_pb2.NsReadWriteSet) -> NamespaceRwSet:
     sets = decode(kv.KVRWSet, message.rwset)
     return NamespaceRwSet(

@@ -34,3 +34,54 @@ class StateView(Protocol):
 
     def known_ids(self, ids: Iterable[TxId]) -> frozenset[TxId]:
         """Those of the ids that some earlier block holds, valid or not."""
+
+
+class RememberingView:
+    """A view that looks up no key twice: policies, reads and writes of one block ask for the same ones."""
+
+    def __init__(self, view: StateView) -> None:
+        self._view = view
+        self._public: dict[tuple[str, str], VersionedValue | None] = {}
+        self._hashed: dict[tuple[str, str, bytes], VersionedValue | None] = {}
+
+    def get(self, namespace: str, key: str) -> VersionedValue | None:
+        """A public key, None when it does not exist."""
+        place = (namespace, key)
+        if place not in self._public:
+            self._public[place] = self._view.get(namespace, key)
+        return self._public[place]
+
+    def range(self, namespace: str, start_key: str, end_key: str) -> Iterator[tuple[str, VersionedValue]]:
+        """As of the view beneath: ranges are not remembered."""
+        return self._view.range(namespace, start_key, end_key)
+
+    def get_hashed(self, namespace: str, collection: str, key_hash: bytes) -> VersionedValue | None:
+        """A key of a collection's hashed space."""
+        place = (namespace, collection, key_hash)
+        if place not in self._hashed:
+            self._hashed[place] = self._view.get_hashed(namespace, collection, key_hash)
+        return self._hashed[place]
+
+    def known_ids(self, ids: Iterable[TxId]) -> frozenset[TxId]:
+        """Those of the ids that some earlier block holds."""
+        return self._view.known_ids(ids)
+
+
+class EmptyView:
+    """The state before the genesis block."""
+
+    def get(self, namespace: str, key: str) -> VersionedValue | None:
+        """Nothing."""
+        return None
+
+    def range(self, namespace: str, start_key: str, end_key: str) -> Iterator[tuple[str, VersionedValue]]:
+        """Nothing."""
+        return iter(())
+
+    def get_hashed(self, namespace: str, collection: str, key_hash: bytes) -> VersionedValue | None:
+        """Nothing."""
+        return None
+
+    def known_ids(self, ids: Iterable[TxId]) -> frozenset[TxId]:
+        """None."""
+        return frozenset()

@@ -1,0 +1,70 @@
+"""Who signed a transaction: the expensive part of judging one, one call each, in any order, on any thread."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from privysharing.protocol.build import endorsement_message
+from privysharing.protocol.codes import TxCode
+from privysharing.protocol.msp.identity import Identity, InvalidIdentity
+from privysharing.protocol.msp.manager import MspManager
+from privysharing.protocol.reading import ReadTransaction
+from privysharing.protocol.transactions import EndorserTransaction
+
+
+@dataclass(frozen=True, slots=True)
+class Signers:
+    """Whose signatures on one transaction are good: the creator's, and those of distinct endorsers in order."""
+
+    creator: bool = False
+    endorsers: tuple[Identity, ...] = ()
+
+
+NOBODY = Signers()
+
+
+def verify_signatures(transaction: ReadTransaction, channel_id: str, msps: MspManager) -> Signers:
+    """Verify one transaction's signatures under one configuration; none where the answer cannot matter."""
+    if transaction.fault_before_signature is not TxCode.VALID or not _creator_signed(transaction, channel_id, msps):
+        return NOBODY
+    endorsed = transaction.endorsed
+    if endorsed is None or endorsed.fault is not TxCode.VALID:
+        return Signers(creator=True)
+    return Signers(True, verify_endorsers(endorsed.transaction, msps))
+
+
+def verify_all(transactions: Sequence[ReadTransaction], channel_id: str, msps: MspManager) -> list[Signers]:
+    """The signers of each transaction: what a caller may spread over threads in slices."""
+    return [verify_signatures(transaction, channel_id, msps) for transaction in transactions]
+
+
+def verify_endorsers(transaction: EndorserTransaction, msps: MspManager) -> tuple[Identity, ...]:
+    """The endorsers whose signatures are good, each once (policies SignatureSetToValidIdentities).
+
+    A bad signature is passed over, and so is a repeated endorser, before its signature is looked at: nobody can have
+    the same one verified a thousand times. Whether an identity is valid is for the policy to ask.
+    """
+    endorsers: dict[tuple[str, bytes], Identity] = {}
+    for endorsement in transaction.endorsements:
+        try:
+            identity = msps.deserialize(endorsement.endorser)
+        except InvalidIdentity:
+            continue
+        if identity.dedupe_key not in endorsers and identity.verify(
+            endorsement_message(transaction.response_payload, endorsement.endorser), endorsement.signature
+        ):
+            endorsers[identity.dedupe_key] = identity
+    return tuple(endorsers.values())
+
+
+def _creator_signed(transaction: ReadTransaction, channel_id: str, msps: MspManager) -> bool:
+    """Validation checkSignatureFromCreator. An envelope of another channel finds no MSP here that knows its creator."""
+    header, envelope = transaction.header, transaction.envelope
+    assert header is not None
+    assert envelope is not None
+    if header.channel.channel_id != channel_id:
+        return False
+    try:
+        creator = msps.identity(header.signature.creator)
+    except InvalidIdentity:
+        return False
+    return creator.verify(envelope.payload, envelope.signature)

@@ -1,0 +1,101 @@
+"""Whether the right endorsers signed what a transaction writes: by key, by collection, by chaincode.
+
+One object judges one block, transaction by transaction in the block's order: where one changes the policy of a key,
+later ones of the block fail on that key, since they were endorsed under the old policy.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from privysharing.protocol.channel.bundle import ChannelConfig
+from privysharing.protocol.codec.rwsets import parse_state_metadata
+from privysharing.protocol.codes import TxCode
+from privysharing.protocol.msp.identity import Identity
+from privysharing.protocol.reading import EndorsedAction
+from privysharing.protocol.rwsets import NamespaceRwSet
+from services.peer.validation.policies import ChaincodeRules, EndorsementPolicies
+from services.peer.validation.view import StateView
+
+# protos.MetaDataKeys: the metadata entry that holds a key's own policy
+VALIDATION_PARAMETER = "VALIDATION_PARAMETER"
+
+PublicKey = tuple[str, str]  # namespace, key
+HashedKey = tuple[str, str, bytes]  # namespace, collection, key hash
+
+
+class Endorsements:
+    """Judges the endorsements of a block's transactions; call `check` in the block's order."""
+
+    def __init__(self, config: ChannelConfig, view: StateView) -> None:
+        self._policies = EndorsementPolicies(config, view)
+        self._view = view
+        self._policy_changed: set[PublicKey | HashedKey] = set()
+
+    def check(self, action: EndorsedAction, endorsers: Sequence[Identity]) -> TxCode:
+        """Every namespace that matters by its own policies (plugindispatcher Dispatch, its last loop)."""
+        written = {ns.namespace: ns for ns in action.rwset.namespaces}
+        for namespace in action.namespaces:
+            rules = self._policies.chaincode(namespace)
+            if rules is None:
+                return TxCode.INVALID_CHAINCODE
+            rwset = written.get(namespace, NamespaceRwSet(namespace))
+            if not self._is_endorsed(rwset, rules, endorsers):
+                return TxCode.ENDORSEMENT_POLICY_FAILURE
+            # From here on, also if the transaction turns out stale or a duplicate: Fabric knows neither yet.
+            self._policy_changed.update(_metadata_keys(rwset))
+        return TxCode.VALID
+
+    def _is_endorsed(self, rwset: NamespaceRwSet, rules: ChaincodeRules, endorsers: Sequence[Identity]) -> bool:
+        """Statebased baseEvaluator Evaluate and checkSBAndCCEP.
+
+        A key's own policy comes before its collection's, that before the chaincode's; each of the latter two is
+        asked once. If nothing was written, the chaincode's is.
+        """
+        asked: set[str] = set()
+        key_policy_asked = False
+        for place in _written_keys(rwset):
+            if place in self._policy_changed:
+                return False
+            parameter = self._validation_parameter(place)
+            if parameter:
+                if not self._policies.key(parameter).evaluate(endorsers):
+                    return False
+                key_policy_asked = True
+                continue
+            collection = place[1] if len(place) == 3 else ""
+            if collection in asked:
+                continue
+            policy = self._policies.collection(rwset.namespace, collection, rules) if collection else rules.policy
+            if not policy.evaluate(endorsers):
+                return False
+            asked.add(collection)
+        return key_policy_asked or bool(asked) or rules.policy.evaluate(endorsers)
+
+    def _validation_parameter(self, place: PublicKey | HashedKey) -> bytes:
+        """The key's own policy as of before the block (GetValidationParameterForKey); empty when it has none."""
+        found = self._view.get(*place) if len(place) == 2 else self._view.get_hashed(*place)
+        if found is None or not found.metadata:
+            return b""
+        return parse_state_metadata(found.metadata).get(VALIDATION_PARAMETER, b"")
+
+
+def _written_keys(rwset: NamespaceRwSet) -> Iterator[PublicKey | HashedKey]:
+    """Keys in the order in which their policies are asked: it decides which failure comes first, not whether."""
+    namespace = rwset.namespace
+    for write in rwset.writes:
+        yield namespace, write.key
+    for metadata_write in rwset.metadata_writes:
+        yield namespace, metadata_write.key
+    for collection in rwset.collections:
+        for hashed in collection.writes:
+            yield namespace, collection.collection, hashed.key_hash
+    for collection in rwset.collections:
+        for hashed_metadata in collection.metadata_writes:
+            yield namespace, collection.collection, hashed_metadata.key_hash
+
+
+def _metadata_keys(rwset: NamespaceRwSet) -> Iterator[PublicKey | HashedKey]:
+    for write in rwset.metadata_writes:
+        yield rwset.namespace, write.key
+    for collection in rwset.collections:
+        for hashed in collection.metadata_writes:
+            yield rwset.namespace, collection.collection, hashed.key_hash
