@@ -1,0 +1,159 @@
+"""The nodes of a network as processes: start, readiness, stop."""
+
+import asyncio
+import json
+import os
+import shutil
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from deploy.manifest import Network, NodeEntry
+
+READY_SECONDS_MAX = 30.0
+STOP_SECONDS_MAX = 12.0  # a node drains for 10 s at most
+_PROBE_INTERVAL_S = 0.05
+_LOG_TAIL_BYTES = 2_000
+
+Progress = Callable[[str], None]
+
+
+class NodeFault(Exception):
+    """A node is not as it should be."""
+
+    def __init__(self, node: str, what: str, log: Path) -> None:
+        tail = log.read_bytes()[-_LOG_TAIL_BYTES:].decode(errors="replace").strip() if log.exists() else ""
+        super().__init__(f"{node} {what}; its log {log} ends with:\n{tail or '(nothing)'}")
+
+
+class NodeEnded(NodeFault):
+    """A node's process ended by itself."""
+
+
+class NodeNotReady(NodeFault):
+    """A node runs, but does not serve in time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """Whether a node's process runs, and what its operations port says."""
+
+    pid: int | None
+    serves: bool
+
+
+class Processes:
+    """The processes of one network. With `stop_with`, nodes end when that process does, however it ends."""
+
+    def __init__(self, network: Network, stop_with: int | None = None) -> None:
+        self.network = network
+        self._stop_with = stop_with
+        self._children: dict[str, subprocess.Popen[bytes]] = {}
+
+    def start(self, names: Iterable[str] | None = None) -> None:
+        """Start the nodes that do not run yet, all or some, in the network's order."""
+        wanted = [node for node in self.network.nodes if names is None or node.name in names]
+        for node in sorted(wanted, key=lambda node: node.order):
+            if self.process(node) is None:
+                self._start(node)
+
+    async def ready(self, timeout_s: float = READY_SECONDS_MAX) -> None:
+        """Return once every node serves; NodeEnded or NodeNotReady name the first that does not."""
+        deadline = asyncio.get_running_loop().time() + timeout_s
+        await asyncio.gather(*(self._ready(node, deadline) for node in self.network.nodes))
+
+    async def health(self, node: NodeEntry) -> Health:
+        """How a node is now."""
+        process = self.process(node)
+        if process is None:
+            return Health(None, serves=False)
+        return Health(process.pid, serves=await asyncio.to_thread(_serves, node))
+
+    def pids(self) -> dict[str, int]:
+        """Process id of each node that runs."""
+        found = ((node.name, self.process(node)) for node in self.network.nodes)
+        return {name: process.pid for name, process in found if process is not None}
+
+    def process(self, node: NodeEntry) -> psutil.Process | None:
+        """The process that was started for a node, if it still runs."""
+        try:
+            record = json.loads(self._record(node).read_text())
+            process = psutil.Process(record["pid"])
+            same = process.create_time() == record["started"] and process.status() != psutil.STATUS_ZOMBIE
+        except (FileNotFoundError, ValueError, KeyError, psutil.NoSuchProcess):
+            return None
+        return process if same else None
+
+    def stop(self, names: Iterable[str] | None = None) -> None:
+        """Ask nodes to drain and end, all or some; those that do not are killed after 12 s."""
+        wanted = [node for node in self.network.nodes if names is None or node.name in names]
+        running = {process.pid: process for node in wanted if (process := self.process(node)) is not None}
+        for process in running.values():
+            process.terminate()
+        _, alive = psutil.wait_procs(list(running.values()), STOP_SECONDS_MAX)
+        for process in alive:
+            process.kill()
+        psutil.wait_procs(alive, STOP_SECONDS_MAX)
+        for node in wanted:
+            self._record(node).unlink(missing_ok=True)
+            if node.name in self._children:
+                self._children.pop(node.name).wait()
+
+    def log(self, node: NodeEntry) -> Path:
+        """What a node prints."""
+        return self.network.path(node.config).parent / "log"
+
+    def _start(self, node: NodeEntry) -> None:
+        arguments = [*_command(node)]
+        if self._stop_with is not None:
+            arguments += ["--stop-with", str(self._stop_with)]
+        with self.log(node).open("ab") as log:
+            child = subprocess.Popen(  # noqa: S603 - the command comes from the network's own manifest
+                arguments,
+                cwd=self.network.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,  # a Ctrl-C at the terminal is for whoever started the network
+            )
+        self._children[node.name] = child
+        record = {"pid": child.pid, "started": psutil.Process(child.pid).create_time()}
+        self._record(node).write_text(json.dumps(record))
+
+    async def _ready(self, node: NodeEntry, deadline: float) -> None:
+        while True:
+            health = await self.health(node)
+            if health.serves:
+                return
+            if health.pid is None:
+                raise NodeEnded(node.name, "ended", self.log(node))
+            if asyncio.get_running_loop().time() > deadline:
+                raise NodeNotReady(node.name, "does not serve yet", self.log(node))
+            await asyncio.sleep(_PROBE_INTERVAL_S)
+
+    def _record(self, node: NodeEntry) -> Path:
+        return self.network.path(node.config).parent / "process.json"
+
+
+def _command(node: NodeEntry) -> list[str]:
+    """The node's command, from the environment that this program runs in before any other."""
+    program, *arguments = node.command
+    search = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", "")))
+    found = shutil.which(program, path=search)
+    if found is None:
+        raise FileNotFoundError(2, "not found; install the distribution privysharing", program)
+    return [found, *arguments]
+
+
+def _serves(node: NodeEntry) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://{node.operations_address}/healthz", timeout=1) as answer:
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
