@@ -97,8 +97,8 @@ def is_config_block(block: Block) -> bool:
     if len(block.data) != 1:
         return False
     try:
-        channel_header, _, _ = split_payload(parse_envelope(block.data[0]).payload)
-        return parse_channel_header(channel_header).type == HeaderType.CONFIG
+        parts = split_payload(parse_envelope(block.data[0]).payload)
+        return parts is not None and parse_channel_header(parts[0]).type == HeaderType.CONFIG
     except MalformedMessage:
         return False
 

@@ -68,7 +68,7 @@ def accept_genesis(block: Block) -> Judgement:
     config = ChannelConfig.from_block(block)
     (transaction,) = read_block(block)
     updates = BlockUpdates(EmptyView())
-    updates.apply(_config_rwset(transaction), Version(block.header.number, 0))
+    updates.apply(committed_rwset(transaction), Version(block.header.number, 0))
     return Judgement((TxCode.VALID,), updates.batch(), config)
 
 
@@ -133,13 +133,18 @@ def _commit_in_order(
     for index, tx in enumerate(transactions):
         if verdicts[index] is not TxCode.VALID:
             continue
-        rwset = _config_rwset(tx) if tx.endorsed is None else tx.endorsed.rwset
+        rwset = committed_rwset(tx)
         verdicts[index] = check_reads(rwset, updates, view)
         if verdicts[index] is TxCode.VALID:
             updates.apply(rwset, Version(number, index))
     return updates.batch()
 
 
-def _config_rwset(tx: ReadTransaction) -> TxRwSet:
-    """Peer ConfigTxProcessor GenerateSimulationResults: the configuration becomes a key of the state."""
+def committed_rwset(tx: ReadTransaction) -> TxRwSet:
+    """What a valid transaction reads and writes; a configuration becomes a key of the state.
+
+    The latter: peer ConfigTxProcessor GenerateSimulationResults.
+    """
+    if tx.endorsed is not None:
+        return tx.endorsed.rwset
     return TxRwSet((NamespaceRwSet(CONFIG_NAMESPACE, writes=(Write(CONFIG_KEY, tx.data),)),))
