@@ -124,6 +124,15 @@ class TxRwSet:
 
 
 @dataclass(frozen=True, slots=True)
+class VersionedValue:
+    """A committed key: its value (a hash, in a collection's hashed space), its version, its encoded metadata."""
+
+    value: bytes
+    version: Version
+    metadata: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
 class Update:
     """The last word of a block on one key. `value` None deletes; `metadata` is the key's whole metadata after it."""
 

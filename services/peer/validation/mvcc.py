@@ -1,11 +1,19 @@
 """Whether what a transaction read still holds: the serial part of validation (txmgmt/validation/validator.go)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
+from privysharing.protocol.block_updates import BlockUpdates
 from privysharing.protocol.codes import TxCode
 from privysharing.protocol.range_reads import RangeReads
-from privysharing.protocol.rwsets import CollectionHashedRwSet, MerkleSummary, RangeQuery, Read, TxRwSet, Version
-from services.peer.validation.updates import BlockUpdates
+from privysharing.protocol.rwsets import (
+    CollectionHashedRwSet,
+    MerkleSummary,
+    RangeQuery,
+    Read,
+    TxRwSet,
+    Update,
+    Version,
+)
 from services.peer.validation.view import StateView
 
 SUMMARY_DEGREE_MIN = 2  # rwsetutil newMerkleTree: a tree of a smaller degree cannot be built
@@ -16,7 +24,7 @@ def check_reads(rwset: TxRwSet, updates: BlockUpdates, view: StateView) -> TxCod
     for ns in rwset.namespaces:
         if not all(_read_holds(ns.namespace, read, updates, view) for read in ns.reads):
             return TxCode.MVCC_READ_CONFLICT
-        if not all(_range_holds(ns.namespace, query, updates) for query in ns.range_queries):
+        if not all(_range_holds(ns.namespace, query, updates, view) for query in ns.range_queries):
             return TxCode.PHANTOM_READ_CONFLICT
         if not all(_hashed_reads_hold(ns.namespace, collection, updates, view) for collection in ns.collections):
             return TxCode.MVCC_READ_CONFLICT
@@ -48,12 +56,12 @@ def _hashed_reads_hold(
     return True
 
 
-def _range_holds(namespace: str, query: RangeQuery, updates: BlockUpdates) -> bool:
+def _range_holds(namespace: str, query: RangeQuery, updates: BlockUpdates, view: StateView) -> bool:
     """Validator validateRangeQuery: the range again, over the state and what this block has changed so far.
 
     A range that was not read to its end ends at the last key that was seen, which then belongs to it.
     """
-    found = iter(_range(namespace, query, updates))
+    found = _range(namespace, query, updates, view)
     if query.summary is not None:
         return _summary_holds(query.summary, found)
     for read in query.reads or ():
@@ -63,12 +71,31 @@ def _range_holds(namespace: str, query: RangeQuery, updates: BlockUpdates) -> bo
     return next(found, None) is None
 
 
-def _range(namespace: str, query: RangeQuery, updates: BlockUpdates) -> Iterator[tuple[str, Version]]:
-    yield from updates.range(namespace, query.start_key, query.end_key)
+def _range(namespace: str, query: RangeQuery, updates: BlockUpdates, view: StateView) -> Iterator[tuple[str, Version]]:
+    """Keys and versions of the range as the block leaves them so far (combinedIterator)."""
+    pending = updates.pending(namespace)
+    start, end = query.start_key, query.end_key
+    changed = sorted(key for key in pending if key >= start and (not end or key < end))
+    position = 0
+    for key, committed in view.range(namespace, start, end):
+        while position < len(changed) and changed[position] < key:
+            yield from _existing(changed[position], pending)
+            position += 1
+        if key not in pending:
+            yield key, committed.version
+    for key in changed[position:]:
+        yield from _existing(key, pending)
     if not query.exhausted:
-        last = updates.get_version(namespace, query.end_key)
-        if last is not None:
-            yield query.end_key, last
+        committed_last = view.get(namespace, end)
+        if end in pending:
+            yield from _existing(end, pending)
+        elif committed_last is not None:
+            yield end, committed_last.version
+
+
+def _existing(key: str, pending: Mapping[str, Update]) -> Iterator[tuple[str, Version]]:
+    if pending[key].value is not None:
+        yield key, pending[key].version
 
 
 def _summary_holds(summary: MerkleSummary, found: Iterator[tuple[str, Version]]) -> bool:

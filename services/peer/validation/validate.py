@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from privysharing.protocol.block_updates import BlockUpdates
 from privysharing.protocol.blocks import Block
 from privysharing.protocol.channel import update
 from privysharing.protocol.channel.bundle import ChannelConfig
@@ -15,7 +16,6 @@ from privysharing.protocol.signers import Signers
 from services.peer.validation.endorsement import Endorsements
 from services.peer.validation.errors import ChannelHalted
 from services.peer.validation.mvcc import check_reads
-from services.peer.validation.updates import BlockUpdates
 from services.peer.validation.view import EmptyView, RememberingView, StateView
 
 CONFIG_NAMESPACE = ""

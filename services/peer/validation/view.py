@@ -1,20 +1,12 @@
 """What validation needs to know of a ledger: the state and the ids before the block."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Protocol
 
 from privysharing.protocol.envelopes import TxId
-from privysharing.protocol.rwsets import Version
+from privysharing.protocol.rwsets import VersionedValue
 
-
-@dataclass(frozen=True, slots=True)
-class VersionedValue:
-    """A committed key: its value (a hash, in a collection's hashed space), its version, its encoded metadata."""
-
-    value: bytes
-    version: Version
-    metadata: bytes = b""
+__all__ = ["EmptyView", "RememberingView", "StateView", "VersionedValue"]
 
 
 class StateView(Protocol):

@@ -1,9 +1,9 @@
 """What a block changes, transaction by transaction: the changes so far are part of what the next one is judged by."""
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from privysharing.protocol.codec.rwsets import encode_state_metadata
 from privysharing.protocol.rwsets import (
@@ -16,9 +16,9 @@ from privysharing.protocol.rwsets import (
     Update,
     UpdateBatch,
     Version,
+    VersionedValue,
     Write,
 )
-from services.peer.validation.view import StateView, VersionedValue
 
 Key = TypeVar("Key", str, bytes)
 Latest = Update | VersionedValue | None
@@ -48,11 +48,21 @@ class _Operation:
         self.flags = (self.flags + flag) & _FLAGS_MAX
 
 
+class StateBefore(Protocol):
+    """The state before a block, key by key."""
+
+    def get(self, namespace: str, key: str) -> VersionedValue | None:
+        """A public key, None when it does not exist."""
+
+    def get_hashed(self, namespace: str, collection: str, key_hash: bytes) -> VersionedValue | None:
+        """A key of a collection's hashed space."""
+
+
 class BlockUpdates:
     """The writes of a block's valid transactions over the state before it, merged: the last word on each key."""
 
-    def __init__(self, view: StateView) -> None:
-        self._view = view
+    def __init__(self, before: StateBefore) -> None:
+        self._before = before
         self._public: dict[str, dict[str, Update]] = {}
         self._hashed: dict[tuple[str, str], dict[bytes, Update]] = {}
 
@@ -68,27 +78,9 @@ class BlockUpdates:
         """The same for a key of a collection's hashed space."""
         return key_hash in self._hashed.get((namespace, collection), ())
 
-    def get_version(self, namespace: str, key: str) -> Version | None:
-        """The version of a key after these updates; None when it does not exist."""
-        pending = self._public.get(namespace, {}).get(key)
-        if pending is not None:
-            return None if pending.value is None else pending.version
-        committed = self._view.get(namespace, key)
-        return None if committed is None else committed.version
-
-    def range(self, namespace: str, start_key: str, end_key: str) -> Iterator[tuple[str, Version]]:
-        """Keys from start to before end (empty: no end) as these updates leave them (combinedIterator)."""
-        pending = self._public.get(namespace, {})
-        changed = sorted(key for key in pending if key >= start_key and (not end_key or key < end_key))
-        position = 0
-        for key, committed in self._view.range(namespace, start_key, end_key):
-            while position < len(changed) and changed[position] < key:
-                yield from _existing(changed[position], pending)
-                position += 1
-            if key not in pending:
-                yield key, committed.version
-        for key in changed[position:]:
-            yield from _existing(key, pending)
+    def pending(self, namespace: str) -> Mapping[str, Update]:
+        """The public keys of a namespace that these updates change."""
+        return self._public.get(namespace, {})
 
     def apply(self, rwset: TxRwSet, version: Version) -> None:
         """Add what a valid transaction writes (publicAndHashUpdates applyWriteSet)."""
@@ -106,7 +98,7 @@ class BlockUpdates:
             _add_write(operations, write.key, _public_value(write))
         for metadata_write in ns.metadata_writes:
             _add_metadata(operations, metadata_write.key, metadata_write)
-        _settle(pending, operations, lambda key: pending.get(key) or self._view.get(ns.namespace, key), version)
+        _settle(pending, operations, lambda key: pending.get(key) or self._before.get(ns.namespace, key), version)
 
     def _apply_hashed(self, namespace: str, collection: CollectionHashedRwSet, version: Version) -> None:
         place = (namespace, collection.collection)
@@ -116,13 +108,7 @@ class BlockUpdates:
             _add_write(operations, write.key_hash, _hashed_value(write))
         for metadata_write in collection.metadata_writes:
             _add_metadata(operations, metadata_write.key_hash, metadata_write)
-        _settle(pending, operations, lambda key: pending.get(key) or self._view.get_hashed(*place, key), version)
-
-
-def _existing(key: str, pending: dict[str, Update]) -> Iterator[tuple[str, Version]]:
-    update = pending[key]
-    if update.value is not None:
-        yield key, update.version
+        _settle(pending, operations, lambda key: pending.get(key) or self._before.get_hashed(*place, key), version)
 
 
 def _public_value(write: Write) -> bytes | None:
