@@ -73,11 +73,11 @@ class Channel:
         self._connections = connections
         self._listeners: dict[str, CommitListener] = {}
 
-    async def evaluate(self, call: Call) -> bytes:
+    async def evaluate(self, call: Call, peers: Sequence[Node] = ()) -> bytes:
         """Ask one peer, the next one when it cannot be reached. Nothing is ordered."""
         signed_proposal, _ = self._propose(call)
         problems: list[str] = []
-        for node in self.nodes.endorsers:
+        for node in peers or self.nodes.endorsers:
             try:
                 answer = await self._connections.endorser(node).process_proposal(
                     signed_proposal, self.timeouts.evaluate

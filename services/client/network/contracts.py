@@ -1,19 +1,32 @@
-"""Defining a network's contracts by the transactions that Fabric's operators use: every member approves, one commits."""
+"""Defining a network's contracts by the transactions that Fabric's operators use: each member approves, one commits."""
 
 import asyncio
 
 from deploy.manifest import ChannelEntry, ContractEntry, Network
-from privysharing.protocol.codec.lifecycle import encode_approve_args, encode_definition_args
+from privysharing.protocol.codec.lifecycle import encode_approve_args, encode_definition_args, encode_query_args
 from privysharing.protocol.lifecycle import LIFECYCLE, ChaincodeDefinition
-from privysharing.sdk import Call, connect
+from privysharing.sdk import Call, Channel, connect
+from privysharing.sdk.errors import Refused
 from privysharing.sdk.profile import Node
 from services.client.network.identities import admin_of, profile_of
+from services.client.network.processes import Processes
 
 _PACKAGE = "in-process"  # the peers of these networks run their contracts themselves
 
 
+async def bring_up(processes: Processes) -> None:
+    """Start what does not run yet, wait until everything serves, define what is not defined. All or nothing runs."""
+    processes.start()
+    try:
+        await processes.ready()
+        await define_contracts(processes.network)
+    except BaseException:
+        processes.stop()
+        raise
+
+
 async def define_contracts(network: Network) -> None:
-    """Approve and commit, on every channel, each contract that the topology names. For a network that is new."""
+    """Approve and commit, on every channel, each contract of the topology that is not defined there yet."""
     await asyncio.gather(
         *(_define(network, channel, contract) for channel in network.channels for contract in channel.contracts)
     )
@@ -21,23 +34,38 @@ async def define_contracts(network: Network) -> None:
 
 async def _define(network: Network, channel: ChannelEntry, contract: ContractEntry) -> None:
     definition = ChaincodeDefinition(sequence=1, version=contract.version)
-    approve = Call(
-        LIFECYCLE,
-        "ApproveChaincodeDefinitionForMyOrg",
-        (encode_approve_args(contract.name, definition, f"{contract.name}:{_PACKAGE}"),),
-    )
-    await asyncio.gather(*(_as_admin(network, member, channel, approve, [member]) for member in channel.members))
-    commit = Call(LIFECYCLE, "CommitChaincodeDefinition", (encode_definition_args(contract.name, definition),))
-    await _as_admin(network, channel.members[0], channel, commit, list(channel.members))
+    first = channel.members[0]
+    async with connect(profile_of(network, first), admin_of(network, first)) as connection:
+        on_channel = connection.channel(channel.name)
+        if await _is_defined(on_channel, contract.name):
+            return
+        await asyncio.gather(*(_approve(network, member, channel, contract, definition) for member in channel.members))
+        commit = Call(LIFECYCLE, "CommitChaincodeDefinition", (encode_definition_args(contract.name, definition),))
+        await on_channel.submit(commit, list(_one_endorser_each(on_channel).values()))
 
 
-async def _as_admin(
-    network: Network, organisation: str, channel: ChannelEntry, call: Call, endorsing: list[str]
+async def _is_defined(channel: Channel, contract: str) -> bool:
+    try:
+        await channel.evaluate(Call(LIFECYCLE, "QueryChaincodeDefinition", (encode_query_args(contract),)))
+    except Refused:
+        return False
+    return True
+
+
+async def _approve(
+    network: Network, organisation: str, channel: ChannelEntry, contract: ContractEntry, definition: ChaincodeDefinition
 ) -> None:
-    """Submit a call as an organisation's admin, endorsed by one peer of each of the organisations `endorsing`."""
+    """An organisation's approval lives in a collection of its own, so its own peer endorses it."""
+    arguments = encode_approve_args(contract.name, definition, f"{contract.name}:{_PACKAGE}")
     async with connect(profile_of(network, organisation), admin_of(network, organisation)) as connection:
         on_channel = connection.channel(channel.name)
-        by_msp: dict[str, Node] = {}
-        for node in on_channel.nodes.endorsers:
-            by_msp.setdefault(node.msp_id, node)
-        await on_channel.submit(call, [by_msp[network.organisation(name).msp_id] for name in endorsing])
+        own = _one_endorser_each(on_channel)[network.organisation(organisation).msp_id]
+        await on_channel.submit(Call(LIFECYCLE, "ApproveChaincodeDefinitionForMyOrg", (arguments,)), [own])
+
+
+def _one_endorser_each(channel: Channel) -> dict[str, Node]:
+    """The first endorsing peer of each organisation, by MSP id."""
+    found: dict[str, Node] = {}
+    for node in channel.nodes.endorsers:
+        found.setdefault(node.msp_id, node)
+    return found

@@ -1,0 +1,111 @@
+"""Acting on a network from the command line: which network, as whom, on which channel, for people or machines."""
+
+import asyncio
+import functools
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from deploy.manifest import Network
+from privysharing.sdk import Contract, connect
+from services.client.cli.output import Output
+from services.client.network.identities import network_wallet, profile_of
+
+DEFAULT_FOLDER = Path("var/demo")
+CONTRACT = "privysharing"
+
+Command = Callable[..., Any]
+
+
+def with_output(command: Command) -> Command:
+    """Give a command `--json`, and the `output` to print with."""
+
+    @click.option("--json", "as_json", is_flag=True, help="Print one JSON document, for machines.")
+    @functools.wraps(command)
+    def wrapped(as_json: bool, **arguments: Any) -> Any:
+        return command(output=Output(as_json=as_json), **arguments)
+
+    return wrapped
+
+
+def with_network(command: Command) -> Command:
+    """Give a command `--network`, the folder of a network."""
+    return click.option(
+        "--network",
+        "folder",
+        type=click.Path(path_type=Path, file_okay=False),
+        default=DEFAULT_FOLDER,
+        show_default=True,
+        envvar="PRIVY_NETWORK",
+        help="Folder of the network.",
+    )(command)
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One identity on one channel of one network, and where to print."""
+
+    network: Network
+    label: str
+    channel: str
+    output: Output
+
+    @property
+    def party(self) -> str:
+        """Who acts, as the contract names parties."""
+        return f"{self.label}@{network_wallet(self.network).get(self.label).msp_id}"
+
+    def evaluate(self, function: str, *args: str) -> Any:
+        """What the contract answers to a question, as a JSON value."""
+        return self._run(lambda contract: contract.evaluate(function, *args))
+
+    def submit(self, function: str, *args: str) -> Any:
+        """Commit a transaction; the JSON value that the contract returned, once a peer has committed it."""
+
+        async def submit(contract: Contract) -> bytes:
+            return (await contract.submit(function, *args)).payload
+
+        with self.output.busy("waiting for the commit"):
+            return self._run(submit)
+
+    def submit_for_receipt(self, function: str, *args: str) -> dict[str, Any]:
+        """As `submit`, with the transaction's id and block beside the result."""
+
+        async def submit(contract: Contract) -> dict[str, Any]:
+            receipt = await contract.submit(function, *args)
+            return {"tx_id": receipt.tx_id, "block": receipt.block_num, "result": _value(receipt.payload)}
+
+        with self.output.busy("waiting for the commit"):
+            return asyncio.run(self._with_contract(submit))
+
+    def _run(self, use: Callable[[Contract], Any]) -> Any:
+        return _value(asyncio.run(self._with_contract(use)))
+
+    async def _with_contract(self, use: Callable[[Contract], Any]) -> Any:
+        entry = network_wallet(self.network).get(self.label)
+        async with connect(profile_of(self.network, entry.msp_id), entry.signing_identity()) as connection:
+            return await use(connection.contract(self.channel, CONTRACT))
+
+
+def acting(command: Command) -> Command:
+    """Give a command the options that say on which network, as whom and where it acts, as one `session`."""
+
+    @with_network
+    @click.option("--as", "label", required=True, envvar="PRIVY_AS", help="Identity of the wallet to act as.")
+    @click.option("--channel", default=None, help="Channel to act on.  [default: the network's first]")
+    @with_output
+    @functools.wraps(command)
+    def wrapped(folder: Path, label: str, channel: str | None, output: Output, **arguments: Any) -> Any:
+        network = Network.load(folder)
+        session = Session(network, label, channel or network.channels[0].name, output)
+        return command(session=session, **arguments)
+
+    return wrapped
+
+
+def _value(payload: bytes) -> Any:
+    return json.loads(payload) if payload else None

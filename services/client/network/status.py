@@ -1,0 +1,57 @@
+"""What every node of a network says of itself, asked as the operators of its organisation."""
+
+import asyncio
+from typing import Any
+
+from deploy.manifest import Network, NodeEntry
+from privysharing.protocol.blocks import MetadataIndex, header_hash
+from privysharing.protocol.codec.blocks import metadata_entry, parse_block, parse_commit_hash
+from privysharing.protocol.codec.system_chaincodes import parse_blockchain_info
+from privysharing.sdk import Call, Channel, connect
+from privysharing.sdk.errors import SdkError
+from privysharing.sdk.profile import Node
+from services.client.network.identities import admin_of, profile_of
+from services.client.network.processes import Processes
+
+Row = dict[str, Any]
+
+
+async def network_status(network: Network, processes: Processes) -> tuple[list[Row], list[Row]]:
+    """A row for each node, and one for each peer and channel. A ledger that cannot be asked has its `error`."""
+    nodes = await asyncio.gather(*(_node_row(processes, node) for node in network.nodes))
+    peers = [node for node in network.nodes if node.role == "peer"]
+    ledgers = await asyncio.gather(*(_ledger_row(network, peer, name) for peer in peers for name in peer.channels))
+    return list(nodes), list(ledgers)
+
+
+async def _node_row(processes: Processes, node: NodeEntry) -> Row:
+    health = await processes.health(node)
+    return {
+        "name": node.name,
+        "role": node.role,
+        "msp_id": node.msp_id,
+        "pid": health.pid,
+        "serves": health.serves,
+        "address": node.address,
+        "operations_address": node.operations_address,
+    }
+
+
+async def _ledger_row(network: Network, peer: NodeEntry, channel_name: str) -> Row:
+    row: Row = {"peer": peer.name, "channel": channel_name, "height": None, "block_hash": None, "commit_hash": None}
+    try:
+        async with connect(profile_of(network, peer.org), admin_of(network, peer.org)) as connection:
+            channel = connection.channel(channel_name)
+            (node,) = (source for source in channel.nodes.event_sources if source.name == peer.name)
+            return row | await _tip(channel, node)
+    except SdkError as error:
+        return row | {"error": str(error)}
+
+
+async def _tip(channel: Channel, node: Node) -> Row:
+    """Height, and the hashes of the block at that height, even when the next one comes meanwhile."""
+    info = parse_blockchain_info(await channel.evaluate(Call("qscc", "GetChainInfo", (channel.name,)), [node]))
+    newest = Call("qscc", "GetBlockByNumber", (channel.name, str(info.height - 1)))
+    block = parse_block(await channel.evaluate(newest, [node]))
+    commit_hash = parse_commit_hash(metadata_entry(block, MetadataIndex.COMMIT_HASH))
+    return {"height": info.height, "block_hash": header_hash(block.header).hex(), "commit_hash": commit_hash.hex()}
