@@ -1,0 +1,258 @@
+"""The endorser: from a signed proposal to an endorsement (core/endorser/endorser.go).
+
+Read `Endorser.process`, then `_admit`, `_endorse`, `_simulate`: they are the stages, in order.
+"""
+
+import contextlib
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from privysharing.chaincode.stub import PEER_TIME_DECORATION
+from privysharing.protocol import build
+from privysharing.protocol.codec.interests import encode_interest
+from privysharing.protocol.codec.transactions import (
+    encode_chaincode_action,
+    encode_chaincode_event,
+    encode_proposal_response_payload,
+    parse_proposal,
+    parse_signed_proposal,
+    proposal_hash,
+)
+from privysharing.protocol.crypto import SigningIdentity
+from privysharing.protocol.errors import MalformedMessage
+from privysharing.protocol.msp.identity import Identity
+from privysharing.protocol.system_chaincodes import CSCC, QSCC, SYSTEM_CHAINCODES
+from privysharing.protocol.transactions import (
+    ChaincodeAction,
+    ChaincodeEvent,
+    ChaincodeId,
+    Proposal,
+    ProposalResponse,
+    Response,
+    SignedProposal,
+)
+from services.peer.access import AccessControl
+from services.peer.chaincode_host.definitions import ChaincodeInfo
+from services.peer.chaincode_host.errors import ChaincodeError
+from services.peer.chaincode_host.host import ChaincodeHost
+from services.peer.chaincode_host.ports import Channel, Channels
+from services.peer.chaincode_host.simulator import SimulationLimits, TxSimulator
+from services.peer.chaincode_host.transaction import Transaction
+from services.peer.endorsement import checks
+from services.peer.endorsement.interest import interest_of
+from services.peer.endorsement.metrics import EndorserMetrics
+from services.peer.private_data import PrivateValues
+
+_log = logging.getLogger(__name__)
+
+# fabric-chaincode-go shim: from ERRORTHRESHOLD on nothing is endorsed, from ERROR on the client gets the payload
+ERROR_THRESHOLD = 400
+ERROR = 500
+# endorser acquireTxSimulator: these look at ledgers as they are, not at a simulation
+WITHOUT_SIMULATION = frozenset({QSCC, CSCC})
+
+
+@dataclass(frozen=True, slots=True)
+class ProposalRefused:
+    """A proposal that was not processed: a gRPC error of status UNKNOWN, or INTERNAL when it is this peer's fault."""
+
+    message: str
+    internal: bool = False
+
+
+Outcome = ProposalResponse | ProposalRefused
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndorserConfig:
+    """core.yaml, section peer."""
+
+    time_window_s: float = 900.0  # authentication.timewindow
+    limits: SimulationLimits
+
+    def __post_init__(self) -> None:
+        if self.time_window_s <= 0:
+            raise ValueError("peer.authentication.timewindow must be positive")
+
+
+@dataclass(frozen=True, slots=True)
+class _Simulated:
+    """What a chaincode's run came to."""
+
+    response: Response
+    event: ChaincodeEvent | None = None
+    results: bytes = b""
+    interest: bytes = b""
+
+
+class Endorser:
+    """Answers proposals. Safe to call from many threads; each call may take as long as a contract may."""
+
+    def __init__(
+        self,
+        *,
+        signer: SigningIdentity,
+        access: AccessControl,
+        channels: Channels,
+        host: ChaincodeHost,
+        private_values: PrivateValues,
+        metrics: EndorserMetrics,
+        config: EndorserConfig,
+        clock_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
+        self._signer = signer
+        self._access = access
+        self._channels = channels
+        self._host = host
+        self._private_values = private_values
+        self._metrics = metrics
+        self._config = config
+        self._clock_ns = clock_ns
+
+    def process_many(self, signed_proposals: Sequence[bytes]) -> list[Outcome]:
+        """The answers to many proposals, in order, one after the other."""
+        return [self.process(raw) for raw in signed_proposals]
+
+    def process(self, signed_proposal: bytes) -> Outcome:
+        """The answer to one protos.SignedProposal. Never raises (Endorser.ProcessProposal and its filters)."""
+        began = time.perf_counter()
+        try:
+            return self._process(signed_proposal, began)
+        except checks.Refusal as refusal:
+            return ProposalRefused(str(refusal))
+        except Exception:
+            # Whatever it says may hold what the client must not see.
+            _log.exception("a proposal could not be processed")
+            return ProposalRefused("internal error", internal=True)
+
+    def _process(self, raw: bytes, began: float) -> Outcome:
+        try:
+            signed = parse_signed_proposal(raw)
+            proposal = parse_proposal(signed.proposal)
+        except MalformedMessage as error:
+            self._metrics.received.add()
+            self._metrics.validation_failures.add()
+            raise checks.Refusal(str(error)) from error
+        now_ns = self._clock_ns()
+        header = proposal.header
+        checks.check_expiry(header.signature.creator, now_ns)
+        checks.check_time_window(header.channel.timestamp_ns, now_ns, self._config.time_window_s)
+        self._metrics.received.add()
+        channel_id = header.channel.channel_id
+        channel = self._channels.get(channel_id) if channel_id else None
+        if channel_id and channel is None:
+            return _failed(f"channel '{channel_id}' not found")
+        creator = self._admit(proposal, signed, channel)
+        answer = self._endorse(proposal, creator, channel, now_ns)
+        endorsed = answer.endorsement is not None or not channel_id
+        if endorsed:
+            self._metrics.successful.add()
+        self._metrics.duration.of(channel_id, proposal.chaincode.name, "true" if endorsed else "false").observe(
+            time.perf_counter() - began
+        )
+        return answer
+
+    def _admit(self, proposal: Proposal, signed: SignedProposal, channel: Channel | None) -> Identity:
+        """Check header, creator, uniqueness and access, in this order (Endorser.preProcess)."""
+        where = proposal.header.channel.channel_id, proposal.chaincode.name
+        try:
+            checks.check_form(proposal, signed)
+            creator = checks.identify_creator(proposal, signed, channel, self._access)
+        except checks.Refusal as refusal:
+            self._metrics.validation_failures.add()
+            raise checks.Refusal(f"error validating proposal: {refusal}") from refusal
+        if channel is None:
+            return creator
+        try:
+            checks.check_new(proposal, channel)
+            if proposal.chaincode.name not in SYSTEM_CHAINCODES:  # those check for themselves
+                checks.check_may_propose(creator, channel, self._access)
+        except checks.DuplicateTransaction:
+            self._metrics.duplicates.of(*where).add()
+            raise
+        except checks.AccessRefusal:
+            self._metrics.acl_failures.of(*where).add()
+            raise
+        return creator
+
+    def _endorse(self, proposal: Proposal, creator: Identity, channel: Channel | None, now_ns: int) -> ProposalResponse:
+        """Simulate, and sign if it succeeded (Endorser.ProcessProposalSuccessfullyOrError)."""
+        with self._simulation(proposal, creator, channel, now_ns) as transaction:
+            name, channel_id = proposal.chaincode.name, transaction.channel_id
+            try:
+                info = self._host.info(transaction, name)
+            except ChaincodeError as error:
+                return _failed(
+                    f"make sure the chaincode {name} has been successfully defined on channel {channel_id} and try "
+                    f"again: {error}"
+                )
+            try:
+                simulated = self._simulate(transaction, info)
+            except (ChaincodeError, MalformedMessage) as error:
+                self._metrics.simulation_failures.of(channel_id, name).add()
+                return _failed(f"error in simulation: {error}")
+        return self._answer(proposal, info, simulated)
+
+    @contextlib.contextmanager
+    def _simulation(
+        self, proposal: Proposal, creator: Identity, channel: Channel | None, now_ns: int
+    ) -> Iterator[Transaction]:
+        """A transaction on one view of the channel, for as long as it is simulated."""
+        channel_id = proposal.header.channel.channel_id
+        decorations = {PEER_TIME_DECORATION: str(now_ns).encode()}
+        if channel is None or proposal.chaincode.name in WITHOUT_SIMULATION:
+            yield Transaction(proposal, creator, channel, None, channel_id, decorations)
+            return
+        with channel.ledger.snapshot() as snapshot:
+            simulator = TxSimulator(snapshot, self._private_values, self._config.limits)
+            yield Transaction(proposal, creator, channel, simulator, channel_id, decorations)
+
+    def _simulate(self, transaction: Transaction, info: ChaincodeInfo) -> _Simulated:
+        """Run the chaincode and collect what it did (Endorser.simulateProposal). Raises ChaincodeError."""
+        response, event = self._host.execute(transaction, info, transaction.proposal.input)
+        if response.status >= ERROR_THRESHOLD:
+            event = None
+        if transaction.simulator is None:
+            return _Simulated(response, event)
+        results = transaction.simulator.results()
+        # Durable before an endorsement with their hashes can leave.
+        values = [write.value for private in results.private for write in private.writes]
+        if values:
+            self._private_values.keep(values)
+        interest = encode_interest(interest_of(results.rwset, transaction.simulator.state))
+        return _Simulated(response, event, results.public, interest)
+
+    def _answer(self, proposal: Proposal, info: ChaincodeInfo, simulated: _Simulated) -> ProposalResponse:
+        channel_id, response = proposal.header.channel.channel_id, simulated.response
+        payload = _response_payload(proposal, info, simulated)
+        if response.status >= ERROR:
+            return ProposalResponse(response, payload, version=0, interest=simulated.interest)
+        if not channel_id:
+            return ProposalResponse(response, version=0)  # about the peer itself: nothing to order
+        if response.status >= ERROR_THRESHOLD:
+            self._metrics.endorsement_failures.of(channel_id, info.name, "true").add()
+            return ProposalResponse(response, version=0)
+        endorsement = build.endorse(payload, self._signer)
+        return ProposalResponse(response, payload, endorsement, interest=simulated.interest)
+
+
+def _response_payload(proposal: Proposal, info: ChaincodeInfo, simulated: _Simulated) -> bytes:
+    """protos.ProposalResponsePayload: what every endorser of a proposal must come to alike."""
+    header = proposal.header
+    action = ChaincodeAction(
+        results=simulated.results,
+        events=encode_chaincode_event(simulated.event) if simulated.event is not None else b"",
+        response=simulated.response,
+        chaincode=ChaincodeId(info.name, info.version),
+    )
+    return encode_proposal_response_payload(
+        proposal_hash(header.channel_bytes, header.signature_bytes, proposal.payload_without_transient),
+        encode_chaincode_action(action),
+    )
+
+
+def _failed(message: str) -> ProposalResponse:
+    """What went wrong after the door is no gRPC error but a response."""
+    return ProposalResponse(Response(ERROR, message), version=0)
