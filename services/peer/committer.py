@@ -1,0 +1,180 @@
+"""A channel's pipeline: read -> verify signatures -> judge -> store -> tell. One block overtakes no other."""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+
+from privysharing.protocol.blocks import Block
+from privysharing.protocol.channel.bundle import ChannelConfig
+from privysharing.protocol.codes import HeaderType, TxCode
+from privysharing.protocol.reading import ReadTransaction
+from privysharing.protocol.signers import Signers, verify_all
+from services.peer.commits import make_commit
+from services.peer.ledger.types import AppendTimes, Commit, LedgerPort
+from services.peer.metrics import LedgerMetrics
+from services.peer.notifier import CommitNotifier
+from services.peer.validation.validate import accept_genesis, read_block, validate_block
+
+# Submitting a job costs about 50 us, verifying one transaction's signatures about 200: small enough to share a block
+# between threads, large enough to be worth a job.
+TRANSACTIONS_PER_JOB = 25
+BLOCKS_VERIFIED_AHEAD = 2
+
+# Verdicts on transactions whose endorsers vouch for the chaincode that they name: labels must not grow at will.
+_ENDORSED_CODES = frozenset((TxCode.VALID, TxCode.MVCC_READ_CONFLICT, TxCode.PHANTOM_READ_CONFLICT))
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Workers:
+    """Threads for work that would hold up the event loop. `store` has one, so that blocks are stored in order."""
+
+    crypto: Executor
+    store: Executor
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedBlock:
+    """A block that has been read, with the signers of each transaction."""
+
+    block: Block
+    transactions: tuple[ReadTransaction, ...]
+    signers: tuple[Signers, ...]
+    started: float  # seconds of `time.perf_counter` when work on it began
+
+
+@dataclass(frozen=True, slots=True)
+class StoredBlock:
+    """A block on the ledger, and the configuration that it puts in force, if any."""
+
+    commit: Commit
+    config: ChannelConfig | None
+    times: AppendTimes
+
+
+class Committer:
+    """Judges and stores the blocks of one channel, which somebody else has found to be the channel's next ones."""
+
+    def __init__(
+        self,
+        ledger: LedgerPort,
+        config: ChannelConfig,
+        notifier: CommitNotifier,
+        workers: Workers,
+        metrics: LedgerMetrics,
+        on_config: Callable[[ChannelConfig], None],
+    ) -> None:
+        self._ledger = ledger
+        self._config = config
+        self._notifier = notifier
+        self._workers = workers
+        self._metrics = metrics
+        self._on_config = on_config
+
+    async def follow(self, blocks: AsyncIterator[Block]) -> None:
+        """Commit blocks as they come; the next ones are verified while one is being stored.
+
+        Whoever yields the blocks waits for the commit of a configuration block before yielding the next: what
+        follows is verified under the new configuration.
+        """
+        verified: asyncio.Queue[VerifiedBlock | None] = asyncio.Queue(BLOCKS_VERIFIED_AHEAD)
+
+        async def verify() -> None:
+            async for block in blocks:
+                await verified.put(await self._verify(block))
+            await verified.put(None)
+
+        async with asyncio.TaskGroup() as group:
+            group.create_task(verify())
+            while (block := await verified.get()) is not None:
+                await self._store(block)
+
+    async def commit(self, block: Block) -> tuple[TxCode, ...]:
+        """Commit one block and return its verdicts."""
+        return await self._store(await self._verify(block))
+
+    async def _verify(self, block: Block) -> VerifiedBlock:
+        started = time.perf_counter()
+        config = self._config
+        loop = asyncio.get_running_loop()
+        transactions = await loop.run_in_executor(self._workers.crypto, read_block, block)
+        jobs = [
+            loop.run_in_executor(self._workers.crypto, verify_all, part, config.channel_id, config.msps)
+            for part in _parts(transactions)
+        ]
+        signers = tuple(by for part in await asyncio.gather(*jobs) for by in part)
+        return VerifiedBlock(block, transactions, signers, started)
+
+    async def _store(self, verified: VerifiedBlock) -> tuple[TxCode, ...]:
+        loop = asyncio.get_running_loop()
+        stored = await loop.run_in_executor(self._workers.store, self._judge_and_store, verified)
+        if stored.config is not None:
+            self._config = stored.config
+            self._on_config(stored.config)
+        commit = stored.commit
+        number = commit.block.header.number
+        self._notifier.committed(number, zip(commit.tx_ids, commit.verdicts, strict=True))
+        _count(self._metrics, self._ledger.channel_id, verified, stored)
+        _log.info(
+            "committed block",
+            extra={
+                "channel": self._ledger.channel_id,
+                "block": number,
+                "transactions": len(commit.verdicts),
+                "invalid": sum(code is not TxCode.VALID for code in commit.verdicts),
+                "milliseconds": round((time.perf_counter() - verified.started) * 1000),
+                "commit_hash": commit.commit_hash.hex(),
+            },
+        )
+        return commit.verdicts
+
+    def _judge_and_store(self, verified: VerifiedBlock) -> StoredBlock:
+        """The three moves after reading, in one job."""
+        ledger, number = self._ledger, verified.block.header.number
+        judgement = validate_block(number, verified.transactions, verified.signers, self._config, ledger.state)
+        commit = make_commit(
+            verified.block, verified.transactions, judgement.verdicts, judgement.updates, ledger.commit_hash
+        )
+        return StoredBlock(commit, judgement.config, ledger.append(commit))
+
+
+def store_genesis(ledger: LedgerPort, block: Block) -> None:
+    """Begin a channel's ledger. The block is taken on trust: whoever joins a channel chooses it."""
+    judgement = accept_genesis(block)
+    ledger.append(make_commit(block, read_block(block), judgement.verdicts, judgement.updates, ledger.commit_hash))
+
+
+def _parts(transactions: Sequence[ReadTransaction]) -> list[Sequence[ReadTransaction]]:
+    return [
+        transactions[start : start + TRANSACTIONS_PER_JOB]
+        for start in range(0, len(transactions), TRANSACTIONS_PER_JOB)
+    ]
+
+
+def _count(metrics: LedgerMetrics, channel_id: str, verified: VerifiedBlock, stored: StoredBlock) -> None:
+    metrics.height.of(channel_id).set(stored.commit.block.header.number + 1)
+    metrics.processing_time.of(channel_id).observe(time.perf_counter() - verified.started)
+    metrics.block_file_time.of(channel_id).observe(stored.times.block_file)
+    metrics.block_and_private_time.of(channel_id).observe(stored.times.block_file)
+    metrics.state_time.of(channel_id).observe(stored.times.state)
+    for tx, code in zip(verified.transactions, stored.commit.verdicts, strict=True):
+        metrics.transactions.of(channel_id, _type_name(tx), _chaincode_name(tx, code), code.name).add()
+
+
+def _type_name(tx: ReadTransaction) -> str:
+    try:
+        return HeaderType(-1 if tx.type is None else tx.type).name
+    except ValueError:
+        return "unknown"
+
+
+def _chaincode_name(tx: ReadTransaction, code: TxCode) -> str:
+    """Name and version, as kvledger labels them. Only of transactions that passed: others may have made them up."""
+    if code not in _ENDORSED_CODES or tx.endorsed is None or tx.endorsed.action is None:
+        return "unknown"
+    chaincode = tx.endorsed.action.chaincode
+    return "unknown" if chaincode is None else f"{chaincode.name}:{chaincode.version}"
