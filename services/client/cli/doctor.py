@@ -43,7 +43,7 @@ class Finding:
 def command(folder: Path, output: Output) -> None:
     """Look at Python, programs, disk, memory, clock, and, where there is a network, its ports and certificates."""
     findings = [*_machine(folder), *(_network(folder) if (folder / MANIFEST).exists() else ())]
-    rows = [asdict(finding) for finding in findings]
+    rows = [asdict(finding) | ({"remedy": ""} if finding.well else {}) for finding in findings]
     output.rows("findings", ("check", "well", "found", "remedy"), rows)
     if not all(finding.well for finding in findings):
         sys.exit(EXIT_REFUSED)

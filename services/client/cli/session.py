@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from deploy.manifest import Network
+from privysharing.chaincode.identity import client_identity
 from privysharing.sdk import Contract, connect
 from services.client.cli.output import Output
 from services.client.network.identities import network_wallet, profile_of
@@ -54,14 +55,32 @@ class Session:
     channel: str
     output: Output
 
-    @property
-    def party(self) -> str:
-        """Who acts, as the contract names parties."""
-        return f"{self.label}@{network_wallet(self.network).get(self.label).msp_id}"
+    def party(self, name: str | None = None) -> str:
+        """A person as the contract names parties, `alice@CitizensMSP`: whoever acts, a label of the wallet, or as is."""
+        if name is not None and "@" in name:
+            return name
+        identity = network_wallet(self.network).get(name or self.label).signing_identity()
+        return f"{client_identity(identity.serialized).enrollment_id}@{identity.msp_id}"
+
+    def asset(self, name: str) -> str:
+        """An asset's id: `alice/pulse` for another's, where alice is a party or a label; `pulse` for one's own."""
+        owner, slash, own_name = name.rpartition("/")
+        return f"{self.party(owner if slash else None)}/{own_name}"
 
     def evaluate(self, function: str, *args: str) -> Any:
         """What the contract answers to a question, as a JSON value."""
         return self._run(lambda contract: contract.evaluate(function, *args))
+
+    def pages(self, function: str, *args: str) -> list[Any]:
+        """Every item of a listing, page by page; `args` are those before its bookmark."""
+        items: list[Any] = []
+        bookmark = ""
+        while True:
+            page = self.evaluate(function, *args, bookmark)
+            items += page["items"]
+            bookmark = page["bookmark"]
+            if not bookmark:
+                return items
 
     def submit(self, function: str, *args: str) -> Any:
         """Commit a transaction; the JSON value that the contract returned, once a peer has committed it."""
