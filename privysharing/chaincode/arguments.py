@@ -1,7 +1,7 @@
 """From a proposal's argument bytes to what a function's annotations ask for."""
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -54,9 +54,9 @@ _TYPES: Mapping[object, tuple[str, Callable[[bytes], object]]] = MappingProxyTyp
     {
         str: ("text", _text),
         int: ("integer", _integer),
-        list[str]: ("JSON list of texts", _texts),
+        Sequence[str]: ("JSON list of texts", _texts),
         JsonObject: ("JSON object", _object),
-        list[JsonObject]: ("JSON list of objects", _objects),
+        Sequence[JsonObject]: ("JSON list of objects", _objects),
         JsonValue: ("JSON value", loads),
     }
 )
