@@ -37,6 +37,13 @@ def verify_all(transactions: Sequence[ReadTransaction], channel_id: str, msps: M
     return [verify_signatures(transaction, channel_id, msps) for transaction in transactions]
 
 
+def formal_verdict(transaction: ReadTransaction, signers: Signers) -> TxCode:
+    """What an envelope is by itself, its creator's signature included (core/common/validation ValidateTransaction)."""
+    if transaction.fault_before_signature is not TxCode.VALID:
+        return transaction.fault_before_signature
+    return transaction.fault_after_signature if signers.creator else TxCode.BAD_CREATOR_SIGNATURE
+
+
 def verify_endorsers(transaction: EndorserTransaction, msps: MspManager) -> tuple[Identity, ...]:
     """The endorsers whose signatures are good, each once (policies SignatureSetToValidIdentities).
 

@@ -75,8 +75,12 @@ def last_config_index(block: Block) -> int:
     metadata = parse_orderer_metadata(block)
     if metadata.value:
         return metadata.last_config
-    entry = decode(common_pb2.Metadata, metadata_entry(block, MetadataIndex.LAST_CONFIG))
-    return decode(common_pb2.LastConfig, entry.value).index
+    return parse_last_config(metadata_entry(block, MetadataIndex.LAST_CONFIG))
+
+
+def parse_last_config(entry: bytes) -> int:
+    """Entry LAST_CONFIG: the number of the last configuration block; 0 for an empty entry."""
+    return decode(common_pb2.LastConfig, unwrap_metadata(entry)).index
 
 
 def encode_last_config(index: int) -> bytes:

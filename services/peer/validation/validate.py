@@ -12,7 +12,7 @@ from privysharing.protocol.envelopes import TxId
 from privysharing.protocol.errors import ProtocolError
 from privysharing.protocol.reading import ReadTransaction, read_transaction
 from privysharing.protocol.rwsets import NamespaceRwSet, TxRwSet, UpdateBatch, Version, Write
-from privysharing.protocol.signers import Signers
+from privysharing.protocol.signers import Signers, formal_verdict
 from services.peer.validation.endorsement import Endorsements
 from services.peer.validation.errors import ChannelHalted
 from services.peer.validation.mvcc import check_reads
@@ -48,7 +48,7 @@ def validate_block(
     `signers[i]` is what `verify_signatures` found for `transactions[i]`.
     """
     view = RememberingView(view)
-    verdicts = [_formal_verdict(tx, by) for tx, by in zip(transactions, signers, strict=True)]
+    verdicts = [formal_verdict(tx, by) for tx, by in zip(transactions, signers, strict=True)]
     _refuse_known_ids(transactions, verdicts, view)
     endorsements = Endorsements(config, view)
     for index, tx in enumerate(transactions):
@@ -70,13 +70,6 @@ def accept_genesis(block: Block) -> Judgement:
     updates = BlockUpdates(EmptyView())
     updates.apply(committed_rwset(transaction), Version(block.header.number, 0))
     return Judgement((TxCode.VALID,), updates.batch(), config)
-
-
-def _formal_verdict(tx: ReadTransaction, signers: Signers) -> TxCode:
-    """Core/common/validation ValidateTransaction."""
-    if tx.fault_before_signature is not TxCode.VALID:
-        return tx.fault_before_signature
-    return tx.fault_after_signature if signers.creator else TxCode.BAD_CREATOR_SIGNATURE
 
 
 def _refuse_known_ids(transactions: Sequence[ReadTransaction], verdicts: list[TxCode], view: StateView) -> None:
