@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from privysharing.protocol.lifecycle import LIFECYCLE, ChaincodeDefinition, implicit_collection
 from privysharing.protocol.lifecycle_state import (
     NAMESPACES,
+    LifecycleError,
     mismatches,
     parameters_structure,
     private_name,
@@ -56,7 +57,10 @@ class Definitions:
 
     def _approved_info(self, channel_id: str, name: str, state: State) -> ChaincodeInfo:
         """Not recorded in the read set: a Fabric peer knows this from a cache."""
-        definition = read_definition(get_of(state, LIFECYCLE), name)
+        try:
+            definition = read_definition(get_of(state, LIFECYCLE), name)
+        except LifecycleError as error:
+            raise ChaincodeError(f"chaincode {name} has no usable definition: {error}") from error
         if definition is None:
             raise ChaincodeError(f"chaincode {name} not found")
         if not self._approves(definition, name, state):

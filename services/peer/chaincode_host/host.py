@@ -4,7 +4,6 @@ One host for a peer. Its callers bring the simulation and the thread; texts and 
 """
 
 import logging
-import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
@@ -15,6 +14,7 @@ from services.peer.access import CHAINCODE_TO_CHAINCODE, AccessControl
 from services.peer.chaincode_host.contracts import Contracts
 from services.peer.chaincode_host.definitions import ChaincodeInfo, Definitions
 from services.peer.chaincode_host.errors import ChaincodeError, ContractFailed, ExecutionStopped, InvocationRefused
+from services.peer.chaincode_host.faults import describe
 from services.peer.chaincode_host.guard import Execution, ExecutionGuard
 from services.peer.chaincode_host.metrics import ChaincodeMetrics
 from services.peer.chaincode_host.ports import Channels
@@ -136,7 +136,7 @@ class ChaincodeHost:
         except ChaincodeError as error:
             raise ContractFailed(f"transaction returned with failure: {error}") from error
         except BaseException as error:  # SystemExit too: a contract ends nothing but its own call
-            _log_failure(chaincode_id, transaction, error)
+            _log.error("chaincode %s failed in transaction %s: %s", chaincode_id, transaction.tx_id, describe(error))
             raise ContractFailed(f"transaction returned with failure: chaincode {info.name} failed") from None
         return _checked(response, info.name), event
 
@@ -214,16 +214,3 @@ def _checked(response: object, chaincode: str) -> Response:
             f"transaction returned with failure: response of {size} bytes, at most {RESPONSE_BYTES_MAX} are allowed"
         )
     return response
-
-
-def _log_failure(chaincode_id: str, transaction: Transaction, error: BaseException) -> None:
-    """Where and with which exception a contract failed. Not what the exception said: it may hold a secret."""
-    where = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)]
-    _log.error(
-        "chaincode %s failed in transaction %s on channel %s: %s at %s",
-        chaincode_id,
-        transaction.tx_id,
-        transaction.channel_id,
-        type(error).__name__,
-        " < ".join(reversed(where[-8:])),
-    )

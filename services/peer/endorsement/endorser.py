@@ -36,6 +36,7 @@ from privysharing.protocol.transactions import (
 from services.peer.access import AccessControl
 from services.peer.chaincode_host.definitions import ChaincodeInfo
 from services.peer.chaincode_host.errors import ChaincodeError
+from services.peer.chaincode_host.faults import describe
 from services.peer.chaincode_host.host import ChaincodeHost
 from services.peer.chaincode_host.ports import Channel, Channels
 from services.peer.chaincode_host.simulator import SimulationLimits, TxSimulator
@@ -122,9 +123,8 @@ class Endorser:
             return self._process(signed_proposal, began)
         except checks.Refusal as refusal:
             return ProposalRefused(str(refusal))
-        except Exception:
-            # Whatever it says may hold what the client must not see.
-            _log.exception("a proposal could not be processed")
+        except Exception as error:
+            _log.error("a proposal could not be processed: %s", describe(error))
             return ProposalRefused("internal error", internal=True)
 
     def _process(self, raw: bytes, began: float) -> Outcome:

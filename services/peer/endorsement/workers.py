@@ -1,0 +1,156 @@
+"""Threads that endorse, for callers that must not wait: the gRPC services of the peer.
+
+Proposals wait in one line. As many threads as there are processors take them one by one, so a slow one delays no other
+for long: whenever the line does not move for `SLOW_S`, another thread joins, and leaves when it finds nothing to do. A
+contract that cannot be ended (a call into C that never returns) loses its caller that thread, not the peer its service:
+the caller is answered when the time is over, and the thread is counted as lost.
+"""
+
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from privysharing.protocol.transactions import ProposalResponse, Response
+from services.peer.chaincode_host.guard import TIMED_OUT
+from services.peer.chaincode_host.watchdog import Watchdog
+from services.peer.endorsement.endorser import ERROR, Outcome, ProposalRefused
+
+# Takes the answer, on a thread of the workers: it must not wait.
+Done = Callable[[Outcome], None]
+Process = Callable[[bytes], Outcome]
+
+OVERLOADED = ProposalRefused("too many requests for /protos.Endorser, exceeding concurrency limit")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkersConfig:
+    """Limits of the line and the threads."""
+
+    threads: int = max(2, os.cpu_count() or 2)
+    threads_max: int = 32  # together with those that joined because others were slow
+    lost_max: int = 16  # threads in calls that never return; beyond it nothing is endorsed until some come back
+    waiting_max: int = 2500  # core.yaml peer.limits.concurrency.endorserService
+    slow_s: float = 0.1
+    give_up_s: float = 31.0  # when to answer for a thread that does not come back: executetimeout and a second
+
+    def __post_init__(self) -> None:
+        if min(self.threads, self.lost_max, self.waiting_max) < 1 or self.threads_max < self.threads:
+            raise ValueError("there must be threads to endorse, and room for proposals to wait")
+        if not 0 < self.slow_s < self.give_up_s:
+            raise ValueError("a thread is given up later than it is slow")
+
+
+class _Job:
+    __slots__ = ("_answered", "_done", "raw", "started")
+
+    def __init__(self, raw: bytes, done: Done) -> None:
+        self.raw = raw
+        self.started = 0.0
+        self._done = done
+        self._answered = threading.Lock()  # held by whoever answers; never released: one answer each
+
+    def answer(self, outcome: Outcome) -> None:
+        if self._answered.acquire(blocking=False):
+            self._done(outcome)
+
+
+class EndorsementWorkers:
+    """Runs `process` for each proposal on some thread, and hands each answer over once."""
+
+    def __init__(self, process: Process, watchdog: Watchdog, config: WorkersConfig | None = None) -> None:
+        self._process = process
+        self._config = config or WorkersConfig()
+        self._line: deque[_Job] = deque()
+        self._moved = threading.Condition()
+        self._idle = 0
+        self._working: dict[threading.Thread, _Job | None] = {}
+        self._lost: set[threading.Thread] = set()
+        self._closed = False
+        self._last_taken = 0.0
+        self._watchdog = watchdog
+        watchdog.add(self._look)
+
+    def submit(self, signed_proposal: bytes, done: Done) -> None:
+        """Have a proposal answered. Refused at once when too many wait."""
+        job = _Job(signed_proposal, done)
+        with self._moved:
+            accepted = not self._closed and len(self._line) < self._config.waiting_max
+            accepted = accepted and len(self._lost) < self._config.lost_max
+            if accepted:
+                self._line.append(job)
+                if self._idle:
+                    self._moved.notify()
+                if len(self._line) > self._idle and len(self._working) < self._config.threads:
+                    self._join()
+        if accepted:
+            self._watchdog.wake()
+        else:
+            job.answer(OVERLOADED)
+
+    @property
+    def lost(self) -> int:
+        """How many threads are in calls that do not return."""
+        return len(self._lost)
+
+    def close(self, timeout_s: float) -> None:
+        """Take nothing more and let what runs finish; what still waits is refused."""
+        with self._moved:
+            self._closed = True
+            waiting, self._line = list(self._line), deque()
+            threads = list(self._working)
+            self._moved.notify_all()
+        for job in waiting:
+            job.answer(OVERLOADED)
+        deadline = time.monotonic() + timeout_s
+        for thread in threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+
+    def _join(self) -> None:
+        """One more thread; the caller holds the lock."""
+        thread = threading.Thread(target=self._work, name="endorser", daemon=True)
+        self._working[thread] = None
+        thread.start()
+
+    def _work(self) -> None:
+        me = threading.current_thread()
+        while (job := self._take(me)) is not None:
+            job.answer(self._process(job.raw))
+
+    def _take(self, me: threading.Thread) -> _Job | None:
+        """The next proposal, None when this thread shall end."""
+        with self._moved:
+            if me in self._lost:
+                self._lost.discard(me)
+                return None
+            self._working[me] = None
+            while not self._line:
+                if self._closed or len(self._working) > self._config.threads:
+                    del self._working[me]
+                    return None
+                self._idle += 1
+                self._moved.wait()
+                self._idle -= 1
+            job = self._line.popleft()
+            self._last_taken = job.started = time.monotonic()
+            self._working[me] = job
+            return job
+
+    def _look(self, now: float) -> bool:
+        """Give up threads that do not come back, and add one when the line does not move."""
+        given_up = []
+        with self._moved:
+            for thread, job in list(self._working.items()):
+                if job is not None and now - job.started > self._config.give_up_s:
+                    del self._working[thread]
+                    self._lost.add(thread)
+                    given_up.append(job)
+            stuck = self._line and not self._idle and now - self._last_taken > self._config.slow_s
+            if stuck and len(self._working) < self._config.threads_max:
+                self._join()
+            busy = bool(self._line) or any(job is not None for job in self._working.values())
+        for job in given_up:
+            job.answer(ProposalResponse(Response(ERROR, f"error in simulation: {TIMED_OUT}"), version=0))
+        return busy
