@@ -20,14 +20,14 @@ def command() -> None:
 
 
 @command.command("create")
-@click.argument("type")
+@click.argument("asset_type", metavar="TYPE")
 @click.argument("name")
 @click.option("--description", default="", help="What it holds, for people.")
 @click.option("--confidentiality", default="plain", show_default=True, help="Where its values are kept.")
 @acting
-def create(session: Session, type: str, name: str, description: str, confidentiality: str) -> None:
+def create(session: Session, asset_type: str, name: str, description: str, confidentiality: str) -> None:
     """Create an asset NAME of TYPE, such as heart_rate, owned by whoever acts."""
-    asset = session.submit("CreateAsset", type, name, confidentiality, description)
+    asset = session.submit("CreateAsset", asset_type, name, confidentiality, description)
     session.output.done(f"{asset['id']} is created", asset)
 
 

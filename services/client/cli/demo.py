@@ -1,0 +1,56 @@
+"""`privy demo`: a day in Alice's life, on a network of its own."""
+
+import asyncio
+import os
+import shutil
+import signal
+import tempfile
+import time
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from deploy.generate import generate
+from deploy.topology import load_topology
+from services.client.demo.narrator import Narrator
+from services.client.demo.story import Story
+from services.client.network.contracts import bring_up
+from services.client.network.identities import fill_wallet
+from services.client.network.processes import Processes
+
+
+@click.command("demo")
+@click.option("--keep", type=click.Path(path_type=Path), help="Keep the network's folder here, to look around in it.")
+def command(keep: Path | None) -> None:
+    """Boot a city's network as processes, play a day of Alice's on it, and stop everything. Takes half a minute."""
+    console = Console(highlight=False, width=None if os.isatty(1) else 110)
+    folder = keep or Path(tempfile.mkdtemp(prefix="privysharing-demo-"))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # stop the nodes on either
+    try:
+        asyncio.run(_play(folder, console))
+    finally:
+        if keep is None:
+            shutil.rmtree(folder, ignore_errors=True)
+    console.print("demo ok")
+
+
+async def _play(folder: Path, console: Console) -> None:
+    narrator = Narrator(console)
+    narrator.scene("A city's organisations start their nodes")
+    start = time.monotonic()
+    network = generate(load_topology("demo"), folder)
+    fill_wallet(network)
+    narrator.says(f"{len(network.organisations)} organisations have their keys, certificates and channel "
+                  f"[dim]({time.monotonic() - start:.1f} s)[/dim]")  # fmt: skip
+    processes = Processes(network, stop_with=os.getpid())
+    start = time.monotonic()
+    try:
+        await bring_up(processes)
+        for node in network.nodes:
+            duty = "orders" if node.role == "orderer" else "endorses and commits" if node.endorses else "commits only"
+            narrator.says(f"{node.name:<24} {duty:<22} [dim]process {processes.pids()[node.name]}[/dim]")
+        narrator.says(f"ready for the first transaction after {time.monotonic() - start:.1f} s")
+        await Story(network, narrator).play()
+    finally:
+        processes.stop()

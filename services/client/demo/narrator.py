@@ -1,0 +1,89 @@
+"""How the demo speaks: numbered scenes, what each person does, and what the network answered."""
+
+import json
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.rule import Rule
+
+from privysharing.sdk import Contract
+from privysharing.sdk.errors import ContractRefused
+
+_BARS = "▁▂▃▄▅▆▇█"
+
+
+class StoryBroken(Exception):
+    """Something did not go as told; the message names the scene."""
+
+
+class Narrator:
+    """Tells the story while it happens."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._scene = ""
+        self._scenes = 0
+
+    def scene(self, title: str) -> None:
+        """Begin a scene."""
+        self._scenes += 1
+        self._scene = title
+        self._console.print(Rule(f"{self._scenes}. {title}", align="left", style="dim"))
+
+    def says(self, text: str) -> None:
+        """Something worth telling."""
+        self._console.print(f"   {text}")
+
+    def expect(self, fact: object, claim: str) -> None:
+        """Tell a claim that is so; a claim that is not so ends the story."""
+        if not fact:
+            raise StoryBroken(f"in scene {self._scenes} ({self._scene}): it is not so that {claim}")
+        self.says(f"[green]✓[/green] {claim}")
+
+
+class Actor:
+    """Somebody who calls the contract, and is heard doing so."""
+
+    def __init__(self, name: str, party: str, contract: Contract, narrator: Narrator) -> None:
+        self.name = name
+        self.party = party
+        self._contract = contract
+        self._narrator = narrator
+
+    async def does(self, what: str, function: str, *args: Any) -> Any:
+        """Commit a transaction, and tell how long it took until a peer had committed it."""
+        start = time.monotonic()
+        receipt = await self._contract.submit(function, *map(_argument, args))
+        took_ms = (time.monotonic() - start) * 1000
+        self._narrator.says(f"[bold]{self.name}[/bold] {what} [dim](block {receipt.block_num}, {took_ms:.0f} ms)[/dim]")
+        return json.loads(receipt.payload) if receipt.payload else None
+
+    async def asks(self, function: str, *args: Any) -> Any:
+        """Ask without telling."""
+        return json.loads(await self._contract.evaluate(function, *map(_argument, args)))
+
+    async def is_refused(self, attempt: str, expected: str, function: str, *args: Any, submit: bool = False) -> None:
+        """Try what the rules forbid; the refusal must say `expected`."""
+        call = self._contract.submit if submit else self._contract.evaluate
+        try:
+            await call(function, *map(_argument, args))
+        except ContractRefused as refused:
+            said = refused.refusal.message
+            self._narrator.says(f"[bold]{self.name}[/bold] {attempt}: [red]✗ {said}[/red]")
+            if expected not in said:
+                raise StoryBroken(f"{self.name} {attempt}: needed a refusal {expected!r}, found {said!r}") from None
+        else:
+            raise StoryBroken(f"{self.name} {attempt}: needed a refusal {expected!r}, but it was allowed")
+
+
+def sparkline(values: Sequence[float]) -> str:
+    """Values as a row of bars."""
+    low, high = min(values), max(values)
+    scale = (len(_BARS) - 1) / ((high - low) or 1)
+    return "".join(_BARS[round((value - low) * scale)] for value in values)
+
+
+def _argument(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
