@@ -4,7 +4,7 @@ from privysharing.protocol.blocks import Block, BlockHeader, BlockSignature, Met
 from privysharing.protocol.channel.bundle import BLOCK_VALIDATION, ChannelConfig
 from privysharing.protocol.codec.blocks import parse_identifier_header, parse_orderer_metadata
 from privysharing.protocol.codec.envelopes import (
-    encode_envelope,
+    canonical_envelope,
     parse_channel_header,
     parse_envelope,
     parse_signature_header,
@@ -66,7 +66,7 @@ def check_envelopes(block: Block) -> None:
         if not envelope.payload or not envelope.signature:
             missing = "signature" if envelope.payload else "payload"
             raise BadBlock(f"transaction {place} of block [{block.header.number}] has no {missing}")
-        if encode_envelope(envelope.payload, envelope.signature) != raw:
+        if canonical_envelope(raw) != raw:
             raise BadBlock(f"transaction {place} of block [{block.header.number}] does not match its raw form")
 
 

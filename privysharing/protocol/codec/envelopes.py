@@ -16,8 +16,16 @@ def parse_envelope(raw: bytes) -> Envelope:
 
 
 def encode_envelope(payload: bytes, signature: bytes) -> bytes:
-    """The canonical form of an envelope: an orderer stores it, and a peer refuses a block with any other."""
+    """An envelope of these two fields."""
     return common_pb2.Envelope(payload=payload, signature=signature).SerializeToString()
+
+
+def canonical_envelope(raw: bytes) -> bytes:
+    """The form in which an orderer stores an envelope; a peer refuses a block with any other.
+
+    It is the envelope marshalled again, and so keeps what we do not know: fields of other numbers, behind our own.
+    """
+    return decode(common_pb2.Envelope, raw).SerializeToString()
 
 
 def split_payload(raw: bytes) -> tuple[bytes, bytes, bytes] | None:
