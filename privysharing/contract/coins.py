@@ -51,7 +51,7 @@ class Issue(Record):
     reference: str
     party: str
     amount: int
-    at: str
+    time: str
     tx_id: str
 
 
@@ -88,8 +88,8 @@ class Outputs:
 
 def spend(context: Context, holder: Party, coin_ids: Sequence[str]) -> int:
     """Take a holder's outputs away and return their sum. An output that is not his, or was spent, does not exist."""
-    if len(coin_ids) != len(set(coin_ids)) or not 1 <= len(coin_ids) <= OUTPUTS_SPENT_MAX:
-        raise bad_value("list of coins", f"1 to {OUTPUTS_SPENT_MAX} different coin ids", f"{len(coin_ids)} ids")
+    if len(coin_ids) != len(set(coin_ids)) or len(coin_ids) > OUTPUTS_SPENT_MAX:
+        raise bad_value("list of coins", f"up to {OUTPUTS_SPENT_MAX} different coin ids", f"{len(coin_ids)} ids")
     total = 0
     for coin_id in coin_ids:
         key = _coin_key(holder, coin_id)

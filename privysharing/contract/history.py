@@ -29,7 +29,7 @@ class Act(Record):
     act: str
     asset: str
     by: str
-    at: str
+    time: str
     tx_id: str
     details: JsonObject
 
@@ -56,6 +56,6 @@ class HistoryFunctions(Contract):
         entries, following = read_page(context, JOURNAL, bookmark=bookmark, limit=limit)
         acts = (decode(Act, raw) for _, raw in entries)
         return page(
-            ({"act": act.act, "asset": act.asset, "at": act.at, "by": act.by, "tx_id": act.tx_id} for act in acts),
+            ({"act": act.act, "asset": act.asset, "by": act.by, "time": act.time, "tx_id": act.tx_id} for act in acts),
             following,
         )

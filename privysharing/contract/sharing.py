@@ -169,4 +169,4 @@ def _shared(context: Context, asset_id: AssetId, me: Party) -> JsonObject | None
     asset = existing_asset(context, asset_id)
     if asset.status == DELETING:
         return None
-    return {"asset": asset.to_json(), "not_after": grant.not_after, "purpose": grant.purpose}
+    return {**asset.to_json(), "not_after": grant.not_after, "purpose": grant.purpose}

@@ -1,0 +1,35 @@
+"""The contract that load is measured with: the least that a transaction can do.
+
+It has no rules of its own, so it belongs on benchmark networks only. Keys are simple keys, values whatever bytes come.
+"""
+
+from privysharing.chaincode.canonical import JsonValue
+from privysharing.chaincode.context import Context
+from privysharing.chaincode.contract import Contract, query, transaction
+from privysharing.chaincode.errors import ContractError
+
+
+class Bench(Contract):
+    """Entry point `bench` of group `privysharing.contracts`."""
+
+    @transaction
+    def create(self, context: Context, key: str, value: str) -> JsonValue:
+        """One write and no read: `create k v`. With keys of their own, transactions never conflict."""
+        context.put(key, value.encode())
+        return None
+
+    @transaction
+    def read_write(self, context: Context, key: str, other_key: str, value: str) -> JsonValue:
+        """One read and two writes: reads `key`, writes `value` to both keys."""
+        context.get(key)
+        context.put(key, value.encode())
+        context.put(other_key, value.encode())
+        return None
+
+    @query
+    def get(self, context: Context, key: str) -> JsonValue:
+        """The value of a key as text."""
+        value = context.get(key)
+        if value is None:
+            raise ContractError("NOT_FOUND", "there is no such key", needed="a written key", found=key, status=404)
+        return value.decode()
