@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import psutil
@@ -14,6 +14,7 @@ class Tally:
 
     latencies_s: list[float] = field(default_factory=list)
     failures: Counter[str] = field(default_factory=Counter)
+    in_time: int = 0  # successes before the load's duration was over
 
     def percentile_ms(self, percent: float) -> float | None:
         """Nearest-rank percentile of the latencies in milliseconds; None when nothing succeeded."""
@@ -41,22 +42,3 @@ class CpuMeter:
     def resident_mb(self) -> dict[str, float]:
         """Resident memory of each process now, in megabytes."""
         return {name: round(process.memory_info().rss / 1e6, 1) for name, process in self._processes.items()}
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """The part of a run that counts: from the first call to the last verdict, in monotonic seconds."""
-
-    start: float
-    end: float
-
-    @property
-    def seconds(self) -> float:
-        """Its length."""
-        return self.end - self.start
-
-
-def spread(values: Sequence[float]) -> str:
-    """Least, median and greatest of some figures, for people."""
-    ordered = sorted(values)
-    return f"{ordered[0]:.0f} / {ordered[len(ordered) // 2]:.0f} / {ordered[-1]:.0f}"

@@ -56,7 +56,7 @@ class Session:
     output: Output
 
     def party(self, name: str | None = None) -> str:
-        """A person as the contract names parties (`alice@CitizensMSP`): whoever acts, a label of the wallet, or as is."""
+        """A person as the contract names parties (alice@CitizensMSP): whoever acts, a label of the wallet, or as is."""
         if name is not None and "@" in name:
             return name
         identity = network_wallet(self.network).get(name or self.label).signing_identity()

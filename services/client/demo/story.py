@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import time
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 from deploy.manifest import Network
 from privysharing.chaincode.identity import client_identity
@@ -145,7 +144,7 @@ class Story:
         audit = await self._actors["mint"].asks("AuditCoins")
         self._tell.expect(
             audit["balanced"],
-            f"minted {audit['minted']} = held {audit['held']} + escrowed {audit['escrowed']} + burned {audit['burned']}",
+            "minted {minted} = held {held} + escrowed {escrowed} + burned {burned} coins".format(**audit),
         )
         for _ in range(50):  # the slowest peer may still be a block behind
             _, ledgers = await network_status(self._network, Processes(self._network))
