@@ -195,6 +195,14 @@ class Section:
         except OSError as error:
             raise self._error(key, path, f"a readable file ({error.strerror})") from error
 
+    def only_file(self, key: str, *below: str) -> bytes:
+        """What is in the one file of a folder, which lies so below the folder that a key names."""
+        folder = self.path(key).joinpath(*below)
+        files = sorted(path for path in folder.iterdir() if path.is_file()) if folder.is_dir() else []
+        if len(files) != 1:
+            raise self._error(key, folder, f"a folder with exactly one file (it has {len(files)})")
+        return files[0].read_bytes()
+
     def error(self, key: str, allowed: str) -> ConfigError:
         """The refusal of a value that only its reader can judge."""
         return self._error(key, self._find(key), allowed)

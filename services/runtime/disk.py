@@ -63,6 +63,10 @@ class Disk(Protocol):
         """Whether a file or folder of this name exists."""
         ...
 
+    def folders(self, folder: Path) -> list[str]:
+        """Names of the folders in a folder, sorted."""
+        ...
+
     def list(self, folder: Path) -> list[str]:
         """Names of the files in a folder, sorted."""
         ...
@@ -119,6 +123,10 @@ class RealDisk:
     def exists(self, path: Path) -> bool:
         """See `Disk.exists`."""
         return path.exists()
+
+    def folders(self, folder: Path) -> list[str]:
+        """See `Disk.folders`."""
+        return sorted(entry.name for entry in folder.iterdir() if entry.is_dir())
 
     def list(self, folder: Path) -> list[str]:
         """See `Disk.list`."""

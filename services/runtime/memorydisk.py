@@ -94,6 +94,10 @@ class MemoryDisk:
         """See `Disk.exists`."""
         return path in self._seen or path in self._folders
 
+    def folders(self, folder: Path) -> list[str]:
+        """See `Disk.folders`."""
+        return sorted(each.name for each in self._folders if each.parent == folder != each)
+
     def list(self, folder: Path) -> list[str]:
         """See `Disk.list`."""
         return sorted(path.name for path in self._seen if path.parent == folder)

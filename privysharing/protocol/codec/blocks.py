@@ -34,6 +34,17 @@ def encode_block(block: Block) -> bytes:
     ).SerializeToString()
 
 
+def encode_block_without_data(block: Block) -> bytes:
+    """A block as whoever asks for headers and signatures gets it: the field of its data is not there at all."""
+    header = block.header
+    return common_pb2.Block(
+        header=common_pb2.BlockHeader(
+            number=header.number, previous_hash=header.previous_hash, data_hash=header.data_hash
+        ),
+        metadata=common_pb2.BlockMetadata(metadata=block.metadata),
+    ).SerializeToString()
+
+
 def metadata_entry(block: Block, index: MetadataIndex) -> bytes:
     """One metadata entry, empty when the block has none at that place."""
     return block.metadata[index] if index < len(block.metadata) else b""

@@ -1,0 +1,13 @@
+"""The ordering service: envelopes in, one chain of signed blocks per channel out.
+
+Purpose: `admission` (may this envelope be ordered?) -> `log` (its place, durably) -> `sequencer` and `cutter` (which
+envelopes make which block: a pure function of the log) -> `sealing` (hash, number, signature) -> `store` -> `delivery`.
+`chain` is the shell that moves values along this line for one channel, `channels` knows all chains, `broadcast` answers
+clients in order, `rpc` speaks gRPC, `main` puts it together. Read them in this order.
+Does not: look inside transactions, execute, or validate; a replayed or conflicting transaction is ordered like any
+other, and flagged by the peers.
+Data in: envelopes, genesis blocks. Data out: blocks.
+Failure and recovery: whatever was acknowledged is in the log, durably. Blocks can be derived from the log again, so the
+block store may lose its tail in a power cut: a restart resumes behind the last stored block and makes the same blocks.
+A disk that fails stops the process. A record that makes no sense is skipped and counted; it never stops a channel.
+"""

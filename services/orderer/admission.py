@@ -1,0 +1,175 @@
+"""Whether an envelope may be ordered, in Fabric's order of checks and with Fabric's words (common/msgprocessor).
+
+Pure: the clock is an argument, and without one nothing is judged by it.
+"""
+
+from dataclasses import dataclass
+
+from privysharing.protocol.channel.bundle import CHANNEL_WRITERS, ChannelConfig
+from privysharing.protocol.channel.settings import ConsensusState
+from privysharing.protocol.codec.envelopes import (
+    encode_envelope,
+    parse_channel_header,
+    parse_envelope,
+    parse_signature_header,
+    split_payload,
+)
+from privysharing.protocol.codes import HeaderType, Status
+from privysharing.protocol.errors import MalformedMessage
+from privysharing.protocol.msp.identity import Identity, InvalidIdentity
+from privysharing.protocol.policies.implicit_meta import ImplicitMetaEvaluator
+from privysharing.protocol.seek import Signed
+
+ORDERER_WRITERS = "/Channel/Orderer/Writers"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What Broadcast answers instead of SUCCESS."""
+
+    status: Status
+    info: str
+
+    def within(self, context: str) -> "Refusal":
+        """The same, said to have happened in some larger step."""
+        return Refusal(self.status, f"{context}: {self.info}")
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """What time it is, and how far from it the timestamp of a transaction may be (0: any distance)."""
+
+    now_ns: int
+    window_ns: int
+    check_expiry: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """An envelope read as far as ordering it needs."""
+
+    payload: bytes
+    signature: bytes
+    canonical: bytes  # the envelope marshalled again: what goes into a block, since peers refuse any other form
+    channel_id: str
+    type: int
+    timestamp_ns: int | None
+    signature_header: bytes
+    data: bytes
+
+    @property
+    def size(self) -> int:
+        """Bytes as the limits of a batch count them."""
+        return len(self.payload) + len(self.signature)
+
+
+def read_message(raw: bytes) -> Message | Refusal:
+    """Read an envelope up to its channel header (registrar BroadcastChannelSupport)."""
+    try:
+        envelope = parse_envelope(raw)
+        parts = split_payload(envelope.payload)
+        if parts is None:
+            raise MalformedMessage("header not set")
+        channel_header, signature_header, data = parts
+        if not channel_header:
+            raise MalformedMessage("channel header not set")
+        header = parse_channel_header(channel_header)
+    except MalformedMessage as error:
+        return Refusal(Status.BAD_REQUEST, f"could not determine channel ID: {error}")
+    return Message(
+        payload=envelope.payload,
+        signature=envelope.signature,
+        canonical=encode_envelope(envelope.payload, envelope.signature),
+        channel_id=header.channel_id,
+        type=header.type,
+        timestamp_ns=header.timestamp_ns,
+        signature_header=signature_header,
+        data=data,
+    )
+
+
+def classify(message: Message) -> Refusal | None:
+    """Refuse what nobody may submit. Any type but these and CONFIG_UPDATE counts as a normal message."""
+    if message.type == HeaderType.CONFIG:
+        return Refusal(Status.BAD_REQUEST, "message is of type that cannot be processed directly")
+    if message.type == HeaderType.ORDERER_TRANSACTION:
+        return Refusal(Status.BAD_REQUEST, "message is of type that is no longer supported")
+    return None
+
+
+def judge_normal(message: Message, config: ChannelConfig, clock: Clock | None = None) -> Refusal | None:
+    """A normal message: maintenance, then the rules for all messages, then our time window."""
+    if config.orderer.state is not ConsensusState.NORMAL:
+        return Refusal(Status.SERVICE_UNAVAILABLE, "normal transactions are rejected: maintenance mode")
+    refusal = judge_config(message, config, clock)
+    if refusal is None and clock is not None and clock.window_ns:
+        return _judge_timestamp(message, clock)
+    return refusal
+
+
+def judge_config(message: Message, config: ChannelConfig, clock: Clock | None = None) -> Refusal | None:
+    """The rules for all messages, and for configurations nothing else: size, expiry, Writers."""
+    if not message.payload:
+        return Refusal(Status.BAD_REQUEST, "Message was empty")
+    most = config.orderer.batch_size.absolute_max_bytes
+    if message.size > most:
+        text = f"message payload is {message.size} bytes and exceeds maximum allowed {most} bytes"
+        return Refusal(Status.BAD_REQUEST, text)
+    try:
+        creator = parse_signature_header(message.signature_header).creator
+    except MalformedMessage as error:
+        return Refusal(Status.BAD_REQUEST, f"could not convert message to signedData: {error}")
+    if clock is not None and clock.check_expiry and _expired(creator, config, clock.now_ns):
+        return Refusal(Status.BAD_REQUEST, "broadcast client identity expired")
+    return _judge_signer(Signed(creator, message.payload, message.signature), config)
+
+
+def judge_change(current: ChannelConfig, following: ChannelConfig) -> Refusal | None:
+    """What a configuration may not do to the consensus (maintenancefilter): ours has one type and keeps it."""
+    before, after = current.orderer.consensus_type, following.orderer.consensus_type
+    if before == after:
+        return None
+    change = f"attempted to change consensus type from {before} to {after}"
+    if current.orderer.state is ConsensusState.NORMAL:
+        why = "but current config ConsensusType.State is not in maintenance mode"
+    else:
+        why = "transition not supported"
+    return Refusal(Status.BAD_REQUEST, f"config transaction inspection failed: {change}, {why}")
+
+
+def _judge_signer(signed: Signed, config: ChannelConfig) -> Refusal | None:
+    path = CHANNEL_WRITERS if config.orderer.state is ConsensusState.NORMAL else ORDERER_WRITERS
+    if not config.has_policy(path):
+        return Refusal(Status.BAD_REQUEST, f"could not find policy {path}")
+    signers = signed.signers(config.msps)
+    if config.policy(path).evaluate(signers):
+        return None
+    return Refusal(Status.FORBIDDEN, f"{_reason(config, path, signers)}: permission denied")
+
+
+def _reason(config: ChannelConfig, path: str, signers: tuple[Identity, ...]) -> str:
+    policy = config.policy(path)
+    if not isinstance(policy, ImplicitMetaEvaluator):
+        return "signature set did not satisfy policy"
+    return (
+        f"implicit policy evaluation failed - {policy.satisfied(signers)} sub-policies were satisfied, "
+        f"but this policy requires {policy.threshold} of the '{policy.definition.sub_policy}' sub-policies to be "
+        "satisfied"
+    )
+
+
+def _expired(creator: bytes, config: ChannelConfig, now_ns: int) -> bool:
+    """Whoever is not known at all is refused by the policy instead."""
+    try:
+        return now_ns >= config.msps.deserialize(creator).expires_at_ns
+    except InvalidIdentity:
+        return False
+
+
+def _judge_timestamp(message: Message, clock: Clock) -> Refusal | None:
+    if message.timestamp_ns is None:
+        return Refusal(Status.BAD_REQUEST, "channel header in envelope must contain timestamp")
+    if abs(clock.now_ns - message.timestamp_ns) > clock.window_ns:
+        window = f"{clock.window_ns / 1e9:g}s"
+        return Refusal(Status.BAD_REQUEST, f"envelope timestamp is more than {window} apart from current server time")
+    return None

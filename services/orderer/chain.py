@@ -1,0 +1,253 @@
+"""One channel's chain: the shell that reads the log, does what the sequencer says, and tells when to cut.
+
+Blocks depend on the log alone; the clock only decides when a TimeToCut record is posted to it: at once when the log has
+gone quiet, unless a block was cut less than `cut_interval_s` ago, and after the channel's BatchTimeout in any case.
+"""
+
+import asyncio
+import logging
+import os
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from privysharing.protocol.blocks import header_hash
+from privysharing.protocol.channel.bundle import ChannelConfig
+from privysharing.protocol.channel.update import derive
+from privysharing.protocol.codec.blocks import encode_block, last_config_index, parse_block
+from privysharing.protocol.codec.ordering import encode_record
+from privysharing.protocol.crypto import SigningIdentity
+from privysharing.protocol.ordering import Connect, Record, RecordClass, Regular, TimeToCut
+from services.orderer.log import OrderedLog
+from services.orderer.metrics import OrdererMetrics
+from services.orderer.sealing import NONCE_BYTES, config_envelope, next_header, position_of, seal
+from services.orderer.sequencer import Cut, Effect, Reconfigure, Resubmit, Sequencer, Skip
+from services.orderer.store import BlockStore
+
+_log = logging.getLogger(__name__)
+
+
+class ChainHalted(Exception):
+    """The chain takes nothing more."""
+
+
+class LostRecords(Exception):
+    """The log ends before the newest block does: it is not the log that this chain was made from."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChainContext:
+    """What all chains of a process share."""
+
+    signer: SigningIdentity
+    metrics: OrdererMetrics
+    now_ns: Callable[[], int]
+    cut_interval_s: float
+
+
+class Chain:
+    """A running channel. `config` and `height` are those of the newest stored block."""
+
+    def __init__(self, store: BlockStore, log: OrderedLog, context: ChainContext) -> None:
+        """Take up where the store ends; it holds the genesis block at least. Raises LostRecords."""
+        tip = parse_block(store.read(store.height - 1))
+        last_config = last_config_index(tip)
+        position = position_of(tip)
+        self.config = ChannelConfig.from_block(parse_block(store.read(last_config)))
+        self.channel_id = self.config.channel_id
+        self.height = store.height
+        self.halted = False
+        if log.end() <= position.last_offset:
+            raise LostRecords(
+                f"channel {self.channel_id}: block {tip.header.number} ends at offset {position.last_offset} "
+                f"of the ordering log, which has {log.end()} records"
+            )
+        self._store = store
+        self._ordering = log
+        self._context = context
+        self._sequencer = Sequencer(self.config, store.height, position)
+        self._next_offset = position.last_offset + 1
+        self._tip_hash = header_hash(tip.header)
+        self._last_config = last_config
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"chain-{self.channel_id}")
+        self._grown = asyncio.Event()
+        self._progress = asyncio.Event()
+        self._caught_up = asyncio.Event()
+        self._open = asyncio.Event()  # no configuration is on its way again
+        self._open.set()
+        self._pending_since = 0.0
+        self._last_cut = 0.0
+        self._asked_for = -1  # the block for which a TimeToCut is on its way
+        self._alarm: asyncio.TimerHandle | None = None
+
+    def order(self, record: Regular) -> asyncio.Future[int]:
+        """Give a record its place; the future comes when the place is durable. Raises ChainHalted, LogClosed."""
+        if self.halted:
+            raise ChainHalted("consenter for this channel has been halted")
+        return self._post(record)
+
+    async def room(self) -> None:
+        """Return when the chain takes new records: never while an earlier configuration is on its way again."""
+        await self._open.wait()
+        await self._ordering.room()
+
+    async def caught_up(self) -> None:
+        """Return when every block that the log had in it at the start has been made."""
+        await self._caught_up.wait()
+
+    async def block(self, number: int) -> bytes | None:
+        """A marshalled block, as soon as it is there; None when the chain halts before. Raises DamagedRecord."""
+        while number >= self.height:
+            if self.halted:
+                return None
+            await self._grown.wait()
+        recent = self._store.recent(number)
+        if recent is not None:
+            return recent
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._store.read, number)
+
+    async def run(self) -> None:
+        """Make blocks until the log is closed. Raises StorageError."""
+        goal = self._ordering.end()
+        if goal == 0:
+            self._post(Connect())  # offset 0 must not hold an envelope
+        try:
+            if self._next_offset >= goal:
+                self._caught_up.set()
+            async for entries in self._ordering.entries(self._next_offset):
+                for entry in entries:
+                    await self._take(entry.offset, entry.record)
+                self._next_offset = entries[-1].offset + 1
+                self._schedule_cut()
+                self._progress.set()
+                if self._next_offset >= goal:
+                    self._caught_up.set()
+        finally:
+            self.halt()
+
+    def halt(self) -> None:
+        """Take nothing more, and let go of everybody who waits for a block."""
+        self.halted = True
+        if self._alarm is not None:
+            self._alarm.cancel()
+        self._open.set()
+        self._progress.set()
+        self._wake()
+
+    async def close(self) -> None:
+        """Halt, and store durably what there is. `run` must have ended, or ends by this."""
+        self.halt()
+        await self._ordering.close()
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._store.sync)
+        self._thread.shutdown()
+        self._store.close()
+
+    @property
+    def idle(self) -> bool:
+        """Whether everything that was ordered is in a block."""
+        return not self._sequencer.pending and self._ordering.quiet(self._next_offset)
+
+    async def drained(self) -> None:
+        """Return when everything that was ordered is in a block, or nothing more will be."""
+        while not self.halted and not self.idle:
+            self._progress.clear()
+            await self._progress.wait()
+
+    async def _take(self, offset: int, raw: bytes) -> None:
+        if not self._sequencer.pending:
+            self._pending_since = time.monotonic()
+        for effect in self._sequencer.take(offset, raw):
+            await self._apply(offset, effect)
+        if self._sequencer.awaits_config:
+            self._open.clear()
+        else:
+            self._open.set()
+
+    async def _apply(self, offset: int, effect: Effect) -> None:
+        if isinstance(effect, Cut):
+            await self._write(effect)
+        elif isinstance(effect, Resubmit):
+            await self._post(effect.record)
+        elif isinstance(effect, Reconfigure):
+            await self._post(self._reconfigured(effect))
+        else:
+            self._skip(offset, effect)
+
+    def _reconfigured(self, effect: Reconfigure) -> Regular:
+        config = self._sequencer.config
+        envelope = config_envelope(
+            self.channel_id,
+            derive(config, effect.update),
+            signer=self._context.signer,
+            now_ns=self._context.now_ns(),
+            nonce=os.urandom(NONCE_BYTES),
+        )
+        return Regular(envelope, config.sequence, RecordClass.CONFIG, effect.original_offset)
+
+    def _skip(self, offset: int, skip: Skip) -> None:
+        self._context.metrics.skipped.of(self.channel_id, skip.reason).add()
+        _log.debug(
+            "record skipped",
+            extra={"channel": self.channel_id, "offset": offset, "reason": skip.reason.value, "detail": skip.detail},
+        )
+
+    async def _write(self, cut: Cut) -> None:
+        """Make, sign and store a block, in the chain's thread; then let it be seen."""
+        number = self.height
+        started = time.monotonic()
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._make, number, cut)
+        self.height = number + 1
+        if cut.config is not None:
+            self.config = cut.config
+        self._last_cut = time.monotonic()
+        self._wake()
+        metrics = self._context.metrics
+        metrics.height.of(self.channel_id).set(self.height)
+        metrics.last_offset.of(self.channel_id).set(cut.position.last_offset)
+        metrics.commit_time.of(self.channel_id).observe(self._last_cut - started)
+        metrics.fill_duration.of(self.channel_id).observe(max(0.0, started - self._pending_since))
+        self._pending_since = started  # what is pending now came with the record that led to this block
+        _log.debug(
+            "block written",
+            extra={"channel": self.channel_id, "block": number, "envelopes": len(cut.envelopes)},
+        )
+
+    def _make(self, number: int, cut: Cut) -> None:
+        if cut.config is not None:
+            self._last_config = number
+        header = next_header(number, self._tip_hash, cut.envelopes)
+        block = seal(
+            header,
+            cut.envelopes,
+            last_config=self._last_config,
+            position=cut.position,
+            signer=self._context.signer,
+            nonce=os.urandom(NONCE_BYTES),
+        )
+        self._store.append(encode_block(block))
+        self._tip_hash = header_hash(header)
+
+    def _schedule_cut(self) -> None:
+        """After each read: cut at once when nothing more is coming, else when the first envelope has waited enough."""
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+        if not self._sequencer.pending or self._asked_for == self._sequencer.next_block or self.halted:
+            return
+        now = time.monotonic()
+        due = self._pending_since + self._sequencer.config.orderer.batch_timeout_s
+        if self._ordering.quiet(self._next_offset):
+            due = min(due, self._last_cut + self._context.cut_interval_s)
+        if due <= now:
+            self._asked_for = self._sequencer.next_block
+            self._post(TimeToCut(self._asked_for))
+        else:
+            self._alarm = asyncio.get_running_loop().call_later(due - now, self._schedule_cut)
+
+    def _post(self, record: Record) -> asyncio.Future[int]:
+        return self._ordering.append(encode_record(record))
+
+    def _wake(self) -> None:
+        self._grown.set()
+        self._grown = asyncio.Event()

@@ -1,0 +1,123 @@
+"""orderer.yaml, read once into what each room needs. Keys and defaults are Fabric's; ours are below `privysharing`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from privysharing.protocol.crypto import SigningIdentity
+from privysharing.protocol.errors import ProtocolError
+from privysharing.protocol.msp.signing import load_signing_identity
+from services.runtime.config import Address, ConfigError, Section
+from services.runtime.grpcserver import MESSAGE_BYTES_MAX, GrpcLimits, ServerTls
+from services.runtime.logs import LogSpec
+from services.runtime.operations import OperationsTls
+
+ENVIRONMENT_PREFIX = "ORDERER"
+SECOND_NS = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrdererConfig:
+    """Everything that an orderer is told."""
+
+    listen: Address
+    tls: ServerTls | None
+    limits: GrpcLimits
+    signer: SigningIdentity
+    location: Path
+    genesis: Path | None  # folder of genesis blocks of the channels to serve
+    seek_window_ns: int  # how far a seek request's timestamp may be from our clock
+    check_expiry: bool
+    time_window_ns: int  # how far a transaction's timestamp may be from our clock; 0: any distance
+    cut_interval_s: float  # blocks that nothing but quiet calls for are at least so far apart
+    operations: Address
+    operations_tls: OperationsTls | None
+    metrics: bool
+    log_spec: LogSpec
+    log_as_json: bool
+    unused_keys: tuple[str, ...]
+
+
+def load(path: Path, environment: Mapping[str, str] | None = None) -> OrdererConfig:
+    """Read the file and the environment. Raises ConfigError."""
+    root = Section.load(path, ENVIRONMENT_PREFIX, environment)
+    general, ours = root.section("General"), root.section("privysharing")
+    authentication, operations = general.section("Authentication"), root.section("Operations")
+    return OrdererConfig(
+        listen=Address(general.text("ListenAddress", "127.0.0.1"), general.integer("ListenPort", 7050, most=65535)),
+        tls=_tls(general.section("TLS")),
+        limits=_limits(general),
+        signer=_signer(general),
+        location=root.section("FileLedger").path("Location", "/var/hyperledger/production/orderer"),
+        genesis=ours.path("Genesis") if ours.has("Genesis") else None,
+        seek_window_ns=int(authentication.seconds("TimeWindow", "15m") * SECOND_NS),
+        check_expiry=not authentication.flag("NoExpirationChecks", False),
+        time_window_ns=int(ours.seconds("TimeWindow", "10m") * SECOND_NS),
+        cut_interval_s=ours.seconds("CutInterval", "20ms"),
+        operations=operations.address("ListenAddress", "127.0.0.1:8443"),
+        operations_tls=_operations_tls(operations.section("TLS")),
+        metrics=root.section("Metrics").text("Provider", "prometheus", allowed=("prometheus", "disabled"))
+        == "prometheus",
+        log_spec=_log_spec(ours.section("Logging")),
+        log_as_json=ours.section("Logging").text("Format", "console", allowed=("console", "json")) == "json",
+        unused_keys=tuple(root.unused()),
+    )
+
+
+def _tls(section: Section) -> ServerTls | None:
+    if not section.flag("Enabled", False):
+        return None
+    required = section.flag("ClientAuthRequired", False)
+    roots = section.paths("ClientRootCAs")
+    if required and not roots:
+        raise section.error("ClientRootCAs", "a list of files, since ClientAuthRequired is true")
+    section.has("RootCAs")  # for Fabric's replication between orderers; ours share a log
+    try:
+        return ServerTls(
+            certificate=section.contents("Certificate"),
+            key=section.contents("PrivateKey"),
+            client_roots=b"\n".join(root.read_bytes() for root in roots),
+            client_auth_required=required,
+        )
+    except OSError as error:
+        raise section.error("ClientRootCAs", f"readable files ({error.strerror})") from error
+
+
+def _operations_tls(section: Section) -> OperationsTls | None:
+    if not section.flag("Enabled", False):
+        return None
+    return OperationsTls(
+        section.path("Certificate"),
+        section.path("PrivateKey"),
+        section.paths("ClientRootCAs"),
+        section.flag("ClientAuthRequired", False),
+    )
+
+
+def _limits(general: Section) -> GrpcLimits:
+    keepalive = general.section("Keepalive")
+    defaults = GrpcLimits()
+    return GrpcLimits(
+        message_bytes_max=general.integer("MaxRecvMsgSize", MESSAGE_BYTES_MAX, least=1024, most=2**31 - 1),
+        keepalive_interval_seconds=keepalive.seconds("ServerInterval", f"{defaults.keepalive_interval_seconds:g}s"),
+        keepalive_timeout_seconds=keepalive.seconds("ServerTimeout", f"{defaults.keepalive_timeout_seconds:g}s"),
+        keepalive_client_interval_seconds=keepalive.seconds(
+            "ServerMinInterval", f"{defaults.keepalive_client_interval_seconds:g}s"
+        ),
+    )
+
+
+def _signer(general: Section) -> SigningIdentity:
+    certificate = general.only_file("LocalMSPDir", "signcerts")
+    key = general.only_file("LocalMSPDir", "keystore")
+    try:
+        return load_signing_identity(certificate, key, general.text("LocalMSPID"))
+    except ProtocolError as error:
+        raise ConfigError(f"General.LocalMSPDir: {error}") from error
+
+
+def _log_spec(section: Section) -> LogSpec:
+    try:
+        return LogSpec.parse(section.text("Spec", "info"))
+    except ValueError as error:
+        raise section.error("Spec", "such as info or info:services.orderer=debug") from error
