@@ -112,6 +112,10 @@ class Section:
         """Whether the file or the environment sets a key."""
         return self._find(key) is not None
 
+    def names(self) -> tuple[str, ...]:
+        """The keys that the file sets here, as they are written there."""
+        return tuple(name for name, _ in self._values.values())
+
     def text(self, key: str, default: str | None = None, *, allowed: Sequence[str] = ()) -> str:
         """A string. Without a default it must be there."""
         value = self._required(key, default)

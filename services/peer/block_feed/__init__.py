@@ -1,0 +1,10 @@
+"""Brings a channel's blocks from orderers, in order, each once, and believes no orderer.
+
+Purpose: `feed.BlockFeed` follows one orderer at a time and yields the blocks that come next, checked
+(`protocol.block_checks`); `crosscheck.CrossCheck` compares headers with an orderer of another organisation.
+Does not: judge transactions, store anything, or decide what becomes of a channel.
+Data in: the ledger's tip, the configuration in force, orderers (`sources`). Data out: blocks.
+Failure and recovery: an orderer that is away, behind, or sends what fails a check is left for the next one, with a
+growing pause once all have failed. Two different blocks of one height, both signed as the channel demands, are
+`evidence.ForkedChain`: the channel must stop, since nobody can say which is right.
+"""

@@ -1,0 +1,45 @@
+"""Two blocks of one height: what nobody can forge, and nobody can explain away."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from privysharing.protocol.block_checks import BadBlock, check_signatures
+from privysharing.protocol.blocks import Block, header_hash
+from privysharing.protocol.channel.bundle import ChannelConfig
+from privysharing.protocol.codec.blocks import encode_block
+from services.runtime.disk import Disk, write_whole
+
+
+class ForkedChain(Exception):
+    """The ordering service signed two different blocks of one height."""
+
+    def __init__(self, ours: Block, theirs: Block, source: str) -> None:
+        number = ours.header.number
+        super().__init__(
+            f"block {number} is {header_hash(ours.header).hex()} here, "
+            f"and {header_hash(theirs.header).hex()} at {source}"
+        )
+        self.number = number
+        self.ours = ours
+        self.theirs = theirs
+
+
+def check_same(ours: Block, theirs: Block, source: str, config: Callable[[], ChannelConfig]) -> None:
+    """Raises ForkedChain for another block of the same height that is properly signed, BadBlock for one that is not."""
+    if header_hash(ours.header) == header_hash(theirs.header):
+        return
+    if theirs.header.number != ours.header.number:
+        raise BadBlock(f"asked for block {ours.header.number}, got block {theirs.header.number}")
+    if theirs.header.number == 0:  # nobody signs a genesis block: no proof of anything
+        raise BadBlock("it serves another channel of the same name: its genesis block is not ours")
+    check_signatures(theirs, config())
+    raise ForkedChain(ours, theirs, source)
+
+
+def keep(disk: Disk, folder: Path, fork: ForkedChain) -> tuple[Path, Path]:
+    """Write both blocks where an operator finds them: `<height>-ours.block` and `<height>-theirs.block`."""
+    disk.make_folder(folder)
+    paths = folder / f"{fork.number}-ours.block", folder / f"{fork.number}-theirs.block"
+    for path, block in zip(paths, (fork.ours, fork.theirs), strict=True):
+        write_whole(disk, path, encode_block(block))
+    return paths

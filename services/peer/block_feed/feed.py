@@ -1,0 +1,134 @@
+"""Follows one orderer, and another when that one fails."""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Callable, Sequence
+from concurrent.futures import Executor
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Protocol
+
+from privysharing.protocol.block_checks import BadBlock, check_block, is_config_block
+from privysharing.protocol.blocks import Block, header_hash
+from privysharing.protocol.channel.bundle import ChannelConfig
+from privysharing.protocol.codec.blocks import parse_block
+from privysharing.protocol.deliver import SeekInfo, SeekPosition
+from privysharing.protocol.errors import MalformedMessage
+from privysharing.rpc.errors import NodeError
+from services.peer.block_feed.evidence import check_same
+from services.peer.block_feed.sources import OrdererSource
+from services.peer.ledger.types import LedgerPort
+from services.peer.notifier import CommitNotifier
+
+NEVER = 2**64 - 1  # a stop that no chain reaches
+PAUSE_FACTOR = 1.2  # deliverclient: growth of the pause between attempts
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedConfig:
+    """core.yaml, peer.deliveryclient."""
+
+    first_answer_seconds: float = 3.0  # connTimeout
+    pause_seconds_min: float = 0.1  # minimalReconnectInterval
+    pause_seconds_max: float = 5.0  # ours; reConnectBackoffThreshold of Fabric is 3600 s
+
+    def __post_init__(self) -> None:
+        if not 0 < self.pause_seconds_min <= self.pause_seconds_max or self.first_answer_seconds <= 0:
+            raise ValueError("peer.deliveryclient: intervals must be positive, and the least one not above the most")
+
+
+class OrdererCalls(Protocol):
+    """Calls to orderers, over connections that somebody else keeps."""
+
+    def blocks(self, source: OrdererSource, channel_id: str, seek: SeekInfo) -> AsyncGenerator[bytes]:
+        """Marshalled blocks from this orderer. Raises NodeError."""
+        ...
+
+
+class BlockFeed:
+    """The blocks behind a ledger's tip, for ever. One reader.
+
+    Each connection begins with the block that the ledger ends in: an orderer that has another one there is on
+    another chain, and that shows before anything of it is taken.
+    """
+
+    def __init__(
+        self,
+        ledger: LedgerPort,
+        config: Callable[[], ChannelConfig],
+        sources: Callable[[], Sequence[OrdererSource]],
+        calls: OrdererCalls,
+        notifier: CommitNotifier,
+        crypto: Executor,
+        settings: FeedConfig,
+    ) -> None:
+        self._channel_id = ledger.channel_id
+        self._config = config
+        self._sources = sources
+        self._calls = calls
+        self._notifier = notifier
+        self._crypto = crypto
+        self._settings = settings
+        tip = ledger.block(ledger.height - 1)
+        assert tip is not None, "a channel begins with its genesis block"
+        self._last = tip
+        self.source: OrdererSource | None = None  # whom we follow now
+
+    async def blocks(self) -> AsyncGenerator[Block]:
+        """Blocks, checked, each the next of the one before. Raises ForkedChain, ChannelStopped."""
+        failures = 0
+        while True:
+            sources = self._sources()
+            if sources:
+                self.source = sources[failures % len(sources)]
+                async with aclosing(self._follow(self.source)) as blocks:
+                    async for block in blocks:
+                        failures = 0
+                        yield block
+            failures += 1
+            if failures >= len(sources):
+                await asyncio.sleep(self._pause(failures - len(sources)))
+
+    async def _follow(self, source: OrdererSource) -> AsyncGenerator[Block]:
+        """Blocks of one orderer, until it fails."""
+        _log.info("following orderer", extra={"channel": self._channel_id, "orderer": source.address})
+        seek = SeekInfo(SeekPosition.at(self._last.header.number), SeekPosition.at(NEVER))
+        try:
+            async with aclosing(self._calls.blocks(source, self._channel_id, seek)) as answers:
+                async with asyncio.timeout(self._settings.first_answer_seconds):
+                    first = await anext(answers)
+                check_same(self._last, await self._parsed(first), source.address, self._config)
+                async for raw in answers:
+                    self._last = await self._checked(raw)
+                    yield self._last
+                    if is_config_block(self._last):
+                        await self._notifier.above(self._last.header.number)
+        except (NodeError, TimeoutError, StopAsyncIteration) as error:
+            reason = str(error) or "no answer in time"
+            _log.warning(
+                "lost orderer", extra={"channel": self._channel_id, "orderer": source.address, "reason": reason}
+            )
+        except (BadBlock, MalformedMessage) as error:
+            _log.error(
+                "orderer sent a bad block",
+                extra={"channel": self._channel_id, "orderer": source.address, "reason": str(error)},
+            )
+
+    async def _parsed(self, raw: bytes) -> Block:
+        return await asyncio.get_running_loop().run_in_executor(self._crypto, parse_block, raw)
+
+    async def _checked(self, raw: bytes) -> Block:
+        number, previous, config = self._last.header.number + 1, header_hash(self._last.header), self._config()
+
+        def parse_and_check() -> Block:
+            block = parse_block(raw)
+            check_block(block, number, previous, config)
+            return block
+
+        return await asyncio.get_running_loop().run_in_executor(self._crypto, parse_and_check)
+
+    def _pause(self, rounds: int) -> float:
+        least, most = self._settings.pause_seconds_min, self._settings.pause_seconds_max
+        return min(most, least * PAUSE_FACTOR ** min(rounds, 100))

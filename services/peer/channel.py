@@ -1,0 +1,118 @@
+"""One channel of a peer: its ledger, its configuration, and the pipeline that makes both grow."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from privysharing.protocol.channel.bundle import ChannelConfig
+from privysharing.protocol.codec.configs import parse_config_envelope
+from services.peer.block_feed.crosscheck import CrossCheck
+from services.peer.block_feed.evidence import ForkedChain, keep
+from services.peer.block_feed.feed import BlockFeed, FeedConfig, OrdererCalls
+from services.peer.block_feed.sources import OrdererSource, channel_sources
+from services.peer.committer import Committer, Workers
+from services.peer.events.delivery import FilteredBlocks
+from services.peer.ledger.errors import LedgerFault
+from services.peer.ledger.types import LedgerPort
+from services.peer.metrics import LedgerMetrics
+from services.peer.notifier import CommitNotifier
+from services.peer.validation.errors import ChannelHalted
+from services.peer.validation.validate import CONFIG_KEY, CONFIG_NAMESPACE
+from services.runtime.disk import Disk
+
+E = TypeVar("E", bound=Exception)
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelTools:
+    """What all channels of a peer share."""
+
+    disk: Disk
+    crypto: Executor
+    metrics: LedgerMetrics
+    orderers: OrdererCalls
+    feed: FeedConfig
+
+
+class Channel:
+    """See the module. Made on the event loop; `ledger` and `config` may be read by any thread."""
+
+    def __init__(
+        self, ledger: LedgerPort, folder: Path, tools: ChannelTools, sources: Sequence[OrdererSource] = ()
+    ) -> None:
+        """`sources` are the orderers to follow, instead of those that the channel's configuration names."""
+        self.channel_id = ledger.channel_id
+        self.ledger = ledger
+        self.config = stored_config(ledger)
+        self.notifier = CommitNotifier(ledger.height)
+        self.filtered = FilteredBlocks(ledger)
+        self.stopped: str | None = None  # why nothing is committed any more
+        self._folder = folder
+        self._disk = tools.disk
+        self._store = ThreadPoolExecutor(1, f"ledger-{ledger.channel_id}")
+        workers = Workers(tools.crypto, self._store)
+        self._committer = Committer(ledger, self.config, self.notifier, workers, tools.metrics, self._set_config)
+        followed = _sources(self, sources)
+        self._feed = BlockFeed(
+            ledger, lambda: self.config, followed, tools.orderers, self.notifier, tools.crypto, tools.feed
+        )
+        self._cross_check = CrossCheck(
+            self._feed, ledger, lambda: self.config, followed, tools.orderers, self.notifier, tools.feed
+        )
+        tools.metrics.height.of(self.channel_id).set(ledger.height)
+
+    async def run(self) -> None:
+        """Follow the orderers until cancelled, or until the channel cannot go on. Storage faults are raised."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._committer.follow(self._feed.blocks()))
+                group.create_task(self._cross_check.run())
+        except* ForkedChain as found:
+            await self._stop_forked(_first_of(found, ForkedChain))
+        except* ChannelHalted as found:
+            self._stop(str(_first_of(found, ChannelHalted)))
+
+    def close(self) -> None:
+        """After `run` has ended: let whoever waits go, finish what is being stored, release the files."""
+        self.notifier.stop("the peer is stopping")
+        self._store.shutdown()
+        self.ledger.close()
+
+    async def _stop_forked(self, fork: ForkedChain) -> None:
+        paths = await asyncio.to_thread(keep, self._disk, self._folder / "evidence", fork)
+        self._stop(f"{fork}; both are kept: {paths[0]}, {paths[1]}")
+
+    def _stop(self, reason: str) -> None:
+        self.stopped = reason
+        self.notifier.stop(f"channel {self.channel_id} has stopped")
+        _log.critical("channel stopped", extra={"channel": self.channel_id, "reason": reason})
+
+    def _set_config(self, config: ChannelConfig) -> None:
+        self.config = config
+
+
+def stored_config(ledger: LedgerPort) -> ChannelConfig:
+    """The configuration in force at a ledger's height."""
+    stored = ledger.state.get(CONFIG_NAMESPACE, CONFIG_KEY)
+    if stored is None:
+        raise LedgerFault(f"channel {ledger.channel_id}: the state holds no configuration")
+    return ChannelConfig.from_config(ledger.channel_id, parse_config_envelope(stored.value).config)
+
+
+def _sources(channel: Channel, given: Sequence[OrdererSource]) -> Callable[[], Sequence[OrdererSource]]:
+    return lambda: given or channel_sources(channel.config)
+
+
+def _first_of(group: BaseExceptionGroup[BaseException], kind: type[E]) -> E:
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            return _first_of(error, kind)
+        if isinstance(error, kind):
+            return error
+    raise AssertionError("an exception group is never empty")

@@ -1,0 +1,216 @@
+"""core.yaml, read once into what each room needs. Keys and defaults are Fabric's; ours are below `privysharing`."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from privysharing.protocol.blocks import Block
+from privysharing.protocol.codec.blocks import parse_block
+from privysharing.protocol.crypto import SigningIdentity
+from privysharing.protocol.errors import ProtocolError
+from privysharing.protocol.msp.config import MspConfig
+from privysharing.protocol.msp.signing import load_signing_identity
+from services.peer.block_feed.feed import FeedConfig
+from services.peer.block_feed.sources import OrdererSource
+from services.peer.chaincode_host.host import ChaincodeConfig
+from services.peer.chaincode_host.simulator import SimulationLimits
+from services.peer.endorsement.endorser import EndorserConfig
+from services.peer.endorsement.workers import WorkersConfig
+from services.peer.msp_folder import read_msp
+from services.runtime.config import Address, ConfigError, Section
+from services.runtime.grpcserver import MESSAGE_BYTES_MAX, GrpcLimits, ServerTls
+from services.runtime.logs import LogSpec
+from services.runtime.operations import OperationsTls
+
+ENVIRONMENT_PREFIX = "CORE"
+SECOND_NS = 1_000_000_000
+THREADS_MAX = 64
+
+
+@dataclass(frozen=True, slots=True)
+class TlsCertificate:
+    """PEM of a certificate and its key."""
+
+    certificate: bytes
+    key: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelBootstrap:
+    """A channel to join at the first start, and the orderers to follow instead of those that the channel names."""
+
+    channel_id: str
+    genesis: Block = field(repr=False)
+    orderers: tuple[OrdererSource, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeerConfig:
+    """Everything that a peer is told."""
+
+    listen: Address
+    tls: ServerTls | None
+    client_tls: TlsCertificate | None  # what it shows to orderers
+    limits: GrpcLimits
+    signer: SigningIdentity
+    msp: MspConfig
+    location: Path
+    seek_window_ns: int  # how far a seek request's timestamp may be from our clock
+    crypto_threads: int
+    feed: FeedConfig
+    endorses: bool
+    endorser: EndorserConfig
+    endorsement_workers: WorkersConfig
+    chaincode: ChaincodeConfig
+    contracts: Mapping[str, str]  # chaincode name -> installed contract
+    channels: tuple[ChannelBootstrap, ...]
+    operations: Address
+    operations_tls: OperationsTls | None
+    metrics: bool
+    log_spec: LogSpec
+    log_as_json: bool
+    unused_keys: tuple[str, ...]
+
+
+def load(path: Path, environment: Mapping[str, str] | None = None) -> PeerConfig:
+    """Read the file and the environment. Raises ConfigError."""
+    root = Section.load(path, ENVIRONMENT_PREFIX, environment)
+    peer, ours, chaincode = root.section("peer"), root.section("privysharing"), root.section("chaincode")
+    for key in ("id", "networkId", "address"):  # an operator's names for the peer; clients are told otherwise
+        peer.has(key)
+    concurrency = peer.section("limits").section("concurrency")
+    endorsements_max = concurrency.integer("endorserService", 2500, least=1)
+    execute_timeout_s = chaincode.seconds("executetimeout", "30s", least=0.001)
+    simulation = SimulationLimits(
+        query_results_max=root.section("ledger").section("state").integer("totalQueryLimit", 100_000, least=1)
+    )
+    window_s = peer.section("authentication").seconds("timewindow", "15m", least=0.001)
+    operations, logging = root.section("operations"), ours.section("logging")
+    return PeerConfig(
+        listen=peer.address("listenAddress", "0.0.0.0:7051"),
+        tls=_tls(peer.section("tls")),
+        client_tls=_client_tls(peer.section("tls")),
+        limits=_limits(peer, concurrency),
+        signer=_signer(peer),
+        msp=read_msp(peer.path("mspConfigPath"), peer.text("localMspId")),
+        location=peer.path("fileSystemPath", "/var/hyperledger/production"),
+        seek_window_ns=int(window_s * SECOND_NS),
+        crypto_threads=peer.integer("validatorPoolSize", os.cpu_count() or 1, least=1, most=THREADS_MAX),
+        feed=_feed(peer.section("deliveryclient")),
+        endorses=ours.flag("endorses", True),
+        endorser=EndorserConfig(time_window_s=window_s, limits=simulation),
+        endorsement_workers=WorkersConfig(waiting_max=endorsements_max, give_up_s=execute_timeout_s + 1),
+        chaincode=ChaincodeConfig(execute_timeout_s=execute_timeout_s, limits=simulation),
+        contracts=_contracts(ours.section("contracts")),
+        channels=tuple(_channel(section) for section in ours.sections("channels")),
+        operations=operations.address("listenAddress", "127.0.0.1:9443"),
+        operations_tls=_operations_tls(operations.section("tls")),
+        metrics=root.section("metrics").text("provider", "prometheus", allowed=("prometheus", "disabled"))
+        == "prometheus",
+        log_spec=_log_spec(logging),
+        log_as_json=logging.text("format", "console", allowed=("console", "json")) == "json",
+        unused_keys=tuple(root.unused()),
+    )
+
+
+def _tls(section: Section) -> ServerTls | None:
+    if not section.flag("enabled", False):
+        return None
+    required = section.flag("clientAuthRequired", False)
+    roots = _files(section.section("clientRootCAs"))
+    if required and not roots:
+        raise section.error("clientRootCAs", "a list of files, since clientAuthRequired is true")
+    section.section("rootcert").has("file")  # whom Fabric's peers trust on connections of their own
+    return ServerTls(
+        certificate=section.section("cert").contents("file"),
+        key=section.section("key").contents("file"),
+        client_roots=b"\n".join(roots),
+        client_auth_required=required,
+    )
+
+
+def _client_tls(section: Section) -> TlsCertificate | None:
+    """The client certificate, or the server's own when there is no other (core/peer GetClientCertificate)."""
+    if not section.flag("enabled", False):
+        return None
+    certificate, key = section.section("clientCert"), section.section("clientKey")
+    if not certificate.has("file") or not key.has("file"):
+        certificate, key = section.section("cert"), section.section("key")
+    return TlsCertificate(certificate.contents("file"), key.contents("file"))
+
+
+def _files(section: Section) -> list[bytes]:
+    """What is in a list of files."""
+    try:
+        return [path.read_bytes() for path in section.paths("files")]
+    except OSError as error:
+        raise section.error("files", f"readable files ({error.strerror})") from error
+
+
+def _contracts(section: Section) -> dict[str, str]:
+    return {name: section.text(name) for name in section.names()}
+
+
+def _limits(peer: Section, concurrency: Section) -> GrpcLimits:
+    keepalive = peer.section("keepalive")
+    return GrpcLimits(
+        message_bytes_max=peer.integer("maxRecvMsgSize", MESSAGE_BYTES_MAX, least=1024, most=2**31 - 1),
+        keepalive_interval_seconds=keepalive.seconds("interval", "7200s"),
+        keepalive_timeout_seconds=keepalive.seconds("timeout", "20s"),
+        keepalive_client_interval_seconds=keepalive.seconds("minInterval", "60s"),
+        concurrency={"protos.Deliver": concurrency.integer("deliverService", 2500, least=1)},
+    )
+
+
+def _signer(peer: Section) -> SigningIdentity:
+    certificate = peer.only_file("mspConfigPath", "signcerts")
+    key = peer.only_file("mspConfigPath", "keystore")
+    try:
+        return load_signing_identity(certificate, key, peer.text("localMspId"))
+    except ProtocolError as error:
+        raise ConfigError(f"peer.mspConfigPath: {error}") from error
+
+
+def _feed(section: Section) -> FeedConfig:
+    most = section.seconds("reConnectBackoffThreshold", "5s", least=0.001)
+    least = section.seconds("minimalReconnectInterval", "100ms", least=0.001)
+    return FeedConfig(
+        first_answer_seconds=section.seconds("connTimeout", "3s", least=0.001),
+        pause_seconds_min=min(least, most),
+        pause_seconds_max=most,
+    )
+
+
+def _channel(section: Section) -> ChannelBootstrap:
+    try:
+        genesis = parse_block(section.contents("genesis"))
+    except ProtocolError as error:
+        raise ConfigError(f"{section.path('genesis')} is not a block: {error}") from error
+    orderers = tuple(
+        OrdererSource(
+            str(orderer.address("address")),
+            orderer.text("mspId", ""),
+            orderer.contents("tlsRootCert") if orderer.has("tlsRootCert") else b"",
+        )
+        for orderer in section.sections("orderers")
+    )
+    return ChannelBootstrap(section.text("name"), genesis, orderers)
+
+
+def _operations_tls(section: Section) -> OperationsTls | None:
+    if not section.flag("enabled", False):
+        return None
+    return OperationsTls(
+        section.section("cert").path("file"),
+        section.section("key").path("file"),
+        section.section("clientRootCAs").paths("files"),
+        section.flag("clientAuthRequired", False),
+    )
+
+
+def _log_spec(section: Section) -> LogSpec:
+    try:
+        return LogSpec.parse(section.text("spec", "info"))
+    except ValueError as error:
+        raise section.error("spec", "such as info or info:services.peer=debug") from error

@@ -1,0 +1,197 @@
+"""One client's Deliver stream: seeks in, blocks and statuses out."""
+
+import asyncio
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import AsyncGenerator, AsyncIterable, Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from privysharing.protocol.channel.bundle import ChannelConfig
+from privysharing.protocol.codec.deliver import encode_deliver_block, encode_deliver_filtered, encode_deliver_status
+from privysharing.protocol.codes import Status
+from privysharing.protocol.deliver import SeekContentType, SeekInfo
+from privysharing.protocol.seek import (
+    Permission,
+    Plan,
+    Refusal,
+    SeekRequest,
+    open_request,
+    plan,
+    read_seek,
+    without_transactions,
+)
+from services.peer.events.filtered import filtered_block
+from services.peer.ledger.types import LedgerPort
+from services.peer.metrics import DeliverMetrics
+from services.peer.notifier import ChannelStopped, CommitNotifier
+
+FILTERED_BLOCKS_KEPT = 64  # encoded filtered blocks a channel keeps: all listeners want the newest ones
+
+_log = logging.getLogger(__name__)
+
+
+class Readable(Protocol):
+    """What a delivery needs of a channel."""
+
+    @property
+    def ledger(self) -> LedgerPort: ...
+
+    @property
+    def config(self) -> ChannelConfig: ...
+
+    @property
+    def notifier(self) -> CommitNotifier: ...
+
+    @property
+    def filtered(self) -> "FilteredBlocks": ...
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """One of the service's methods: the resource that guards it, and its labels in the metrics."""
+
+    resource: str
+    filtered: bool
+    data_type: str
+
+
+BLOCKS = Form("event/Block", filtered=False, data_type="block")
+FILTERED = Form("event/FilteredBlock", filtered=True, data_type="filtered_block")
+
+
+class FilteredBlocks:
+    """Encoded answers with a channel's filtered blocks, each made once for all who listen."""
+
+    def __init__(self, ledger: LedgerPort) -> None:
+        self._ledger = ledger
+        self._made: OrderedDict[int, asyncio.Task[bytes]] = OrderedDict()
+
+    async def answer(self, number: int) -> bytes:
+        """The answer with this block, which must exist."""
+        made = self._made.get(number)
+        if made is None:
+            made = self._made[number] = asyncio.create_task(asyncio.to_thread(self._make, number))
+            if len(self._made) > FILTERED_BLOCKS_KEPT:
+                self._made.popitem(last=False)
+        return await asyncio.shield(made)
+
+    def _make(self, number: int) -> bytes:
+        block = self._ledger.block(number)
+        assert block is not None
+        return encode_deliver_filtered(filtered_block(self._ledger.channel_id, block))
+
+
+class Deliveries:
+    """Serves the streams of all clients."""
+
+    def __init__(
+        self,
+        channel: Callable[[str], Readable | None],
+        metrics: DeliverMetrics,
+        *,
+        window_ns: int,
+        clock_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
+        self._channel = channel
+        self._metrics = metrics
+        self._window_ns = window_ns
+        self._clock_ns = clock_ns
+
+    async def serve(
+        self, requests: AsyncIterable[bytes], form: Form, certificate_hash: bytes | None
+    ) -> AsyncGenerator[bytes]:
+        """Answers to requests, one request after the other, until one is refused (deliver Handler.Handle).
+
+        `certificate_hash` is the caller's, None where client certificates are not required.
+        """
+        self._metrics.streams_opened.of().add()
+        try:
+            async for raw in requests:
+                status = Status.SUCCESS
+                async for answer in self._answers(raw, form, certificate_hash):
+                    if isinstance(answer, Refusal):
+                        status = answer.status
+                        _log.warning("refused to deliver", extra={"status": status.name, "reason": answer.reason})
+                        break
+                    yield answer
+                yield encode_deliver_status(status)
+                if status is not Status.SUCCESS:
+                    return
+        finally:
+            self._metrics.streams_closed.of().add()
+
+    async def _answers(self, raw: bytes, form: Form, certificate_hash: bytes | None) -> AsyncGenerator[bytes | Refusal]:
+        """The blocks that one request asks for; a refusal, if there is one, comes last."""
+        request = open_request(
+            raw, now_ns=self._clock_ns(), window_ns=self._window_ns, certificate_hash=certificate_hash
+        )
+        if isinstance(request, Refusal):
+            yield request
+            return
+        channel = self._channel(request.channel_id)
+        if channel is None:
+            yield Refusal(Status.NOT_FOUND, f"channel {request.channel_id} not found")
+            return
+        labels = (request.channel_id, str(form.filtered).lower(), form.data_type)
+        self._metrics.requests_received.of(*labels).add()
+        success = False
+        try:
+            refusal = None
+            async for answer in self._blocks(request, channel, form):
+                if isinstance(answer, Refusal):
+                    refusal = answer
+                    break
+                yield answer
+                self._metrics.blocks_sent.of(*labels).add()
+            success = refusal is None
+            if refusal is not None:
+                yield refusal
+        finally:
+            self._metrics.requests_completed.of(*labels, str(success).lower()).add()
+
+    async def _blocks(self, request: SeekRequest, channel: Readable, form: Form) -> AsyncGenerator[bytes | Refusal]:
+        seek = read_seek(request)
+        if isinstance(seek, Refusal):
+            yield seek
+            return
+        permission = Permission(request)
+        chosen = self._permitted(permission, channel, form) or plan(seek, channel.ledger.height)
+        if isinstance(chosen, Refusal):
+            yield chosen
+            return
+        for number in range(chosen.first, chosen.last + 1):
+            refusal = await _await_block(chosen, number, channel) or self._permitted(permission, channel, form)
+            if refusal is not None:
+                yield refusal
+                return
+            yield await _answer(channel, number, form, seek)
+
+    def _permitted(self, permission: Permission, channel: Readable, form: Form) -> Refusal | None:
+        config = channel.config
+        return permission.check(config, config.acl(form.resource), self._clock_ns())
+
+
+async def _await_block(chosen: Plan, number: int, channel: Readable) -> Refusal | None:
+    """Return once the block is there; why it will not come, otherwise."""
+    refusal = chosen.refusal_at(number, channel.ledger.height)
+    if refusal is None:
+        try:
+            await channel.notifier.above(number)
+        except ChannelStopped as stopped:
+            return Refusal(Status.SERVICE_UNAVAILABLE, str(stopped))
+    return refusal
+
+
+async def _answer(channel: Readable, number: int, form: Form, seek: SeekInfo) -> bytes:
+    if form.filtered:
+        return await channel.filtered.answer(number)
+    headers_only = seek.content_type is SeekContentType.HEADER_WITH_SIG_BYTES
+    return await asyncio.to_thread(_block_answer, channel.ledger, number, headers_only)
+
+
+def _block_answer(ledger: LedgerPort, number: int, headers_only: bool) -> bytes:
+    raw = ledger.block_bytes(number)
+    assert raw is not None
+    return encode_deliver_block(without_transactions(raw) if headers_only else raw)

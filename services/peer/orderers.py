@@ -1,0 +1,37 @@
+"""The peer's connections to orderers: one each, whatever the number of channels."""
+
+from collections.abc import AsyncGenerator
+
+import grpc
+
+from privysharing.protocol.crypto import SigningIdentity
+from privysharing.protocol.deliver import SeekInfo
+from privysharing.rpc.channels import ClientTls, open_channel
+from privysharing.rpc.deliver import ORDERER_BLOCKS, DeliverClient
+from services.peer.block_feed.sources import OrdererSource
+
+
+class OrdererConnections:
+    """Asks orderers in the peer's name. `certificate` and `key` (PEM) are what it shows on TLS connections."""
+
+    def __init__(self, signer: SigningIdentity, *, tls: bool, certificate: bytes, key: bytes) -> None:
+        self._signer = signer
+        self._tls = tls
+        self._certificate = certificate
+        self._key = key
+        self._channels: dict[OrdererSource, grpc.aio.Channel] = {}
+
+    def blocks(self, source: OrdererSource, channel_id: str, seek: SeekInfo) -> AsyncGenerator[bytes]:
+        """See `block_feed.feed.OrdererCalls`."""
+        tls = ClientTls(source.tls_roots, self._certificate, self._key) if self._tls else None
+        if source not in self._channels:
+            self._channels[source] = open_channel(source.address, tls)
+        client = DeliverClient(
+            source.address, self._channels[source], self._signer, tls.certificate_hash if tls else b""
+        )
+        return client.blocks(channel_id, seek, method=ORDERER_BLOCKS)
+
+    async def close(self) -> None:
+        """Close every connection."""
+        for channel in self._channels.values():
+            await channel.close()
