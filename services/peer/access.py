@@ -6,7 +6,7 @@ Whoever asks has been identified and his signature verified: nothing is verified
 
 from typing import Final
 
-from privysharing.protocol.channel.acls import PEER_ADMINS, PEER_MEMBERS
+from privysharing.protocol.channel.acls import DEFAULT_ACLS, PEER_ADMINS, PEER_MEMBERS
 from privysharing.protocol.channel.bundle import ChannelConfig
 from privysharing.protocol.channel.errors import UnknownResource
 from privysharing.protocol.msp.identity import Identity, InvalidIdentity
@@ -30,14 +30,19 @@ class AccessControl:
         """Somebody by the peer's own MSP, valid or not; raises InvalidIdentity for strangers."""
         return self._local.deserialize(serialized)
 
-    def refusal(self, resource: str, who: Identity, channel: ChannelConfig | None) -> str | None:
-        """Why somebody may not use a resource, of the channel if it is one of a channel's."""
+    def refusal(
+        self, resource: str, who: Identity, channel: ChannelConfig | None = None, channel_id: str = ""
+    ) -> str | None:
+        """Why somebody may not use a resource, of the channel if it is one of a channel's.
+
+        Where this peer has not joined the channel, `channel` is None and `channel_id` says which was meant.
+        """
         if resource in PEER_ADMINS:
             return self._local_refusal("Admins", MspRole.ADMIN, who)
         if resource in PEER_MEMBERS:
             return self._local_refusal("Members", MspRole.MEMBER, who)
         if channel is None:
-            return f"Unmapped channelless policy for {resource}"
+            return _without_channel(resource, channel_id)
         try:
             path = channel.acl(resource)
         except UnknownResource as error:
@@ -63,11 +68,26 @@ class AccessControl:
             return f"Failed deserializing proposal creator {checking}: [{error}]"
         if self._local.satisfies(local, RolePrincipal(self._msp_id, role)):
             return None
-        wanted = "an admin" if role is MspRole.ADMIN else "a member"
-        return (
-            f"Failed verifying that proposal's creator satisfies local MSP principal {checking}: "
-            f"[The identity is not {wanted} under this MSP [{self._msp_id}]]"
-        )
+        if role is MspRole.ADMIN:
+            why = (
+                f"The identity is not an admin under this MSP [{self._msp_id}]: The identity does not contain OU "
+                f"[ADMIN], MSP: [{self._msp_id}]"
+            )
+        else:
+            why = f"The identity is not valid under this MSP [{self._msp_id}]: {local.fault}"
+        return f"Failed verifying that proposal's creator satisfies local MSP principal {checking}: [{why}]"
+
+
+def _without_channel(resource: str, channel_id: str) -> str:
+    if resource not in DEFAULT_ACLS:
+        return f"Unmapped policy for {resource}"
+    if channel_id:
+        return f"Failed to get policy manager for channel [{channel_id}]"
+    policy = DEFAULT_ACLS[resource]
+    return (
+        f"Failed getting local MSP principal during channelless check policy with policy [{policy}]: "
+        f"[MSP Principal role [{policy}] not recognized]"
+    )
 
 
 def _why(channel: ChannelConfig, path: str, who: Identity) -> str:

@@ -220,6 +220,7 @@ def parse_query_result(raw: bytes) -> tuple[ChaincodeDefinition, Mapping[str, bo
 def encode_query_result(definition: ChaincodeDefinition, approvals: Mapping[str, bool]) -> bytes:
     """Result of QueryChaincodeDefinition."""
     message = _fill(lifecycle_pb2.QueryChaincodeDefinitionResult(approvals=approvals), definition)
+    message.collections.SetInParent()  # present even when it is empty
     return message.SerializeToString(deterministic=True)
 
 
@@ -233,7 +234,7 @@ def encode_query_all_result(definitions: Sequence[tuple[str, ChaincodeDefinition
     """Result of QueryChaincodeDefinitions."""
     message = lifecycle_pb2.QueryChaincodeDefinitionsResult()
     for name, definition in definitions:
-        _fill(message.chaincode_definitions.add(name=name), definition)
+        _fill(message.chaincode_definitions.add(name=name), definition).collections.SetInParent()
     return message.SerializeToString()
 
 
@@ -250,6 +251,7 @@ def encode_query_approved_result(definition: ChaincodeDefinition, package_id: st
         message.source.local_package.package_id = package_id
     else:
         message.source.unavailable.SetInParent()
+    message.collections.SetInParent()  # present even when it is empty
     return message.SerializeToString()
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from privysharing.protocol.codec.decode import decode
 from privysharing.protocol.codec.envelopes import encode_header, parse_header, timestamp, timestamp_ns
 from privysharing.protocol.codes import TxCode
-from privysharing.protocol.envelopes import TxId
+from privysharing.protocol.envelopes import Header, TxId
 from privysharing.protocol.errors import MalformedMessage
 from privysharing.protocol.transactions import (
     ChaincodeAction,
@@ -65,6 +65,11 @@ def parse_proposal(raw: bytes) -> Proposal:
         payload_without_transient=encode_proposal_payload(payload.input),
         raw=raw,
     )
+
+
+def parse_proposal_header(raw: bytes) -> Header:
+    """The header of a proposal, whatever else is in it."""
+    return parse_header(decode(proposal_pb2.Proposal, raw).header)
 
 
 def encode_proposal(channel_header: bytes, signature_header: bytes, payload: bytes) -> bytes:

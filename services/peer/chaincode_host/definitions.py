@@ -41,10 +41,7 @@ class Definitions:
         if name in SYSTEM_CHAINCODES:
             return ChaincodeInfo(name, SYSTEM_CHAINCODE_VERSION)
         if simulator is None:
-            raise ChaincodeError(
-                f"could not get current sequence for chaincode '{name}' on channel '{channel_id}': "
-                "invalid channel-less operation"
-            )
+            raise ChaincodeError(f"could not get channel config for channel '{channel_id}'")
         sequence = simulator.read(LIFECYCLE, sequence_key(name))
         if sequence is None:
             raise _undefined(name, simulator)

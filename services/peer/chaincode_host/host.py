@@ -145,17 +145,19 @@ class ChaincodeHost:
         try:
             return self._call_on(transaction, name, args, channel_id)
         except ChaincodeError as error:
-            message = f"INVOKE_CHAINCODE failed: transaction ID: {transaction.tx_id}: {error}"
-            return Response(STATUS_ERROR, message)
+            # In the payload, not in the message: what Fabric's shims make of an ERROR message.
+            why = f"INVOKE_CHAINCODE failed: transaction ID: {transaction.tx_id}: {error}"
+            return Response(STATUS_ERROR, payload=why.encode())
 
     def _call_on(self, transaction: Transaction, name: str, args: Sequence[bytes], channel_id: str) -> Response:
         channel = transaction.channel if channel_id == transaction.channel_id else self._channels.get(channel_id)
-        if channel is None:
-            raise ChaincodeError(f"failed to find ledger for channel: {channel_id}")
         if name not in SYSTEM_CHAINCODES:
-            refusal = self._access.refusal(CHAINCODE_TO_CHAINCODE, transaction.creator, channel.config)
+            config = channel.config if channel is not None else None
+            refusal = self._access.refusal(CHAINCODE_TO_CHAINCODE, transaction.creator, config, channel_id)
             if refusal is not None:
                 raise ChaincodeError(refusal)
+        if channel is None:
+            raise ChaincodeError(f"failed to find ledger for channel: {channel_id}")
         if channel_id == transaction.channel_id:
             return self._call_here(transaction, name, args)
         # Another channel is read, in a simulation of its own whose results nobody keeps.
@@ -177,7 +179,7 @@ class ChaincodeHost:
         except InvocationRefused as error:
             raise ChaincodeError(f"execute failed: {error}") from error
         except ContractFailed as error:
-            return Response(STATUS_ERROR, str(error))
+            return Response(STATUS_ERROR, payload=str(error).encode())
         return response
 
 

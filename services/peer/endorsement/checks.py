@@ -4,18 +4,21 @@ from datetime import UTC, datetime
 from functools import lru_cache
 
 from privysharing.protocol.codec.msps import parse_serialized_identity
+from privysharing.protocol.codec.transactions import parse_proposal_header
 from privysharing.protocol.codes import HeaderType
-from privysharing.protocol.envelopes import compute_tx_id
-from privysharing.protocol.errors import ProtocolError
+from privysharing.protocol.envelopes import Header, compute_tx_id
+from privysharing.protocol.errors import MalformedMessage, ProtocolError
 from privysharing.protocol.msp.certificates import parse_certificate
 from privysharing.protocol.msp.identity import Identity, InvalidIdentity
 from privysharing.protocol.transactions import Proposal, SignedProposal
 from services.peer.access import PROPOSE, AccessControl
+from services.peer.chaincode_host.faults import go_text, unreadable
 from services.peer.chaincode_host.ports import Channel
 
 _SECOND_NS = 1_000_000_000
 _EXPIRIES_CACHED_MAX = 4096
 _TYPES_TAKEN = frozenset({HeaderType.ENDORSER_TRANSACTION, HeaderType.CONFIG})
+_HEADER_PARTS = {"Header": "header", "SignatureHeader": "signature header", "ChannelHeader": "channel header"}
 _TYPE_NAMES = {kind.value: kind.name for kind in HeaderType}
 
 
@@ -29,6 +32,15 @@ class AccessRefusal(Refusal):
 
 class DuplicateTransaction(Refusal):
     """The transaction's id is on the ledger already."""
+
+
+def read_header(proposal: bytes) -> Header:
+    """The header alone, which the filters read before anything else."""
+    try:
+        return parse_proposal_header(proposal)
+    except MalformedMessage as error:
+        part = _HEADER_PARTS.get(unreadable(error) or "", "proposal")
+        raise Refusal(f"failed parsing {part}: {go_text(error)}") from error
 
 
 def check_expiry(creator: bytes, now_ns: int) -> None:

@@ -21,6 +21,7 @@ from privysharing.protocol.codec.transactions import (
     proposal_hash,
 )
 from privysharing.protocol.crypto import SigningIdentity
+from privysharing.protocol.envelopes import Header
 from privysharing.protocol.errors import MalformedMessage
 from privysharing.protocol.msp.identity import Identity
 from privysharing.protocol.system_chaincodes import CSCC, QSCC, SYSTEM_CHAINCODES
@@ -36,7 +37,7 @@ from privysharing.protocol.transactions import (
 from services.peer.access import AccessControl
 from services.peer.chaincode_host.definitions import ChaincodeInfo
 from services.peer.chaincode_host.errors import ChaincodeError
-from services.peer.chaincode_host.faults import describe
+from services.peer.chaincode_host.faults import describe, go_text
 from services.peer.chaincode_host.host import ChaincodeHost
 from services.peer.chaincode_host.ports import Channel, Channels
 from services.peer.chaincode_host.simulator import SimulationLimits, TxSimulator
@@ -128,17 +129,10 @@ class Endorser:
             return ProposalRefused("internal error", internal=True)
 
     def _process(self, raw: bytes, began: float) -> Outcome:
-        try:
-            signed = parse_signed_proposal(raw)
-            proposal = parse_proposal(signed.proposal)
-        except MalformedMessage as error:
-            self._metrics.received.add()
-            self._metrics.validation_failures.add()
-            raise checks.Refusal(str(error)) from error
         now_ns = self._clock_ns()
+        signed, proposal = self._read(raw, now_ns)
         header = proposal.header
-        checks.check_expiry(header.signature.creator, now_ns)
-        checks.check_time_window(header.channel.timestamp_ns, now_ns, self._config.time_window_s)
+        self._filter(header, now_ns)
         self._metrics.received.add()
         channel_id = header.channel.channel_id
         channel = self._channels.get(channel_id) if channel_id else None
@@ -153,6 +147,24 @@ class Endorser:
             time.perf_counter() - began
         )
         return answer
+
+    def _read(self, raw: bytes, now_ns: int) -> tuple[SignedProposal, Proposal]:
+        try:
+            signed = parse_signed_proposal(raw)
+        except MalformedMessage as error:
+            raise checks.Refusal(go_text(error)) from error
+        try:
+            return signed, parse_proposal(signed.proposal)
+        except MalformedMessage as error:
+            # What is wrong deep inside counts only where the header passes the filters.
+            self._filter(checks.read_header(signed.proposal), now_ns)
+            self._metrics.received.add()
+            self._metrics.validation_failures.add()
+            raise checks.Refusal(go_text(error)) from error
+
+    def _filter(self, header: Header, now_ns: int) -> None:
+        checks.check_expiry(header.signature.creator, now_ns)
+        checks.check_time_window(header.channel.timestamp_ns, now_ns, self._config.time_window_s)
 
     def _admit(self, proposal: Proposal, signed: SignedProposal, channel: Channel | None) -> Identity:
         """Check header, creator, uniqueness and access, in this order (Endorser.preProcess)."""

@@ -10,6 +10,7 @@ from privysharing.protocol.errors import ProtocolError
 from privysharing.protocol.system_chaincodes import CSCC
 from privysharing.protocol.transactions import Response
 from services.peer.access import AccessControl
+from services.peer.chaincode_host.faults import go_text
 from services.peer.chaincode_host.ports import Channels, JoinRefused
 from services.peer.chaincode_host.transaction import Transaction
 from services.peer.system_chaincodes.answers import error, success, text
@@ -50,7 +51,7 @@ class Cscc:
         try:
             block = parse_block(raw)
         except ProtocolError as fault:
-            return error(f"Failed to reconstruct the genesis block, {fault}")
+            return error(f"Failed to reconstruct the genesis block, {go_text(fault)}")
         try:
             channel_id = parse_payload(parse_envelope(block.data[0]).payload).header.channel.channel_id
         except (ProtocolError, IndexError) as fault:
@@ -62,7 +63,7 @@ class Cscc:
                 f'"JoinChain" for channelID = {channel_id} failed because of validation of configuration block, '
                 f"because of {fault}"
             )
-        refusal = self._access.refusal("cscc/JoinChain", transaction.creator, None)
+        refusal = self._access.refusal("cscc/JoinChain", transaction.creator)
         if refusal is not None:
             return error(f"access denied for [JoinChain][{channel_id}]: [{refusal}]")
         try:
@@ -74,7 +75,7 @@ class Cscc:
     def _config_block(self, transaction: Transaction, channel_id: str) -> Response:
         channel = self._channels.get(channel_id)
         config = channel.config if channel is not None else None
-        refusal = self._access.refusal("cscc/GetConfigBlock", transaction.creator, config)
+        refusal = self._access.refusal("cscc/GetConfigBlock", transaction.creator, config, channel_id)
         if refusal is not None:
             return error(f"access denied for [GetConfigBlock][{channel_id}]: {refusal}")
         if channel is None:
@@ -88,7 +89,7 @@ class Cscc:
             return error("empty channel name provided")
         channel = self._channels.get(channel_id)
         config = channel.config if channel is not None else None
-        refusal = self._access.refusal("cscc/GetChannelConfig", transaction.creator, config)
+        refusal = self._access.refusal("cscc/GetChannelConfig", transaction.creator, config, channel_id)
         if refusal is not None:
             return error(f"access denied for [GetChannelConfig][{channel_id}]: {refusal}")
         if config is None:
@@ -96,7 +97,7 @@ class Cscc:
         return success(config.raw)
 
     def _channel_ids(self, transaction: Transaction) -> Response:
-        refusal = self._access.refusal("cscc/GetChannels", transaction.creator, None)
+        refusal = self._access.refusal("cscc/GetChannels", transaction.creator)
         if refusal is not None:
             return error(f"access denied for [GetChannels]: {refusal}")
         return success(encode_channel_ids(self._channels.ids()))

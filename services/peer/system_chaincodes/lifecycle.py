@@ -77,7 +77,7 @@ class Lifecycle:
             return error(f"lifecycle scc operations require exactly two arguments but received {len(args)}")
         function = text(args[0])
         config = transaction.channel.config if transaction.channel is not None else None
-        refusal = self._access.refusal(f"{LIFECYCLE}/{function}", transaction.creator, config)
+        refusal = self._access.refusal(f"{LIFECYCLE}/{function}", transaction.creator, config, transaction.channel_id)
         if refusal is not None:
             return error(f"Failed to authorize invocation due to failed ACL check: {refusal}")
         if function == "QueryInstalledChaincodes":

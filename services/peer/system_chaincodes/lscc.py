@@ -49,7 +49,7 @@ class Lscc:
         if len(args) != wanted:
             return error(f"invalid number of arguments to lscc: {len(args)}")
         config = transaction.channel.config if transaction.channel is not None else None
-        refusal = self._access.refusal(resource, transaction.creator, config)
+        refusal = self._access.refusal(resource, transaction.creator, config, transaction.channel_id)
         if refusal is not None:
             return error(f"access denied for [{text(args[0])}][{transaction.channel_id}]: {refusal}")
         if wanted == 1:
