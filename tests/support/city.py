@@ -64,7 +64,7 @@ class City:
         peer_time: int | None = None,
         transient: dict[str, bytes] | None = None,
     ) -> tuple[Response, MemoryStub]:
-        """One endorsement. Arguments that are not text are passed as JSON. Without `peer_time` the peer has no clock."""
+        """One endorsement. Arguments that are not text go as JSON. Without `peer_time` the peer has no clock."""
         self.calls += 1
         stub = self.world.stub(
             [function.encode(), *(_argument(arg) for arg in args)],
