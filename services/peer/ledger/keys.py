@@ -57,6 +57,11 @@ def split_hashed_key(raw: bytes) -> tuple[str, str, bytes]:
     return namespace.decode(), collection.decode(), key_hash
 
 
+def collection_prefix(namespace: str, collection: str) -> bytes:
+    """What all hashed keys of a collection begin with."""
+    return hashed_key(namespace, collection, b"")
+
+
 def history_prefix(namespace: str, key: str) -> bytes:
     return b"y" + _part(namespace.encode()) + _part(key.encode())
 

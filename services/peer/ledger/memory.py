@@ -14,6 +14,7 @@ from services.peer.ledger.types import (
     AppendTimes,
     Commit,
     KeyModification,
+    StateEntry,
     StateSnapshot,
     StateView,
     TxLocation,
@@ -52,6 +53,15 @@ class MemoryState:
 
     def known_ids(self, ids: Iterable[TxId]) -> frozenset[TxId]:
         return frozenset(tx_id for tx_id in ids if tx_id in self.transactions)
+
+    def entries(self) -> Iterator[StateEntry]:
+        for namespace in sorted({ns for ns, values in self.public.items() if values} | {ns for ns, _ in self.hashed}):
+            for key, stored in self.range(namespace, "", ""):
+                yield StateEntry(namespace, None, key, stored)
+            for (owner, collection), hashes in sorted(self.hashed.items()):
+                if owner == namespace:
+                    for key_hash in sorted(hashes):
+                        yield StateEntry(namespace, collection, key_hash, hashes[key_hash])
 
     def after(self, commit: Commit) -> "MemoryState":
         """The state that this commit makes of this one."""

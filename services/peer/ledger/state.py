@@ -1,13 +1,14 @@
 """Reading state out of LevelDB: one view for the newest state and for snapshots of it."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from typing import Any, Self
 
 from privysharing.protocol.envelopes import TxId
 from privysharing.protocol.rwsets import UpdateBatch
 from services.peer.ledger import keys
 from services.peer.ledger.level import LevelReader
-from services.peer.ledger.types import VersionedValue
+from services.peer.ledger.types import StateEntry, VersionedValue
 
 
 class LevelState:
@@ -34,6 +35,38 @@ class LevelState:
     def known_ids(self, ids: Iterable[TxId]) -> frozenset[TxId]:
         """Those of the transaction ids that stand on the ledger, valid or not."""
         return frozenset(tx_id for tx_id in ids if self._reader.get(keys.tx_key(tx_id)) is not None)
+
+    def entries(self) -> Iterator[StateEntry]:
+        """The whole state in the order of namespaces, collections (public keys first) and keys."""
+        spaces: list[tuple[str, str | None]] = [(namespace, None) for namespace in self._namespaces()]
+        spaces += self._collections()
+        for namespace, collection in sorted(spaces, key=lambda space: (space[0], space[1] is not None, space[1])):
+            if collection is None:
+                for key, stored in self.range(namespace, "", ""):
+                    yield StateEntry(namespace, None, key, stored)
+            else:
+                prefix = keys.collection_prefix(namespace, collection)
+                for raw_key, raw in self._reader.scan(prefix, keys.after(prefix)):
+                    yield StateEntry(namespace, collection, raw_key[len(prefix) :], keys.decode_value(raw))
+
+    def _namespaces(self) -> Iterator[str]:
+        """Each namespace with public keys, found by leaping from one to the next."""
+        start = keys.STATE
+        while (first := self._first_key(start, keys.after(keys.STATE))) is not None:
+            namespace, _ = keys.split_state_key(first)
+            yield namespace
+            start = keys.after(keys.namespace_prefix(namespace))
+
+    def _collections(self) -> Iterator[tuple[str, str]]:
+        start = keys.HASHED
+        while (first := self._first_key(start, keys.after(keys.HASHED))) is not None:
+            namespace, collection, _ = keys.split_hashed_key(first)
+            yield namespace, collection
+            start = keys.after(keys.collection_prefix(namespace, collection))
+
+    def _first_key(self, start: bytes, stop: bytes) -> bytes | None:
+        with closing(self._reader.scan(start, stop)) as entries:
+            return next((key for key, _ in entries), None)
 
 
 class LevelSnapshot(LevelState):

@@ -60,6 +60,16 @@ class KeyModification:
     is_delete: bool
 
 
+@dataclass(frozen=True, slots=True)
+class StateEntry:
+    """One key of the state: a public one, or one of a collection's hashed space, under the hash of its key."""
+
+    namespace: str
+    collection: str | None
+    key: str | bytes
+    stored: VersionedValue
+
+
 class StateSnapshot(StateView, Protocol):
     """The state as one commit left it, whatever is committed meanwhile. Close it: it holds old data on disk."""
 
@@ -73,6 +83,10 @@ class StateSnapshot(StateView, Protocol):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
+
+    def entries(self) -> Iterator[StateEntry]:
+        """The whole state in the order of namespaces, collections (public keys first) and keys."""
+        ...
 
     def close(self) -> None:
         """Let the data go. A second call does nothing."""
@@ -150,6 +164,7 @@ __all__ = [
     "KeyModification",
     "KeyWrite",
     "LedgerPort",
+    "StateEntry",
     "StateSnapshot",
     "StateView",
     "TxLocation",

@@ -64,12 +64,14 @@ def answers(ledger: LedgerPort) -> object:
     numbers = range(-1, ledger.height + 1)
     with ledger.snapshot() as snapshot:
         state = (snapshot.height, state_answers(snapshot))
+        entries = list(snapshot.entries())
     assert state == (ledger.height, state_answers(ledger.state))
     return (
         ledger.height,
         ledger.tip,
         ledger.commit_hash,
         state,
+        entries,
         [ledger.block_bytes(n) for n in numbers],
         [ledger.block(n) for n in numbers],
         [block and ledger.block_number_by_hash(header_hash(block.header)) for block in map(ledger.block, numbers)],
