@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import islice
+from itertools import chain
 
 from privysharing.chaincode.canonical import JsonValue
 from privysharing.chaincode.context import Context
@@ -62,13 +62,13 @@ def _delete_entries(context: Context, asset_id: AssetId) -> bool:
 
     The one range read in a transaction: only the owner writes here, so a phantom is his own doing and he tries again.
     """
-    room = ENTRIES_DELETED_MAX
-    for key, _ in islice(context.by_partial_key(GRANT, *asset_id.key), room):
-        remove_grant(context, asset_id, Party.parse(split(key)[1][2]))
-        room -= 1
-    for key, _ in context.by_partial_key(READING, *asset_id.key):
-        if room == 0:
+    grants = ((key, GRANT) for key, _ in context.by_partial_key(GRANT, *asset_id.key))
+    readings = ((key, READING) for key, _ in context.by_partial_key(READING, *asset_id.key))
+    for count, (key, kind) in enumerate(chain(grants, readings)):
+        if count == ENTRIES_DELETED_MAX:
             return False
-        context.delete(key)
-        room -= 1
+        if kind == GRANT:
+            remove_grant(context, asset_id, Party.parse(split(key)[1][2]))
+        else:
+            context.delete(key)
     return True

@@ -27,6 +27,7 @@ ALL_ASSET_TYPES = tuple(asset_type for types in ASSET_TYPES.values() for asset_t
 IMMEDIATE = "immediate"  # the owner is paid in full when the share commits, as in the paper
 VESTING = "vesting"  # one coin for each elapsed day
 
+DAY_SECONDS_DEFAULT = DAY_SECONDS_MAX = 24 * 60 * 60
 REQUEST_DAYS_DEFAULT = 30
 REQUEST_DAYS_MAX = 365
 
@@ -35,13 +36,17 @@ _KEY = composite_key("settings")
 
 @dataclass(frozen=True, slots=True)
 class Settings(Record):
-    """`request_days`: how long an access request can be answered before it expires."""
+    """`request_days`: how long an access request can be answered before it expires.
+
+    `day_seconds`: how long a day of a grant lasts; less than a real day only where somebody wants to watch one end.
+    """
 
     DOC_TYPE: ClassVar[str] = "settings"
 
     asset_types: list[str]
     settlement: str = IMMEDIATE
     request_days: int = REQUEST_DAYS_DEFAULT
+    day_seconds: int = DAY_SECONDS_DEFAULT
 
 
 def settings_of(context: Context) -> Settings:
@@ -53,14 +58,15 @@ def settings_of(context: Context) -> Settings:
 class SettingsFunctions(Contract):
     @query
     def get_settings(self, context: Context) -> JsonValue:
-        """The channel's settings: asset types, settlement, days after which a request expires. Open to every member."""
+        """The channel's settings: asset types, settlement, days until a request expires, seconds in a day."""
         return settings_of(context).to_json()
 
     @transaction
     def configure_channel(self, context: Context, changes: JsonObject) -> JsonValue:
         """Change settings of the channel; what is not named stays. Only an administrator of the Ministry.
 
-        changes: {"asset_types": [...], "settlement": "immediate", "request_days": 1 to 365}
+        changes: {"asset_types": [...], "settlement": "immediate", "request_days": 1 to 365,
+        "day_seconds": 1 to 86400}. Grants that were given keep their end.
         """
         require_ministry_admin(context)
         settings = settings_of(context)
@@ -80,5 +86,10 @@ def _changed(settings: Settings, name: str, value: JsonValue) -> Settings:
             raise not_available("settlement vesting", IMMEDIATE)
         case "request_days", int(days) if not isinstance(value, bool) and 1 <= days <= REQUEST_DAYS_MAX:
             return replace(settings, request_days=days)
-    needed = f"asset_types of {', '.join(ALL_ASSET_TYPES)}; settlement immediate; request_days 1 to {REQUEST_DAYS_MAX}"
+        case "day_seconds", int(seconds) if not isinstance(value, bool) and 1 <= seconds <= DAY_SECONDS_MAX:
+            return replace(settings, day_seconds=seconds)
+    needed = (
+        f"asset_types of {', '.join(ALL_ASSET_TYPES)}; settlement immediate; request_days 1 to {REQUEST_DAYS_MAX}; "
+        f"day_seconds 1 to {DAY_SECONDS_MAX}"
+    )
     raise bad_value(f"setting {name[:40]}", needed, repr(value))

@@ -21,7 +21,7 @@ from privysharing.contract.grants import (
     store_grant,
 )
 from privysharing.contract.history import record_act
-from privysharing.contract.instants import DAY_NS, format_instant, moments, now
+from privysharing.contract.instants import SECOND_NS, format_instant, moments, now
 from privysharing.contract.listing import PAGE_DEFAULT, page, read_page
 from privysharing.contract.names import AssetId, Party
 from privysharing.contract.records import decode
@@ -48,6 +48,7 @@ class _Share:
     asset_id: AssetId
     days: int
     at_ns: int
+    day_ns: int  # how long a day lasts on this channel
     outputs: Outputs
 
 
@@ -64,7 +65,8 @@ class SharingFunctions(Contract):
         asset_id = AssetId.parse(asset)
         me, at_ns = require_owner(context, asset_id), now(context)
         parties = _stakeholders(me, stakeholders)
-        share = _Share(asset_id, require_days(days), at_ns, Outputs(context))
+        day_ns = settings_of(context).day_seconds * SECOND_NS
+        share = _Share(asset_id, require_days(days), at_ns, day_ns, Outputs(context))
         record = active_asset(context, asset_id)
         if record.type != asset_type:
             raise bad_value("asset type", f"{record.type}, the type of this asset", repr(asset_type))
@@ -136,7 +138,7 @@ class SharingFunctions(Contract):
             grantee=str(stakeholder),
             purpose=request.purpose,
             not_before=format_instant(share.at_ns),
-            not_after=format_instant(share.at_ns + share.days * DAY_NS),
+            not_after=format_instant(share.at_ns + share.days * share.day_ns),
             days=share.days,
             request_id=request.request_id,
         )
