@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 
 from privysharing.chaincode.stub import Stub
 from privysharing.protocol import build
@@ -19,7 +20,7 @@ from privysharing.protocol.lifecycle import ChaincodeDefinition
 from privysharing.protocol.msp.provider import Msp
 from privysharing.protocol.policies.dsl import parse_implicit_meta, parse_policy
 from privysharing.protocol.signers import verify_all
-from privysharing.protocol.transactions import ChaincodeInput, Proposal, ProposalResponse, Response, SignedProposal
+from privysharing.protocol.transactions import ChaincodeInput, Proposal, ProposalResponse, Response
 from services.peer.access import AccessControl
 from services.peer.chaincode_host.contracts import Contracts
 from services.peer.chaincode_host.definitions import Definitions
@@ -28,6 +29,7 @@ from services.peer.chaincode_host.host import ChaincodeHost
 from services.peer.chaincode_host.metrics import ChaincodeMetrics
 from services.peer.chaincode_host.ports import Contract, JoinRefused
 from services.peer.chaincode_host.simulator import SimulationLimits
+from services.peer.chaincode_host.stub import InProcessStub
 from services.peer.chaincode_host.watchdog import Watchdog
 from services.peer.commits import make_commit
 from services.peer.endorsement.endorser import Endorser, EndorserConfig, Outcome
@@ -64,7 +66,8 @@ class KeyValues:
             case "range", [start, end]:
                 return Response(200, payload=",".join(key for key, _ in stub.get_range(start, end)).encode())
             case "call", [callee, *rest]:
-                answer: Response = stub.invoke_chaincode(callee, [each.encode() for each in rest])  # type: ignore[attr-defined]
+                assert isinstance(stub, InProcessStub)
+                answer = stub.invoke_chaincode(callee, [each.encode() for each in rest])
                 return Response(200, answer.message, answer.payload)
             case "event", [name]:
                 stub.set_event(name, b"payload")
@@ -211,9 +214,11 @@ class Peer:
             clock_ns=clock_ns,
         )
 
-    def answer(self, signer: SigningIdentity, chaincode: str, *args: str | bytes, **choices: object) -> Outcome:
+    def answer(self, signer: SigningIdentity, chaincode: str, *args: str | bytes, **choices: Any) -> Outcome:
         """What this peer answers to a call."""
-        return self.endorser.process(encode_signed_proposal(signed(proposal(signer, chaincode, *args, **choices), signer)))
+        return self.endorser.process(
+            encode_signed_proposal(signed(proposal(signer, chaincode, *args, **choices), signer))
+        )
 
     def metric(self, line: str) -> str:
         """The value of the one series whose line begins so."""
@@ -245,29 +250,32 @@ def proposal(
     )
 
 
-def signed(what: Proposal, signer: SigningIdentity) -> SignedProposal:
-    return build.sign_proposal(what, signer)
+def signed(what: Proposal, signer: SigningIdentity) -> bytes:
+    """A protos.SignedProposal."""
+    return encode_signed_proposal(build.sign_proposal(what, signer))
 
 
 class Network:
     """Two organisations on one channel with a peer each; `kv` is not defined until `define` is called."""
 
-    def __init__(self, contracts: Mapping[str, Callable[[], Contract]] | None = None, **choices: object) -> None:
+    def __init__(self, contracts: Mapping[str, Callable[[], Contract]] | None = None, **choices: Any) -> None:
         self.orderer = Organisation("OrdererMSP")
         self.org1, self.org2, self.stranger = (Organisation(f"Org{n}MSP") for n in (1, 2, 3))
-        acls = choices.pop("acls", None)
-        assert acls is None or isinstance(acls, dict)
-        self.profile = profile(self.org1, self.org2, orderer=self.orderer, acls=acls)
+        self.profile = profile(self.org1, self.org2, orderer=self.orderer, acls=choices.pop("acls", None))
         self.genesis = genesis_block(self.profile, nonce=b"nonce", timestamp_ns=NOW_NS)
         self.channel = LiveChannel(self.genesis)
         self.channels = LiveChannels(self.channel)
-        make: Callable[..., Peer] = Peer
-        self.peers = [make(org, self.channels, contracts, **choices) for org in (self.org1, self.org2)]
+        self.peers = [Peer(org, self.channels, contracts, **choices) for org in (self.org1, self.org2)]
         self.admins = [org.signer("admin", "admin") for org in (self.org1, self.org2)]
         self.client = self.org1.signer("user", "client")
 
     def submit(
-        self, signer: SigningIdentity, chaincode: str, *args: str | bytes, peers: Sequence[Peer] | None = None, **choices: object
+        self,
+        signer: SigningIdentity,
+        chaincode: str,
+        *args: str | bytes,
+        peers: Sequence[Peer] | None = None,
+        **choices: Any,
     ) -> TxCode:
         """Have a call endorsed by all peers (or these), and committed."""
         what = proposal(signer, chaincode, *args, **choices)  # type: ignore[arg-type]
@@ -289,10 +297,9 @@ class Network:
             peers=[self.peers[org]],
         )
 
-    def define(self, name: str = CHAINCODE, **fields: object) -> None:
+    def define(self, name: str = CHAINCODE, **fields: Any) -> None:
         """Both organisations approve a definition, and it is committed."""
-        make: Callable[..., ChaincodeDefinition] = ChaincodeDefinition
-        definition = make(**{"sequence": 1, "version": "1", **fields})
+        definition = ChaincodeDefinition(**{"sequence": 1, "version": "1", **fields})
         for org in (0, 1):
             assert self.approve(org, name, definition) is TxCode.VALID
         argument = lifecycle_codec.encode_definition_args(name, definition)

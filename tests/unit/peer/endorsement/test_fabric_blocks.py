@@ -1,14 +1,12 @@
-"""What a real Fabric peer endorsed, simulated again: the same bytes must come out."""
+"""What real Fabric peers endorsed, simulated again: the same bytes must come out."""
 
-from dataclasses import dataclass
-from pathlib import Path
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 
 import pytest
 
 from privysharing.chaincode.stub import Stub
 from privysharing.protocol.blocks import Block
-from privysharing.protocol.channel.bundle import ChannelConfig
-from privysharing.protocol.codec.blocks import parse_block
 from privysharing.protocol.codec.envelopes import parse_envelope, parse_payload
 from privysharing.protocol.codec.transactions import (
     encode_proposal,
@@ -16,30 +14,36 @@ from privysharing.protocol.codec.transactions import (
     parse_endorser_transaction,
     parse_proposal,
 )
+from privysharing.protocol.codes import HeaderType
 from privysharing.protocol.msp.provider import Msp
-from privysharing.protocol.transactions import ChaincodeAction, EndorserTransaction, Proposal, Response
+from privysharing.protocol.transactions import ChaincodeAction, Proposal, Response
 from services.peer.access import AccessControl
 from services.peer.chaincode_host.contracts import Contracts
 from services.peer.chaincode_host.definitions import Definitions
 from services.peer.chaincode_host.guard import ExecutionGuard
 from services.peer.chaincode_host.host import ChaincodeHost
 from services.peer.chaincode_host.metrics import ChaincodeMetrics
-from services.peer.chaincode_host.simulator import SimulationLimits, TxSimulator
+from services.peer.chaincode_host.ports import Contract
+from services.peer.chaincode_host.simulator import SimulationLimits, State, TxSimulator
 from services.peer.chaincode_host.transaction import Transaction
 from services.peer.chaincode_host.watchdog import Watchdog
-from services.peer.commits import replay
-from services.peer.ledger.memory import MemoryLedger
 from services.peer.private_data import MemoryPrivateValues
 from services.peer.system_chaincodes import system_chaincodes
 from services.runtime.metrics import Registry
+from tests.support.oracle_chaincode import FUNCTIONS, OracleChaincode
+from tests.support.vectors import VectorChannel, channels, large_network, small_network
 
-VECTORS = Path(__file__).parents[3] / "interop" / "vectors"
-# pblk1: Org1 approves kv; pblk2: kv is committed; pblk3 to 5: kv's put, rmw and range
-ENDORSED = {1: "_lifecycle", 2: "_lifecycle", 3: "kv", 4: "kv", 5: "kv"}
+# Beyond block 104 the large network's transactions were crafted, not endorsed.
+HONEST_BLOCKS = 105
+# How many blocks may have been committed between an endorsement and its transaction's block.
+STALENESS_MAX = 6
+LIFECYCLE_FUNCTIONS = frozenset({"ApproveChaincodeDefinitionForMyOrg", "CommitChaincodeDefinition"})
+
+Contracts_ = Mapping[str, Callable[[], Contract]]
 
 
 class GoTwin:
-    """The Go chaincode that made the blocks, in Python."""
+    """The Go chaincode of the small network, in Python."""
 
     def invoke(self, stub: Stub) -> Response:
         function, *arguments = (argument.decode() for argument in stub.args)
@@ -54,89 +58,126 @@ class GoTwin:
         return Response(200, payload=f"[{keys}]".encode())
 
 
-@dataclass(frozen=True)
-class Joined:
-    config: ChannelConfig
-    ledger: MemoryLedger
-
-
 class OneChannel:
-    def __init__(self, channel: Joined) -> None:
+    def __init__(self, channel: VectorChannel) -> None:
         self.channel = channel
 
-    def get(self, channel_id: str) -> Joined | None:
+    def get(self, channel_id: str) -> VectorChannel | None:
         return self.channel if channel_id == self.channel.config.channel_id else None
 
     def ids(self) -> list[str]:
         return [self.channel.config.channel_id]
 
     def join(self, genesis: Block) -> None:
-        raise NotImplementedError
+        raise AssertionError("nobody joins")
 
 
-def block(number: int) -> Block:
-    return parse_block((VECTORS / f"pblk{number}.block").read_bytes())
+class Resimulator:
+    """A peer of the creator's organisation, that simulates on any earlier state."""
 
+    def __init__(self, contracts: Contracts_) -> None:
+        self._contracts = contracts
+        self._private_values = MemoryPrivateValues()
+        self._watchdog = Watchdog()
 
-def channel_before(number: int) -> Joined:
-    """The channel as it was when the block's transaction was endorsed."""
-    config = ChannelConfig.from_block(block(0))
-    ledger = MemoryLedger(config.channel_id)
-    for earlier in range(number):
-        ledger.append(replay(block(earlier), ledger.state, ledger.commit_hash))
-    return Joined(config, ledger)
-
-
-def proposal_of(number: int) -> tuple[Proposal, EndorserTransaction]:
-    """The proposal behind a block's one transaction, which holds all of it but transient data."""
-    payload = parse_payload(parse_envelope(block(number).data[0]).payload)
-    endorsed = parse_endorser_transaction(payload.data)
-    header = payload.header
-    return parse_proposal(
-        encode_proposal(header.channel_bytes, header.signature_bytes, endorsed.proposal_payload)
-    ), endorsed
-
-
-def simulate(number: int) -> tuple[Response, bytes]:
-    channel = channel_before(number)
-    channels = OneChannel(channel)
-    proposal, _ = proposal_of(number)
-    private_values, watchdog = MemoryPrivateValues(), Watchdog()
-    org1 = next(org for org in channel.config.application_orgs.values() if org.msp_id == "Org1MSP")
-    access = AccessControl(Msp(org1.msp))
-    host = ChaincodeHost(
-        contracts=Contracts({"kv": GoTwin}),
-        system=system_chaincodes(channels, access, org1.msp_id),
-        definitions=Definitions(org1.msp_id),
-        channels=channels,
-        access=access,
-        private_values=private_values,
-        guard=ExecutionGuard(watchdog, 30.0, 1 << 30),
-        metrics=ChaincodeMetrics(Registry()),
-        limits=SimulationLimits(),
-    )
-    creator = channel.config.msps.identity(proposal.header.signature.creator)
-    with channel.ledger.snapshot() as snapshot:
-        simulator = TxSimulator(snapshot, private_values)
+    def simulate(self, proposal: Proposal, channel: VectorChannel, state: State) -> tuple[Response, bytes, str]:
+        creator = channel.config.msps.identity(proposal.header.signature.creator)
+        host = self._host(channel, creator.msp_id)
+        simulator = TxSimulator(state, self._private_values)
         transaction = Transaction(proposal, creator, channel, simulator, channel.config.channel_id)
         info = host.info(transaction, proposal.chaincode.name)
-        response, event = host.execute(transaction, info, proposal.input)
-        assert event is None
-        results = simulator.results().public
-    watchdog.close()
-    return response, results
+        response, _ = host.execute(transaction, info, proposal.input)
+        results = simulator.results()
+        self._private_values.keep(write.value for private in results.private for write in private.writes)
+        return response, results.public, info.version
+
+    def close(self) -> None:
+        self._watchdog.close()
+
+    def _host(self, channel: VectorChannel, msp_id: str) -> ChaincodeHost:
+        org = next(org for org in channel.config.application_orgs.values() if org.msp_id == msp_id)
+        access, one = AccessControl(Msp(org.msp)), OneChannel(channel)
+        return ChaincodeHost(
+            contracts=Contracts(self._contracts),
+            system=system_chaincodes(one, access, msp_id),
+            definitions=Definitions(msp_id),
+            channels=one,
+            access=access,
+            private_values=self._private_values,
+            guard=ExecutionGuard(self._watchdog, 30.0, 1 << 30),
+            metrics=ChaincodeMetrics(Registry()),
+            limits=SimulationLimits(),
+        )
 
 
-def action_of(number: int) -> ChaincodeAction:
-    _, endorsed = proposal_of(number)
-    return parse_chaincode_action(endorsed.action_bytes)
+@pytest.fixture
+def resimulate() -> Iterator[Callable[[Contracts_], Resimulator]]:
+    made: list[Resimulator] = []
+
+    def make(contracts: Contracts_) -> Resimulator:
+        made.append(Resimulator(contracts))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.close()
 
 
-@pytest.mark.parametrize("number", sorted(ENDORSED))
-def test_simulating_again_gives_the_bytes_that_fabric_endorsed(number: int) -> None:
-    action = action_of(number)
-    assert action.chaincode is not None
-    assert action.chaincode.name == ENDORSED[number]
-    response, results = simulate(number)
-    assert response == action.response
-    assert results == action.results
+def endorsed(block: Block) -> Iterator[tuple[Proposal, ChaincodeAction]]:
+    """The proposals behind a block's transactions, which hold all but transient data, and what was endorsed."""
+    for raw in block.data:
+        payload = parse_payload(parse_envelope(raw).payload)
+        if payload.header.channel.type != HeaderType.ENDORSER_TRANSACTION:
+            continue
+        transaction = parse_endorser_transaction(payload.data)
+        header = payload.header
+        proposal = encode_proposal(header.channel_bytes, header.signature_bytes, transaction.proposal_payload)
+        yield parse_proposal(proposal), parse_chaincode_action(transaction.action_bytes)
+
+
+def test_simulating_a_definition_and_its_chaincode_gives_fabrics_bytes(
+    resimulate: Callable[[Contracts_], Resimulator],
+) -> None:
+    resimulator = resimulate({"kv": GoTwin})
+    blocks = small_network()
+    seen = []
+    for number, channel in enumerate(channels(blocks), start=1):
+        if number == len(blocks):
+            break
+        ((proposal, action),) = endorsed(blocks[number])
+        assert action.chaincode is not None
+        expected = (action.response, action.results, action.chaincode.version)
+        assert resimulator.simulate(proposal, channel, channel.ledger.snapshot()) == expected
+        seen.append(proposal.input.args[0].decode())
+    assert seen == ["ApproveChaincodeDefinitionForMyOrg", "CommitChaincodeDefinition", "put", "rmw", "range"]
+
+
+def test_everything_that_a_contract_can_do_gives_fabrics_bytes(
+    resimulate: Callable[[Contracts_], Resimulator],
+) -> None:
+    """Ranges of every size and consumption, calls between chaincodes, deletes, events, upgrades, stale reads."""
+    resimulator = resimulate(dict.fromkeys(("oracle", "callee", "initcc"), OracleChaincode))
+    blocks = large_network()
+    states: list[tuple[VectorChannel, State]] = []
+    checked: Counter[str] = Counter()
+    replayed: set[str] = set()
+    for number, channel in enumerate(channels(blocks[:HONEST_BLOCKS]), start=1):
+        states = [(channel, channel.ledger.snapshot()), *states[:STALENESS_MAX]]
+        if number == HONEST_BLOCKS:
+            break
+        for proposal, action in endorsed(blocks[number]):
+            function = proposal.input.args[0].decode() if proposal.input.args else ""
+            if function not in FUNCTIONS.keys() | LIFECYCLE_FUNCTIONS or proposal.input.is_init:
+                continue  # private data, key-level policies; and Go's Init is a method of its own
+            if (tx_id := proposal.header.channel.tx_id) in replayed:
+                continue
+            replayed.add(tx_id)
+            assert action.chaincode is not None
+            expected = (action.response, action.results, action.chaincode.version)
+            came_out = (resimulator.simulate(proposal, where, state) for where, state in states)
+            assert expected in came_out, (number, function)
+            checked[function] += 1
+    assert checked.keys() >= LIFECYCLE_FUNCTIONS | (
+        FUNCTIONS.keys() - {"get", "fail"}
+    )  # those two are called by `call`
+    assert checked.total() > 100
