@@ -87,6 +87,7 @@ class Broadcast:
             await reader
         finally:
             reader.cancel()
+            await asyncio.gather(reader, return_exceptions=True)
 
     async def _read(self, envelopes: AsyncIterator[bytes], ahead: asyncio.Queue[_Progress | None]) -> None:
         try:
@@ -94,9 +95,11 @@ class Broadcast:
                 progress = await self._order(raw)
                 await ahead.put(progress)
                 if progress.refusal is not None:
-                    return
-        finally:
+                    break
+        except Exception:
             await ahead.put(None)
+            raise
+        await ahead.put(None)
 
     async def _order(self, raw: bytes) -> _Progress:
         """Judge an envelope, and give it its place in the log or a refusal."""

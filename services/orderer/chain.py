@@ -47,7 +47,7 @@ class ChainContext:
 
 
 class Chain:
-    """A running channel. `config` and `height` are those of the newest stored block."""
+    """One channel. `config` and `height` are those of the newest stored block."""
 
     def __init__(self, store: BlockStore, log: OrderedLog, context: ChainContext) -> None:
         """Take up where the store ends; it holds the genesis block at least. Raises LostRecords."""
@@ -105,7 +105,7 @@ class Chain:
         recent = self._store.recent(number)
         if recent is not None:
             return recent
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._store.read, number)
+        return await asyncio.to_thread(self._store.read, number)
 
     async def run(self) -> None:
         """Make blocks until the log is closed. Raises StorageError."""
@@ -136,7 +136,7 @@ class Chain:
         self._wake()
 
     async def close(self) -> None:
-        """Halt, and store durably what there is. `run` must have ended, or ends by this."""
+        """Halt, and store durably what there is. `run` must have ended."""
         self.halt()
         await self._ordering.close()
         await asyncio.get_running_loop().run_in_executor(self._thread, self._store.sync)

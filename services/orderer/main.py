@@ -69,9 +69,12 @@ async def serve(config: OrdererConfig, stop: asyncio.Event) -> None:
     finally:
         channels.halt()
         await server.stop(HANG_UP_SECONDS)
+        chains.cancel()
+        await asyncio.gather(chains, return_exceptions=True)
         await channels.close()
-        operations.stop()
-    await chains
+        await asyncio.to_thread(operations.stop)
+    if not chains.cancelled():
+        chains.result()  # raises what ended them
 
 
 async def _before(chains: asyncio.Task[None], event: Coroutine[Any, Any, object]) -> bool:
