@@ -1,0 +1,247 @@
+"""A peer takes the chain's blocks, each once, from whichever orderer is honest and there."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from privysharing.protocol.blocks import Block
+from privysharing.protocol.channel.bundle import ChannelConfig
+from privysharing.protocol.codec.blocks import parse_block
+from privysharing.protocol.signers import verify_all
+from services.peer.block_feed.crosscheck import CrossCheck
+from services.peer.block_feed.evidence import ForkedChain, keep
+from services.peer.block_feed.feed import BlockFeed, FeedConfig
+from services.peer.block_feed.sources import OrdererSource, channel_sources
+from services.peer.commits import make_commit
+from services.peer.committer import store_genesis
+from services.peer.ledger.memory import MemoryLedger
+from services.peer.notifier import CommitNotifier
+from services.peer.validation.validate import read_block, validate_block
+from services.runtime.disk import RealDisk
+from tests.support.following import MemoryOrderers, OrderedChain
+from tests.support.ordering import CITY, SIGNER, batch_update, envelope, genesis
+
+GENESIS = genesis()
+SETTINGS = FeedConfig(first_answer_seconds=0.2, pause_seconds_min=0.001, pause_seconds_max=0.01)
+
+
+class Follower:
+    """A ledger that grows by what its feed yields."""
+
+    def __init__(self, orderers: MemoryOrderers, sources: list[OrdererSource], crypto: ThreadPoolExecutor) -> None:
+        self.ledger = MemoryLedger("health")
+        store_genesis(self.ledger, GENESIS)
+        self.config = ChannelConfig.from_block(GENESIS)
+        self.notifier = CommitNotifier(1)
+        tools = (self.ledger, lambda: self.config, lambda: sources, orderers, self.notifier)
+        self.feed = BlockFeed(*tools, crypto, SETTINGS)
+        self.cross_check = CrossCheck(self.feed, *tools, SETTINGS)
+
+    async def take(self, stop: int) -> None:
+        """Commit blocks until the ledger has that height."""
+        async with asyncio.timeout(5), aclosing(self.feed.blocks()) as blocks:
+            await self._take(blocks, stop)
+
+    async def _take(self, blocks: AsyncGenerator[Block], stop: int) -> None:
+        while self.ledger.height < stop:
+            self.commit(await anext(blocks))
+
+    def commit(self, block: Block) -> None:
+        number = block.header.number
+        transactions = read_block(block)
+        signers = verify_all(transactions, "health", self.config.msps)
+        judgement = validate_block(number, transactions, signers, self.config, self.ledger.state)
+        self.ledger.append(make_commit(block, transactions, judgement.verdicts, judgement.updates, b""))
+        self.config = judgement.config or self.config
+        self.notifier.committed(number, [])
+
+    @property
+    def data(self) -> list[tuple[bytes, ...]]:
+        blocks = (self.ledger.block(number) for number in range(self.ledger.height))
+        return [block.data for block in blocks if block is not None]
+
+
+@pytest.fixture
+def crypto() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(2) as executor:
+        yield executor
+
+
+@pytest.fixture
+def chain() -> OrderedChain:
+    made = OrderedChain(GENESIS, SIGNER)
+    for number in range(1, 6):
+        made.cut(envelope(b"%d" % number))
+    return made
+
+
+def data_of(chain: OrderedChain) -> list[tuple[bytes, ...]]:
+    return [block.data for block in chain.blocks]
+
+
+async def test_blocks_come_in_order_and_those_cut_later_too(chain: OrderedChain, crypto: ThreadPoolExecutor) -> None:
+    orderers = MemoryOrderers(one=chain)
+    follower = Follower(orderers, [orderers.source("one")], crypto)
+    await follower.take(6)
+    taking = asyncio.create_task(follower.take(7))
+    await asyncio.sleep(0.01)
+    chain.cut(envelope())
+    await orderers.grow()
+    await taking
+    assert follower.data == data_of(chain)
+
+
+async def test_when_an_orderer_goes_away_the_next_one_takes_over(
+    chain: OrderedChain, crypto: ThreadPoolExecutor
+) -> None:
+    orderers = MemoryOrderers(one=chain, two=chain)
+    follower = Follower(orderers, [orderers.source("one"), orderers.source("two")], crypto)
+    async with asyncio.timeout(5), aclosing(follower.feed.blocks()) as blocks:
+        await follower._take(blocks, 4)
+        orderers.down.add("one")
+        chain.cut(envelope())
+        await orderers.grow()
+        await follower._take(blocks, 7)
+    assert follower.data == data_of(chain)
+    assert follower.feed.source == orderers.source("two")
+
+
+async def test_an_orderer_that_is_behind_is_left_for_one_that_is_not(
+    chain: OrderedChain, crypto: ThreadPoolExecutor
+) -> None:
+    orderers = MemoryOrderers(ahead=chain, behind=OrderedChain(GENESIS, SIGNER))
+    follower = Follower(orderers, [orderers.source("ahead")], crypto)
+    await follower.take(4)
+    both = [orderers.source("behind"), orderers.source("ahead")]
+    follower.feed = BlockFeed(
+        follower.ledger, lambda: follower.config, lambda: both, orderers, follower.notifier, crypto, SETTINGS
+    )
+    await follower.take(6)
+    assert follower.data == data_of(chain)
+
+
+@pytest.mark.parametrize("number", [1, 3])
+async def test_a_bad_block_is_not_taken_and_its_sender_is_left(
+    chain: OrderedChain, crypto: ThreadPoolExecutor, number: int
+) -> None:
+    def tamper(block: Block) -> Block:
+        return replace(block, data=(envelope(b"forged"),)) if block.header.number == number else block
+
+    orderers = MemoryOrderers(liar=chain, honest=chain)
+    orderers.changes["liar"] = tamper
+    follower = Follower(orderers, [orderers.source("liar"), orderers.source("honest")], crypto)
+    await follower.take(6)
+    assert follower.data == data_of(chain)
+    assert follower.feed.source == orderers.source("honest")
+
+
+async def test_skipped_and_repeated_blocks_are_not_taken(chain: OrderedChain, crypto: ThreadPoolExecutor) -> None:
+    orderers = MemoryOrderers(skips=chain, repeats=chain, honest=chain)
+    orderers.changes["skips"] = lambda block: chain.blocks[min(5, block.header.number + (block.header.number > 1))]
+    orderers.changes["repeats"] = lambda block: chain.blocks[max(0, block.header.number - (block.header.number > 2))]
+    follower = Follower(orderers, [orderers.source(name) for name in ("skips", "repeats", "honest")], crypto)
+    await follower.take(6)
+    assert follower.data == data_of(chain)
+
+
+async def test_blocks_behind_a_new_configuration_are_checked_under_it(
+    chain: OrderedChain, crypto: ThreadPoolExecutor
+) -> None:
+    limits = replace(chain.config.orderer.batch_size, max_message_count=3)
+    chain.reconfigure(batch_update(chain.config, limits))
+    chain.cut(envelope())
+    orderers = MemoryOrderers(one=chain)
+    follower = Follower(orderers, [orderers.source("one")], crypto)
+    await follower.take(8)
+    assert follower.config.orderer.batch_size.max_message_count == 3
+
+
+async def test_another_network_is_not_followed(crypto: ThreadPoolExecutor) -> None:
+    other = OrderedChain(genesis(timeout_s=9.0), SIGNER)
+    other.cut(envelope())
+    orderers = MemoryOrderers(other=other)
+    follower = Follower(orderers, [orderers.source("other")], crypto)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.1):
+            await follower.take(2)
+    assert follower.ledger.height == 1
+
+
+async def test_an_orderer_on_a_fork_stops_the_channel(chain: OrderedChain, crypto: ThreadPoolExecutor) -> None:
+    fork = chain.copy()
+    fork.blocks.pop()
+    fork.cut(envelope(b"a second history"))
+    orderers = MemoryOrderers(one=chain, two=fork)
+    follower = Follower(orderers, [orderers.source("one"), orderers.source("two")], crypto)
+    async with asyncio.timeout(5), aclosing(follower.feed.blocks()) as blocks:
+        await follower._take(blocks, 6)
+        orderers.down.add("one")
+        await orderers.grow()
+        with pytest.raises(ForkedChain, match="block 5") as caught:
+            await anext(blocks)
+    assert (caught.value.ours.data, caught.value.theirs.data) == (chain.blocks[5].data, fork.blocks[5].data)
+
+
+async def test_a_fork_that_no_orderer_signed_stops_nothing(chain: OrderedChain, crypto: ThreadPoolExecutor) -> None:
+    fork = chain.copy()
+    fork.blocks.pop()
+    fork.cut(envelope(b"a second history"), signer=CITY.peer)
+    orderers = MemoryOrderers(one=chain, two=fork, three=chain)
+    sources = [orderers.source(name) for name in ("one", "two", "three")]
+    follower = Follower(orderers, sources, crypto)
+    async with asyncio.timeout(5), aclosing(follower.feed.blocks()) as blocks:
+        await follower._take(blocks, 6)
+        orderers.down.add("one")
+        chain.cut(envelope())
+        await orderers.grow()
+        await follower._take(blocks, 7)
+    assert follower.data == data_of(chain)
+
+
+async def test_headers_are_compared_with_an_orderer_of_another_organisation(
+    chain: OrderedChain, crypto: ThreadPoolExecutor
+) -> None:
+    fork = chain.copy()
+    fork.blocks[3:] = []
+    fork.cut(envelope(b"a second history"))
+    orderers = MemoryOrderers(ours=chain, theirs=fork)
+    sources = [orderers.source("ours"), orderers.source("theirs", "OtherOrdererMSP")]
+    follower = Follower(orderers, sources, crypto)
+    comparing = asyncio.create_task(follower.cross_check.run())
+    async with asyncio.timeout(5), aclosing(follower.feed.blocks()) as blocks:
+        await follower._take(blocks, 6)
+        with pytest.raises(ForkedChain, match="block 3"):
+            await comparing
+    assert follower.cross_check.compared == 3
+
+
+async def test_nothing_is_compared_within_one_organisation(chain: OrderedChain, crypto: ThreadPoolExecutor) -> None:
+    orderers = MemoryOrderers(one=chain, two=chain)
+    follower = Follower(orderers, [orderers.source("one"), orderers.source("two")], crypto)
+    comparing = asyncio.create_task(follower.cross_check.run())
+    await follower.take(6)
+    await asyncio.sleep(0.05)
+    comparing.cancel()
+    assert {name for name, _ in orderers.served} == {"one"}
+
+
+def test_both_blocks_of_a_fork_are_kept(chain: OrderedChain, tmp_path: Path) -> None:
+    ours, theirs = chain.blocks[5], chain.copy().cut(envelope())
+    paths = keep(RealDisk(), tmp_path / "evidence", ForkedChain(ours, theirs, "orderer:7050"))
+    assert [parse_block(path.read_bytes()) for path in paths] == [ours, theirs]
+    assert [path.name for path in paths] == ["5-ours.block", "5-theirs.block"]
+
+
+def test_the_configuration_names_the_orderers() -> None:
+    config = ChannelConfig.from_block(GENESIS)
+    ((name, org),) = config.orderer_orgs.items()
+    named = replace(config, orderer_orgs={name: replace(org, endpoints=("orderer0:7050", "orderer1:7050"))})
+    assert [(source.address, source.msp_id) for source in channel_sources(named)] == [
+        ("orderer0:7050", "OrdererMSP"),
+        ("orderer1:7050", "OrdererMSP"),
+    ]
