@@ -80,6 +80,9 @@ class Chain:
         self._last_cut = 0.0
         self._asked_for = -1  # the block for which a TimeToCut is on its way
         self._alarm: asyncio.TimerHandle | None = None
+        self._goal = log.end()  # blocks up to here are there before anybody is served
+        if self._goal == 0:
+            self._post(Connect())  # before anybody can put an envelope at offset 0
 
     def order(self, record: Regular) -> asyncio.Future[int]:
         """Give a record its place; the future comes when the place is durable. Raises ChainHalted, LogClosed."""
@@ -109,11 +112,8 @@ class Chain:
 
     async def run(self) -> None:
         """Make blocks until the log is closed. Raises StorageError."""
-        goal = self._ordering.end()
-        if goal == 0:
-            self._post(Connect())  # offset 0 must not hold an envelope
         try:
-            if self._next_offset >= goal:
+            if self._next_offset >= self._goal:
                 self._caught_up.set()
             async for entries in self._ordering.entries(self._next_offset):
                 for entry in entries:
@@ -121,7 +121,7 @@ class Chain:
                 self._next_offset = entries[-1].offset + 1
                 self._schedule_cut()
                 self._progress.set()
-                if self._next_offset >= goal:
+                if self._next_offset >= self._goal:
                     self._caught_up.set()
         finally:
             self.halt()
@@ -139,9 +139,11 @@ class Chain:
         """Halt, and store durably what there is. `run` must have ended."""
         self.halt()
         await self._ordering.close()
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._store.sync)
-        self._thread.shutdown()
-        self._store.close()
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._store.sync)
+        finally:
+            self._thread.shutdown()
+            self._store.close()
 
     @property
     def idle(self) -> bool:

@@ -1,6 +1,7 @@
 """A channel with one orderer organisation and one member, and everything its people submit to an orderer."""
 
 import asyncio
+import contextlib
 import itertools
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import replace
@@ -37,7 +38,7 @@ from services.orderer.chain import Chain, ChainContext
 from services.orderer.log import OrderedLog
 from services.orderer.metrics import OrdererMetrics
 from services.orderer.store import BlockStore
-from services.runtime.disk import Disk
+from services.runtime.disk import Disk, StorageError
 from services.runtime.memorydisk import MemoryDisk
 from services.runtime.metrics import Registry
 from tests.support.authorities import START, Holder, msp_config, root
@@ -45,6 +46,7 @@ from tests.support.authorities import START, Holder, msp_config, root
 CHANNEL = "health"
 SECOND_NS = 1_000_000_000
 NOW_NS = int((START + timedelta(days=30)).timestamp()) * SECOND_NS  # when every certificate here is valid
+FABRIC_BATCH = BatchSize()
 _nonces = itertools.count(1)
 
 
@@ -80,7 +82,7 @@ SIGNER = ORDERERS.person("orderer0", "orderer")
 
 def genesis(
     channel_id: str = CHANNEL,
-    batch: BatchSize = BatchSize(),
+    batch: BatchSize = FABRIC_BATCH,
     timeout_s: float = 2.0,
     state: ConsensusState = ConsensusState.NORMAL,
 ) -> Block:
@@ -197,7 +199,8 @@ class RunningChain:
     async def stop(self) -> None:
         self.task.cancel()
         await asyncio.gather(self.task, return_exceptions=True)
-        self.chain.halt()
+        with contextlib.suppress(StorageError):
+            await self.chain.close()
 
 
 def run_chain(first: Block, log: OrderedLog, store: BlockStore | None = None, **choices: float) -> RunningChain:
