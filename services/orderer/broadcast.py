@@ -8,7 +8,7 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from dataclasses import dataclass
 
 from privysharing.protocol.channel.bundle import ChannelConfig
@@ -74,7 +74,7 @@ class Broadcast:
         self._clock = clock
         self._metrics = metrics
 
-    async def serve(self, envelopes: AsyncIterator[bytes]) -> AsyncIterator[Answer]:
+    async def serve(self, envelopes: AsyncIterator[bytes]) -> AsyncGenerator[Answer, None]:
         """The answers to one stream of envelopes."""
         ahead: asyncio.Queue[_Progress | None] = asyncio.Queue(READ_AHEAD_MAX)
         reader = asyncio.create_task(self._read(envelopes, ahead))

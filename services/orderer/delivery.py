@@ -1,7 +1,7 @@
 """Deliver: the shell around `privysharing.protocol.seek`, which waits for blocks and sends them."""
 
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 
 from privysharing.protocol.channel.bundle import CHANNEL_READERS
 from privysharing.protocol.channel.settings import ConsensusState
@@ -35,7 +35,9 @@ class Delivery:
         self._clock = clock
         self._metrics = metrics
 
-    async def serve(self, requests: AsyncIterator[bytes], certificate_hash: bytes | None) -> AsyncIterator[bytes]:
+    async def serve(
+        self, requests: AsyncIterator[bytes], certificate_hash: bytes | None
+    ) -> AsyncGenerator[bytes, None]:
         """Marshalled DeliverResponses to one stream of seek requests: the first that fails ends it.
 
         `certificate_hash`: see `seek.open_request`.

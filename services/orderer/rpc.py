@@ -1,6 +1,7 @@
 """orderer.AtomicBroadcast over gRPC. Messages pass as bytes: what is in them is for other rooms."""
 
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from typing import Any
 
 import grpc
@@ -36,14 +37,16 @@ class AtomicBroadcastRpc:
 
     async def broadcast(self, requests: AsyncIterator[bytes], context: Any) -> AsyncIterator[bytes]:
         """AtomicBroadcast.Broadcast."""
-        async for answer in self._broadcast.serve(requests):
-            yield _SUCCESS_BYTES if answer is SUCCESS else _encode(answer)
+        async with aclosing(self._broadcast.serve(requests)) as answers:
+            async for answer in answers:
+                yield _SUCCESS_BYTES if answer is SUCCESS else _encode(answer)
 
     async def deliver(self, requests: AsyncIterator[bytes], context: Any) -> AsyncIterator[bytes]:
         """AtomicBroadcast.Deliver."""
         certificate_hash = client_certificate_hash(context) if self._binds_to_certificate else None
-        async for response in self._delivery.serve(requests, certificate_hash):
-            yield response
+        async with aclosing(self._delivery.serve(requests, certificate_hash)) as responses:
+            async for response in responses:
+                yield response
 
 
 def _encode(answer: Answer) -> bytes:

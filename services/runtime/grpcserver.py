@@ -4,14 +4,13 @@ Handlers are coroutines, or async generators for streamed answers, and never tou
 the watch around them counts what passes.
 """
 
-import asyncio
 import base64
 import hashlib
 import logging
 import re
 import time
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
@@ -161,8 +160,9 @@ class _Watch(grpc.aio.ServerInterceptor):
 
         async def watched(request: Any, context: Any) -> AsyncIterator[object]:
             incoming = _count_each(request, got) if isinstance(request, AsyncIterable) else request
-            async with self._call(self._stream, service, labels, context):
-                async for answer in behaviour(incoming, context):
+            call = self._call(self._stream, service, labels, context)
+            async with call, aclosing(behaviour(incoming, context)) as answers:
+                async for answer in answers:
                     sent.add()
                     yield answer
 
@@ -181,10 +181,7 @@ class _Watch(grpc.aio.ServerInterceptor):
                 refusal = f"too many requests for /{service}, exceeding concurrency limit ({room})"
                 await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, refusal)
             yield
-            # A caller's messages also end when he goes away; gRPC tells us one turn of the loop later.
-            await asyncio.sleep(0)
-            if not context.cancelled():
-                code = _go_name(context.code())
+            code = _go_name(context.code())
         except grpc.aio.AbortError:
             code = _go_name(context.code())
             raise

@@ -92,6 +92,19 @@ def test_a_bad_value_is_refused_with_key_value_and_what_is_allowed(
     assert message in str(caught.value)
 
 
+def test_the_one_file_of_a_folder_is_found_whatever_its_name(tmp_path: Path) -> None:
+    section = load(tmp_path, text="MSPDir: msp")
+    folder = tmp_path / "msp" / "signcerts"
+    with pytest.raises(ConfigError, match=r"MSPDir: .*signcerts is not a folder with exactly one file \(it has 0\)"):
+        section.only_file("MSPDir", "signcerts")
+    folder.mkdir(parents=True)
+    (folder / "anybody.pem").write_bytes(b"certificate")
+    assert section.only_file("MSPDir", "signcerts") == b"certificate"
+    (folder / "other.pem").write_bytes(b"certificate")
+    with pytest.raises(ConfigError, match="it has 2"):
+        section.only_file("MSPDir", "signcerts")
+
+
 def test_a_choice_is_refused_unless_it_is_one_of_those_allowed(tmp_path: Path) -> None:
     section = load(tmp_path, text="Format: xml")
     with pytest.raises(ConfigError, match="Format: xml is not one of json, console"):

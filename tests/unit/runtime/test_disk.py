@@ -36,7 +36,9 @@ def test_files_are_listed_renamed_and_removed(disk: Disk, tmp_path: Path) -> Non
     disk.rename(tmp_path / "two", tmp_path / "three")
     disk.remove(tmp_path / "one")
     disk.sync_folder(tmp_path)
+    disk.make_folder(tmp_path / "below" / "deeper")
     assert disk.list(tmp_path) == ["three"]
+    assert disk.folders(tmp_path) == ["below"]
     assert disk.exists(tmp_path / "three")
     assert not disk.exists(tmp_path / "one")
 

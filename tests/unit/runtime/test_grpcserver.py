@@ -38,6 +38,8 @@ class Echo:
             if request == b"abort":
                 await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "bad")
             yield request
+            if request == b"wait":
+                await self.release.wait()
             yield request
 
     def handlers(self) -> grpc.GenericRpcHandler:
@@ -119,8 +121,8 @@ async def test_an_aborted_stream_is_counted_with_its_status(running: Running) ->
 
 async def test_a_cancelled_call_is_counted_as_cancelled(running: Running) -> None:
     call = running.many()
-    await call.write(b"a")
-    assert await call.read() == b"a"
+    await call.write(b"wait")
+    assert await call.read() == b"wait"
     call.cancel()
     await until(running, 'method="Many",code="Canceled"} 1')
 
