@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, rsa, utils
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa, utils
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
@@ -18,7 +18,7 @@ START = datetime(2024, 1, 1, tzinfo=UTC)
 YEAR = timedelta(days=365)
 NODE_OUS = NodeOus(True, *(OuIdentifier(unit) for unit in ("client", "peer", "admin", "orderer")))
 
-PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ def _name(common_name: str, units: Iterable[str]) -> x509.Name:
 def _sign(builder: x509.CertificateBuilder, key: PrivateKey, high_s: bool | None) -> x509.Certificate:
     while True:
         certificate = builder.sign(key, hashes.SHA256())
-        if high_s is None or isinstance(key, rsa.RSAPrivateKey):
+        if high_s is None or not isinstance(key, ec.EllipticCurvePrivateKey):
             return certificate
         _, s = utils.decode_dss_signature(certificate.signature)
         if (s > CURVE_ORDERS[key.curve.name] // 2) == high_s:
