@@ -1,5 +1,6 @@
 """orderer.yaml, read once into what each room needs. Keys and defaults are Fabric's; ours are below `privysharing`."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,6 +41,7 @@ class OrdererConfig:
 
 def load(path: Path, environment: Mapping[str, str] | None = None) -> OrdererConfig:
     """Read the file and the environment. Raises ConfigError."""
+    environment = os.environ if environment is None else environment
     root = Section.load(path, ENVIRONMENT_PREFIX, environment)
     general, ours = root.section("General"), root.section("privysharing")
     authentication, operations = general.section("Authentication"), root.section("Operations")
@@ -58,7 +60,7 @@ def load(path: Path, environment: Mapping[str, str] | None = None) -> OrdererCon
         operations_tls=_operations_tls(operations.section("TLS")),
         metrics=root.section("Metrics").text("Provider", "prometheus", allowed=("prometheus", "disabled"))
         == "prometheus",
-        log_spec=_log_spec(ours.section("Logging")),
+        log_spec=_log_spec(ours.section("Logging"), environment.get("FABRIC_LOGGING_SPEC", "info")),
         log_as_json=ours.section("Logging").text("Format", "console", allowed=("console", "json")) == "json",
         unused_keys=tuple(root.unused()),
     )
@@ -116,8 +118,8 @@ def _signer(general: Section) -> SigningIdentity:
         raise ConfigError(f"General.LocalMSPDir: {error}") from error
 
 
-def _log_spec(section: Section) -> LogSpec:
+def _log_spec(section: Section, default: str) -> LogSpec:
     try:
-        return LogSpec.parse(section.text("Spec", "info"))
+        return LogSpec.parse(section.text("Spec", default))
     except ValueError as error:
         raise section.error("Spec", "such as info or info:services.orderer=debug") from error

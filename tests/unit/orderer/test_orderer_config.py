@@ -52,9 +52,12 @@ def test_defaults_are_fabric_s(tmp_path: Path) -> None:
 
 
 def test_the_environment_has_the_last_word(tmp_path: Path) -> None:
-    config = read(tmp_path, ORDERER_GENERAL_LISTENPORT="9", ORDERER_PRIVYSHARING_TIMEWINDOW="0")
+    config = read(
+        tmp_path, ORDERER_GENERAL_LISTENPORT="9", ORDERER_PRIVYSHARING_TIMEWINDOW="0", FABRIC_LOGGING_SPEC="debug"
+    )
     assert config.listen.port == 9
     assert config.time_window_ns == 0
+    assert config.log_spec.text == "debug"
 
 
 def test_tls_is_read_from_its_files(tmp_path: Path) -> None:
