@@ -5,6 +5,7 @@ import logging
 import time
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, AsyncIterable, Callable
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -110,12 +111,13 @@ class Deliveries:
         try:
             async for raw in requests:
                 status = Status.SUCCESS
-                async for answer in self._answers(raw, form, certificate_hash):
-                    if isinstance(answer, Refusal):
-                        status = answer.status
-                        _log.warning("refused to deliver", extra={"status": status.name, "reason": answer.reason})
-                        break
-                    yield answer
+                async with aclosing(self._answers(raw, form, certificate_hash)) as answers:
+                    async for answer in answers:
+                        if isinstance(answer, Refusal):
+                            status = answer.status
+                            _log.warning("refused to deliver", extra={"status": status.name, "reason": answer.reason})
+                            break
+                        yield answer
                 yield encode_deliver_status(status)
                 if status is not Status.SUCCESS:
                     return
@@ -136,18 +138,15 @@ class Deliveries:
             return
         labels = (request.channel_id, str(form.filtered).lower(), form.data_type)
         self._metrics.requests_received.of(*labels).add()
-        success = False
+        success = False  # unless it gets to its end: the client may hang up
         try:
-            refusal = None
-            async for answer in self._blocks(request, channel, form):
-                if isinstance(answer, Refusal):
-                    refusal = answer
-                    break
-                yield answer
-                self._metrics.blocks_sent.of(*labels).add()
-            success = refusal is None
-            if refusal is not None:
-                yield refusal
+            async with aclosing(self._blocks(request, channel, form)) as answers:
+                async for answer in answers:
+                    yield answer
+                    if isinstance(answer, Refusal):
+                        return
+                    self._metrics.blocks_sent.of(*labels).add()
+            success = True
         finally:
             self._metrics.requests_completed.of(*labels, str(success).lower()).add()
 

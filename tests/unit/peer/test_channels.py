@@ -1,0 +1,159 @@
+"""A peer's channels: joined once, found again, and none drags another down."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from privysharing.protocol.blocks import Block
+from services.peer.block_feed.feed import FeedConfig
+from services.peer.chaincode_host.ports import JoinRefused
+from services.peer.channel import Channel, ChannelTools
+from services.peer.channels import Channels
+from services.peer.config import ChannelBootstrap
+from services.peer.ledger.errors import LedgerFault
+from services.peer.metrics import LedgerMetrics
+from services.peer.notifier import ChannelStopped
+from services.runtime.config import ConfigError
+from services.runtime.disk import RealDisk
+from services.runtime.metrics import Registry
+from tests.support.following import MemoryOrderers, OrderedChain
+from tests.support.ordering import SIGNER, batch_update, envelope, genesis
+
+SETTINGS = FeedConfig(first_answer_seconds=0.5, pause_seconds_min=0.001, pause_seconds_max=0.01)
+
+
+@asynccontextmanager
+async def peer(
+    folder: Path, orderers: MemoryOrderers, bootstraps: Sequence[ChannelBootstrap] = ()
+) -> AsyncIterator[Channels]:
+    with ThreadPoolExecutor(2) as crypto:
+        tools = ChannelTools(RealDisk(), crypto, LedgerMetrics.register(Registry()), orderers, SETTINGS)
+        channels = Channels(folder, tools, bootstraps)
+        running = None
+        try:
+            await channels.open()
+            running = asyncio.create_task(channels.run())
+            yield channels
+        finally:
+            if running is not None:
+                running.cancel()
+                await asyncio.wait((running,))
+            channels.close()
+            if running is not None and not running.cancelled():
+                running.result()
+
+
+def bootstrap(orderers: MemoryOrderers, *addresses: str, block: Block | None = None) -> ChannelBootstrap:
+    return ChannelBootstrap("health", block or genesis(), tuple(orderers.source(name) for name in addresses))
+
+
+async def reaches(channels: Channels, height: int, channel_id: str = "health") -> Channel:
+    channel = channels.get(channel_id)
+    assert channel is not None
+    async with asyncio.timeout(5):
+        await channel.notifier.above(height - 1)
+    return channel
+
+
+async def test_a_configured_channel_is_joined_once_and_found_again(tmp_path: Path) -> None:
+    chain = OrderedChain(genesis(), SIGNER)
+    chain.cut(envelope())
+    orderers = MemoryOrderers(one=chain)
+    async with peer(tmp_path, orderers, [bootstrap(orderers, "one")]) as channels:
+        await reaches(channels, 2)
+        tip = channels.all()[0].ledger.tip
+    chain.cut(envelope())
+    async with peer(tmp_path, orderers, [bootstrap(orderers, "one")]) as channels:
+        assert channels.all()[0].ledger.block_number_by_hash(tip) == 1
+        await reaches(channels, 3)
+        assert channels.ids() == ("health",)
+
+
+async def test_a_channel_can_be_joined_while_the_peer_runs_and_only_once(tmp_path: Path) -> None:
+    async with peer(tmp_path, MemoryOrderers()) as channels:
+        await asyncio.to_thread(channels.join, genesis("streets"))
+        assert channels.ids() == ("streets",)
+        with pytest.raises(JoinRefused, match=r"ledger \[streets\] already exists with state \[ACTIVE\]"):
+            await asyncio.to_thread(channels.join, genesis("streets"))
+    async with peer(tmp_path, MemoryOrderers()) as channels:
+        channel = channels.get("streets")
+        assert channel is not None
+        assert channel.ledger.height == 1
+
+
+async def test_a_genesis_block_of_another_network_is_refused(tmp_path: Path) -> None:
+    orderers = MemoryOrderers()
+    async with peer(tmp_path, orderers, [bootstrap(orderers)]):
+        pass
+    other = bootstrap(orderers, block=genesis(timeout_s=9.0))
+    with pytest.raises(ConfigError, match="another genesis block"):
+        async with peer(tmp_path, orderers, [other]):
+            pass
+
+
+async def test_a_join_that_a_crash_cut_short_can_be_repeated(tmp_path: Path) -> None:
+    (tmp_path / "streets").mkdir()
+    async with peer(tmp_path, MemoryOrderers()) as channels:
+        assert channels.ids() == ()
+        await asyncio.to_thread(channels.join, genesis("streets"))
+        assert channels.ids() == ("streets",)
+
+
+async def test_a_fork_stops_its_channel_keeps_both_blocks_and_leaves_other_channels_alone(tmp_path: Path) -> None:
+    honest = OrderedChain(genesis(), SIGNER)
+    honest.cut(envelope(b"first history"))
+    fork = OrderedChain(genesis(), SIGNER)
+    fork.cut(envelope(b"second history"))
+    orderers = MemoryOrderers(ours=honest, theirs=fork)
+    both = (orderers.source("ours"), orderers.source("theirs", "OtherOrdererMSP"))
+    async with peer(tmp_path, orderers, [ChannelBootstrap("health", genesis(), both)]) as channels:
+        await asyncio.to_thread(channels.join, genesis("streets"))
+        forked, other = channels.get("health"), channels.get("streets")
+        assert forked is not None
+        assert other is not None
+        async with asyncio.timeout(5):
+            with pytest.raises(ChannelStopped):
+                await forked.notifier.above(1000)
+        assert "block 1 is" in (forked.stopped or "")
+        assert other.stopped is None
+        assert (channels.illness() or "").startswith("health: block 1 is")
+    kept = sorted(path.name for path in (tmp_path / "health" / "evidence").iterdir())
+    assert kept == ["1-ours.block", "1-theirs.block"]
+
+
+async def test_a_configuration_that_cannot_be_applied_stops_its_channel_only(tmp_path: Path) -> None:
+    chain = OrderedChain(genesis(), SIGNER)
+    update = batch_update(chain.config, replace(chain.config.orderer.batch_size, max_message_count=3))
+    chain.reconfigure(update)
+    again = OrderedChain(genesis(), SIGNER)
+    again.blocks = list(chain.blocks)
+    chain.blocks.append(again.reconfigure(update))  # derived from the first configuration once more
+    orderers = MemoryOrderers(one=chain)
+    async with peer(tmp_path, orderers, [bootstrap(orderers, "one")]) as channels:
+        channel = await reaches(channels, 2)
+        async with asyncio.timeout(5):
+            with pytest.raises(ChannelStopped):
+                await channel.notifier.above(2)
+        assert "cannot be applied" in (channel.stopped or "")
+
+
+async def test_a_fault_of_storage_ends_the_peer(tmp_path: Path) -> None:
+    with pytest.raises(ExceptionGroup) as caught:
+        await follow_with_a_broken_ledger(tmp_path)
+    assert caught.group_contains((LedgerFault, OSError))
+
+
+async def follow_with_a_broken_ledger(folder: Path) -> None:
+    chain = OrderedChain(genesis(), SIGNER)
+    orderers = MemoryOrderers(one=chain)
+    async with peer(folder, orderers, [bootstrap(orderers, "one")]) as channels:
+        channel = await reaches(channels, 1)
+        channel.ledger._blocks.close()  # type: ignore[attr-defined]
+        chain.cut(envelope())
+        await orderers.grow()
+        await asyncio.sleep(0.3)

@@ -1,0 +1,95 @@
+"""core.yaml: what the generator writes is read, and what cannot be used is named."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from deploy.generate import generate
+from deploy.topology import load_topology
+from privysharing.protocol.msp.provider import Msp
+from services.peer.config import PeerConfig, load
+from services.runtime.config import ConfigError
+
+Document = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def core_yaml(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    network = generate(load_topology("demo"), tmp_path_factory.mktemp("net") / "demo")
+    node = next(node for node in network.nodes if node.name == "peer0.citizens.city")
+    return network.path(node.config)
+
+
+@pytest.fixture
+def changed(core_yaml: Path) -> Callable[[Callable[[Document], object]], PeerConfig]:
+    def load_changed(change: Callable[[Document], object]) -> PeerConfig:
+        document = yaml.safe_load(core_yaml.read_text())
+        change(document)
+        path = core_yaml.with_name("changed.yaml")
+        path.write_text(yaml.safe_dump(document))
+        return load(path, {})
+
+    return load_changed
+
+
+def test_a_generated_configuration_says_all_and_nothing_unknown(core_yaml: Path) -> None:
+    config = load(core_yaml, {})
+    assert config.unused_keys == ()
+    assert config.msp.name == config.signer.msp_id == "CitizensMSP"
+    assert config.msp.node_ous is not None
+    assert Msp(config.msp).name == "CitizensMSP"
+    assert config.tls is not None
+    assert config.tls.client_auth_required
+    assert config.client_tls is not None
+    assert config.contracts == {"privysharing": "privysharing"}
+    (channel,) = config.channels
+    assert (channel.channel_id, channel.genesis.header.number) == ("health", 0)
+    assert [orderer.msp_id for orderer in channel.orderers] == ["MinistryMSP"]
+    assert config.location == core_yaml.parent / "data"
+
+
+def test_defaults_are_fabrics(core_yaml: Path) -> None:
+    config = load(core_yaml, {})
+    assert config.seek_window_ns == 15 * 60 * 10**9
+    assert config.endorser.time_window_s == 900
+    assert config.chaincode.execute_timeout_s == 30
+    assert config.limits.message_bytes_max == 100 * 1024 * 1024
+    assert config.limits.concurrency == {"protos.Deliver": 2500}
+    assert config.endorsement_workers.waiting_max == 2500
+    assert config.feed.first_answer_seconds == 3
+
+
+def test_the_environment_overrides(core_yaml: Path) -> None:
+    environment = {"CORE_PEER_LISTENADDRESS": "127.0.0.1:1234", "CORE_PEER_AUTHENTICATION_TIMEWINDOW": "1m"}
+    config = load(core_yaml, environment)
+    assert (str(config.listen), config.endorser.time_window_s) == ("127.0.0.1:1234", 60)
+
+
+def test_a_key_without_a_meaning_is_reported(changed: Callable[..., PeerConfig]) -> None:
+    assert changed(lambda document: document["peer"].update(lisenAddress="x")).unused_keys == ("peer.lisenAddress",)
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (lambda d: d["peer"].update(listenAddress="nowhere"), "peer.listenAddress: nowhere is not host:port"),
+        (lambda d: d["peer"].pop("localMspId"), "localMspId is missing"),
+        (lambda d: d["peer"].update(mspConfigPath="missing"), "missing"),
+        (lambda d: d["peer"]["tls"]["cert"].update(file="missing.crt"), "peer.tls.cert.file"),
+        (lambda d: d["peer"]["tls"].update(clientRootCAs={}), "peer.tls.clientRootCAs"),
+        (lambda d: d["peer"].update(validatorPoolSize=0), "peer.validatorPoolSize: 0"),
+        (lambda d: d["peer"].update(authentication={"timewindow": "soon"}), "timewindow: soon is not a duration"),
+        (lambda d: d["privysharing"]["channels"][0].update(genesis="core.yaml"), "is not a block"),
+        (lambda d: d["privysharing"]["channels"][0]["orderers"][0].update(address="x"), "orderers"),
+        (lambda d: d["privysharing"].update(logging={"spec": "loud"}), "privysharing.logging.spec: loud"),
+    ],
+)
+def test_what_cannot_be_used_is_named(
+    changed: Callable[..., PeerConfig], change: Callable[[Document], object], named: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        changed(change)
+    assert named in str(caught.value)
