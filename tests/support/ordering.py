@@ -203,9 +203,9 @@ class RunningChain:
             await self.chain.close()
 
 
-def run_chain(first: Block, log: OrderedLog, store: BlockStore | None = None, **choices: float) -> RunningChain:
+def run_chain(first: Block, log: OrderedLog, cut_interval_s: float = 0.0) -> RunningChain:
     """Start a chain on a log."""
-    return RunningChain(Chain(store or store_with(first), log, context(**choices)))
+    return RunningChain(Chain(store_with(first), log, context(cut_interval_s)))
 
 
 async def stream(messages: Sequence[bytes]) -> AsyncIterator[bytes]:

@@ -211,7 +211,8 @@ def test_a_configuration_that_no_longer_applies_is_dropped_and_holds_up_nothing(
 
 
 def test_a_sequencer_that_starts_behind_a_block_makes_the_same_blocks() -> None:
-    records = [Connect(), normal(), normal(), TimeToCut(1), normal(), normal(), normal(), normal(), TimeToCut(3)]
+    first, second = [normal() for _ in range(2)], [normal() for _ in range(4)]
+    records: list[Regular | TimeToCut | Connect] = [Connect(), *first, TimeToCut(1), *second, TimeToCut(3)]
     whole = Feed()
     cuts = [effect for record in records for effect in whole.take(record) if isinstance(effect, Cut)]
     assert len(cuts) == 3

@@ -55,9 +55,9 @@ class Echo:
 class Running:
     def __init__(self, server: grpc.aio.Server, channel: grpc.aio.Channel, registry: Registry, echo: Echo) -> None:
         self.server, self.registry, self.echo = server, registry, echo
-        self.one = channel.unary_unary("/test.Echo/One")
-        self.many = channel.stream_stream("/test.Echo/Many")
-        self.nobody = channel.unary_unary("/test.Echo/Nobody")
+        self.one: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary("/test.Echo/One")
+        self.many: grpc.aio.StreamStreamMultiCallable[bytes, bytes] = channel.stream_stream("/test.Echo/Many")
+        self.nobody: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary("/test.Echo/Nobody")
 
 
 @pytest.fixture
