@@ -47,9 +47,10 @@ class AccessControl:
             path = channel.acl(resource)
         except UnknownResource as error:
             return str(error)
-        if channel.policy(path).evaluate((who,)):
+        members = _as_member(channel, who)
+        if channel.policy(path).evaluate(members):
             return None
-        why = _why(channel, path, who)
+        why = _why(channel, path, members)
         if resource in channel.acls:
             return f"failed evaluating policy on signed data during check policy [{path}]: [{why}]"
         return (
@@ -90,13 +91,21 @@ def _without_channel(resource: str, channel_id: str) -> str:
     )
 
 
-def _why(channel: ChannelConfig, path: str, who: Identity) -> str:
+def _as_member(channel: ChannelConfig, who: Identity) -> tuple[Identity, ...]:
+    """Somebody as this channel sees him, which need not be the channel that he came by; nobody if it does not."""
+    try:
+        return (channel.msps.deserialize(who.serialized),)
+    except InvalidIdentity:
+        return ()
+
+
+def _why(channel: ChannelConfig, path: str, members: tuple[Identity, ...]) -> str:
     if not channel.has_policy(path):
         return f"no such policy: '{path}'"
     policy = channel.policy(path)
     if isinstance(policy, ImplicitMetaEvaluator):
         return (
-            f"implicit policy evaluation failed - {policy.satisfied((who,))} sub-policies were satisfied, but this "
+            f"implicit policy evaluation failed - {policy.satisfied(members)} sub-policies were satisfied, but this "
             f"policy requires {policy.threshold} of the '{policy.definition.sub_policy}' sub-policies to be satisfied"
         )
     return "signature set did not satisfy policy"

@@ -216,9 +216,7 @@ class Peer:
 
     def answer(self, signer: SigningIdentity, chaincode: str, *args: str | bytes, **choices: Any) -> Outcome:
         """What this peer answers to a call."""
-        return self.endorser.process(
-            encode_signed_proposal(signed(proposal(signer, chaincode, *args, **choices), signer))
-        )
+        return self.endorser.process(signed(proposal(signer, chaincode, *args, **choices), signer))
 
     def metric(self, line: str) -> str:
         """The value of the one series whose line begins so."""
@@ -278,11 +276,16 @@ class Network:
         **choices: Any,
     ) -> TxCode:
         """Have a call endorsed by all peers (or these), and committed."""
-        what = proposal(signer, chaincode, *args, **choices)  # type: ignore[arg-type]
-        raw = encode_signed_proposal(signed(what, signer))
+        what = proposal(signer, chaincode, *args, **choices)
+        raw = signed(what, signer)
         answers = [peer.endorser.process(raw) for peer in (self.peers if peers is None else peers)]
-        responses = [endorsed(answer) for answer in answers]
-        envelope = build.signed(build.make_transaction(what, responses), signer)
+        return self.commit(what, [endorsed(answer) for answer in answers], signer)
+
+    def commit(
+        self, what: Proposal, responses: Sequence[ProposalResponse], signer: SigningIdentity | None = None
+    ) -> TxCode:
+        """A block of one endorsed transaction; the client's unless told otherwise."""
+        envelope = build.signed(build.make_transaction(what, responses), signer or self.client)
         (code,) = self.channel.commit(envelope.raw)
         return code
 

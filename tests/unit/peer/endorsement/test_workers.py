@@ -1,0 +1,162 @@
+"""Threads that endorse: nobody waits for a slow proposal but its own client."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from privysharing.protocol.transactions import ProposalResponse, Response
+from services.peer.chaincode_host.watchdog import Watchdog
+from services.peer.endorsement.endorser import Outcome
+from services.peer.endorsement.workers import OVERLOADED, EndorsementWorkers, WorkersConfig
+
+Start = Callable[..., EndorsementWorkers]
+PATIENCE_S = 10.0
+
+
+class Desk:
+    """Answers by what a proposal says, and waits where told to."""
+
+    def __init__(self) -> None:
+        self.gate = threading.Event()
+        self.running = threading.Semaphore(0)
+
+    def process(self, raw: bytes) -> Outcome:
+        if raw.startswith(b"wait"):
+            self.running.release()
+            self.gate.wait(PATIENCE_S)
+        return ProposalResponse(Response(200, payload=raw))
+
+
+class Answers:
+    """Collects answers and waits for them."""
+
+    def __init__(self) -> None:
+        self.outcomes: list[Outcome] = []
+        self._changed = threading.Condition()
+
+    def done(self, outcome: Outcome) -> None:
+        with self._changed:
+            self.outcomes.append(outcome)
+            self._changed.notify_all()
+
+    def wait_for(self, count: int) -> list[bytes]:
+        with self._changed:
+            assert self._changed.wait_for(lambda: len(self.outcomes) >= count, PATIENCE_S)
+        return [outcome.response.payload for outcome in self.outcomes if isinstance(outcome, ProposalResponse)]
+
+
+@pytest.fixture
+def desk() -> Iterator[Desk]:
+    made = Desk()
+    yield made
+    made.gate.set()
+
+
+@pytest.fixture
+def start(desk: Desk) -> Iterator[Start]:
+    watchdog = Watchdog()
+    made: list[EndorsementWorkers] = []
+
+    def make(**settings: Any) -> EndorsementWorkers:
+        made.append(EndorsementWorkers(desk.process, watchdog, WorkersConfig(**settings)))
+        return made[-1]
+
+    yield make
+    desk.gate.set()
+    for workers in made:
+        workers.close(PATIENCE_S)
+    watchdog.close()
+
+
+def test_every_proposal_gets_its_own_answer(start: Start) -> None:
+    workers, answers = start(threads=2), Answers()
+    proposals = [str(number).encode() for number in range(500)]
+    for raw in proposals:
+        workers.submit(raw, answers.done)
+    assert sorted(answers.wait_for(500)) == sorted(proposals)
+
+
+def test_slow_proposals_delay_no_other(start: Start, desk: Desk) -> None:
+    workers, slow, quick = start(threads=2, slow_s=0.05), Answers(), Answers()
+    for number in range(4):
+        workers.submit(b"wait%d" % number, slow.done)
+    for number in range(20):
+        workers.submit(b"%d" % number, quick.done)
+    assert len(quick.wait_for(20)) == 20
+    assert slow.outcomes == []
+    desk.gate.set()
+    slow.wait_for(4)
+
+
+def test_threads_that_joined_leave_when_there_is_nothing_to_do(start: Start, desk: Desk) -> None:
+    workers, answers = start(threads=1, slow_s=0.05), Answers()
+    before = threading.active_count()
+    for number in range(3):
+        workers.submit(b"wait%d" % number, answers.done)
+    for _ in range(3):
+        assert desk.running.acquire(timeout=PATIENCE_S)
+    desk.gate.set()
+    answers.wait_for(3)
+    until = time.monotonic() + PATIENCE_S
+    while threading.active_count() > before + 1 and time.monotonic() < until:
+        time.sleep(0.01)
+    assert threading.active_count() <= before + 1
+
+
+def test_a_thread_that_does_not_come_back_is_answered_for_and_replaced(start: Start, desk: Desk) -> None:
+    workers, answers = start(threads=1, slow_s=0.05, give_up_s=0.2), Answers()
+    workers.submit(b"wait", answers.done)
+    answers.wait_for(1)
+    (lost,) = answers.outcomes
+    assert isinstance(lost, ProposalResponse)
+    assert lost.response.message == "error in simulation: timeout expired while executing transaction"
+    assert (lost.response.status, lost.endorsement, lost.version) == (500, None, 0)
+    assert workers.lost == 1
+    workers.submit(b"next", answers.done)
+    assert b"next" in answers.wait_for(2)
+    desk.gate.set()
+    workers.submit(b"last", answers.done)
+    assert b"last" in answers.wait_for(3)
+    assert len(answers.outcomes) == 3  # the one that came back late is not answered again
+
+
+def test_more_than_may_wait_is_refused_at_once(start: Start, desk: Desk) -> None:
+    workers, answers = start(threads=1, threads_max=1, waiting_max=2), Answers()
+    workers.submit(b"wait", answers.done)
+    assert desk.running.acquire(timeout=PATIENCE_S)
+    for number in range(3):
+        workers.submit(b"%d" % number, answers.done)
+    assert answers.outcomes == [OVERLOADED]
+    desk.gate.set()
+    assert answers.wait_for(4) == [b"wait", b"0", b"1"]
+
+
+def test_with_too_many_threads_lost_nothing_more_is_taken(start: Start, desk: Desk) -> None:
+    workers, answers = start(threads=1, lost_max=1, slow_s=0.05, give_up_s=0.1), Answers()
+    workers.submit(b"wait", answers.done)
+    answers.wait_for(1)
+    workers.submit(b"next", answers.done)
+    assert answers.outcomes[1:] == [OVERLOADED]
+
+
+def test_closing_finishes_what_runs_and_refuses_what_waits(start: Start, desk: Desk) -> None:
+    workers, answers = start(threads=1, threads_max=1), Answers()
+    workers.submit(b"wait", answers.done)
+    assert desk.running.acquire(timeout=PATIENCE_S)
+    workers.submit(b"waiting", answers.done)
+    threading.Timer(0.1, desk.gate.set).start()
+    workers.close(PATIENCE_S)
+    assert answers.wait_for(2) == [b"wait"]
+    assert OVERLOADED in answers.outcomes
+    workers.submit(b"late", answers.done)
+    assert answers.outcomes[2:] == [OVERLOADED]
+
+
+@pytest.mark.parametrize("bad", [{"threads": 0}, {"threads": 4, "threads_max": 2}, {"slow_s": 2.0, "give_up_s": 1.0}])
+def test_settings_that_make_no_sense_are_refused(bad: dict[str, Any]) -> None:
+    WorkersConfig()
+    with pytest.raises(ValueError, match=r"threads to endorse|later than"):
+        WorkersConfig(**bad)
