@@ -6,9 +6,14 @@ from dataclasses import dataclass
 
 import grpc
 
+from privysharing.protocol.codec.decode import decode
 from privysharing.protocol.codes import Status
-from privysharing.rpc.errors import NodeError, NodeUnavailable, node_error
+from privysharing.protocol.errors import MalformedMessage
+from privysharing.rpc.channels import MESSAGE_BYTES_MAX
+from privysharing.rpc.errors import NodeError, NodeRefused, NodeUnavailable, node_error
 from privysharing.wire.orderer.ab_pb2 import BroadcastResponse
+
+UNANSWERED_MAX = 10_000  # envelopes that one orderer has not answered, or not even been sent
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +22,12 @@ class BroadcastAnswer:
 
     status: Status
     info: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Sending:
+    envelope: bytes
+    answer: asyncio.Future[BroadcastAnswer]  # done, too, when its caller has given up
 
 
 class BroadcastClient:
@@ -28,78 +39,120 @@ class BroadcastClient:
 
     def __init__(self, node: str, channel: grpc.aio.Channel) -> None:
         self.node = node
-        self._open = channel.stream_stream("/orderer.AtomicBroadcast/Broadcast")
-        self._queue: asyncio.Queue[tuple[bytes, asyncio.Future[BroadcastAnswer]]] = asyncio.Queue()
-        self._unanswered: deque[tuple[bytes, asyncio.Future[BroadcastAnswer]]] = deque()
+        self._open: grpc.aio.StreamStreamMultiCallable[bytes, bytes] = channel.stream_stream(
+            "/orderer.AtomicBroadcast/Broadcast"
+        )
+        self._unwritten: deque[_Sending] = deque()
+        self._unanswered: deque[_Sending] = deque()  # written to the stream that is open
+        self._more = asyncio.Event()  # there is something to write
+        self._callers = 0
+        self._stream: grpc.aio.StreamStreamCall[bytes, bytes] | None = None
         self._pump: asyncio.Task[None] | None = None
+        self._closed = False
 
     async def send(self, envelope: bytes, timeout_s: float) -> BroadcastAnswer:
         """The orderer's answer to one envelope.
 
         Raises NodeUnavailable when it did not come: the envelope may or may not have been ordered. Sending it again,
-        here or to another orderer, is safe, since peers commit a transaction id once.
+        here or to another orderer, is safe, since peers commit a transaction id once. Raises NodeRefused when no
+        orderer would take a message of this size.
         """
-        answer: asyncio.Future[BroadcastAnswer] = asyncio.get_running_loop().create_future()
-        self._queue.put_nowait((envelope, answer))
+        self._admit(envelope)
+        sending = _Sending(envelope, asyncio.get_running_loop().create_future())
+        self._unwritten.append(sending)
+        self._more.set()
         if self._pump is None or self._pump.done():
             self._pump = asyncio.create_task(self._run())
+        self._callers += 1
         try:
-            return await asyncio.wait_for(answer, timeout_s)
+            return await asyncio.wait_for(sending.answer, timeout_s)
         except TimeoutError:
             raise NodeUnavailable(self.node, f"no answer to a broadcast within {timeout_s:g} s") from None
+        finally:
+            self._callers -= 1
+            if not self._callers and self._unanswered and self._stream is not None:
+                self._stream.cancel()  # nobody waits for what this stream still owes
 
     async def close(self) -> None:
-        """End the stream. Unanswered sends fail with NodeUnavailable."""
+        """End the stream for good. Unanswered sends fail with NodeUnavailable."""
+        self._closed = True
         if self._pump is not None:
             self._pump.cancel()
             await asyncio.gather(self._pump, return_exceptions=True)
         self._fail(NodeUnavailable(self.node, "the client closed the stream"))
 
+    def _admit(self, envelope: bytes) -> None:
+        """Turn down what would end the stream for everybody, or wait for ever."""
+        if self._closed:
+            raise NodeUnavailable(self.node, "the client has closed the stream")
+        if len(envelope) > MESSAGE_BYTES_MAX:
+            found = f"an envelope of {len(envelope)} bytes is larger than max ({MESSAGE_BYTES_MAX})"
+            raise NodeRefused(self.node, grpc.StatusCode.RESOURCE_EXHAUSTED, found)
+        if len(self._unwritten) + len(self._unanswered) >= UNANSWERED_MAX:
+            raise NodeUnavailable(self.node, f"{UNANSWERED_MAX} broadcasts wait for an answer already")
+
     async def _run(self) -> None:
         """Streams one after the other, as long as there is something to send."""
-        while self._unanswered or not self._queue.empty():
-            stream = self._open()
-            writer = asyncio.create_task(self._write(stream))
-            try:
-                await self._read(stream)
-            except grpc.aio.AioRpcError as error:
-                self._fail(node_error(self.node, error))
-            finally:
-                writer.cancel()
-                stream.cancel()
-                await asyncio.gather(writer, return_exceptions=True)
+        try:
+            while self._unwritten:
+                await self._converse()
+        except Exception as defect:
+            self._fail(defect)  # tell whoever waits: nobody awaits this task
+        finally:
+            self._fail(NodeUnavailable(self.node, "the stream was cancelled"))
+
+    async def _converse(self) -> None:
+        """One stream, until either side ends it. What was not answered on it is to be written again, in order."""
+        stream = self._stream = self._open()
+        writer = asyncio.create_task(self._write(stream))
+        try:
+            await self._read(stream)
+        except grpc.aio.AioRpcError as error:
+            self._fail(node_error(self.node, error))
+        except MalformedMessage as error:
+            self._fail(NodeError(self.node, str(error)))
+        except asyncio.CancelledError:
+            pump = asyncio.current_task()
+            if pump is None or pump.cancelling():
+                raise
+            # `send` has hung up on an orderer that let everybody's time run out: begin again with who has come since
+        finally:
+            self._stream = None
+            writer.cancel()
+            stream.cancel()
+            await asyncio.gather(writer, return_exceptions=True)  # what it met, the reader has met
+            self._unwritten.extendleft(reversed(self._unanswered))
+            self._unanswered.clear()
 
     async def _write(self, stream: "grpc.aio.StreamStreamCall[bytes, bytes]") -> None:
-        for envelope, _ in list(self._unanswered):
-            await stream.write(envelope)
         while True:
-            envelope, answer = await self._queue.get()
-            if answer.done():  # its caller has given up
-                continue
-            self._unanswered.append((envelope, answer))
-            await stream.write(envelope)
+            while self._unwritten:
+                sending = self._unwritten.popleft()
+                if not sending.answer.done():
+                    self._unanswered.append(sending)
+                    await stream.write(sending.envelope)
+            self._more.clear()
+            await self._more.wait()
 
     async def _read(self, stream: "grpc.aio.StreamStreamCall[bytes, bytes]") -> None:
         async for raw in stream:
-            response = BroadcastResponse.FromString(raw)
+            response = decode(BroadcastResponse, raw)
             if not self._unanswered:
                 return  # an answer to nothing: begin again on a stream of its own
-            answered = self._unanswered.popleft()[1]
-            if not answered.done():
-                answered.set_result(BroadcastAnswer(_status(response.status), response.info))
-            if response.status != Status.SUCCESS:
+            status, answer = _status(response.status), self._unanswered.popleft().answer
+            if not answer.done():
+                answer.set_result(BroadcastAnswer(status, response.info))
+            if status is not Status.SUCCESS:
                 return
         if self._unanswered:
             self._fail(NodeUnavailable(self.node, "the orderer ended the stream"))
 
-    def _fail(self, error: NodeError) -> None:
-        waiting = list(self._unanswered)
-        self._unanswered.clear()
-        while not self._queue.empty():
-            waiting.append(self._queue.get_nowait())
-        for _, answer in waiting:
-            if not answer.done():
-                answer.set_exception(error)
+    def _fail(self, error: Exception) -> None:
+        for waiting in (self._unanswered, self._unwritten):
+            for sending in waiting:
+                if not sending.answer.done():
+                    sending.answer.set_exception(error)
+            waiting.clear()
 
 
 def _status(number: int) -> Status:

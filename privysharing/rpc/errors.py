@@ -3,6 +3,7 @@
 import grpc
 
 _UNREACHABLE = frozenset((grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED))
+_WRITE_FAILED = "Internal error from Core"  # grpc.aio's own: the stream ended under a write, before its status was read
 
 
 class NodeError(Exception):
@@ -29,7 +30,7 @@ class NodeRefused(NodeError):
 def node_error(node: str, error: grpc.aio.AioRpcError) -> NodeError:
     """The error of this room for one of gRPC's."""
     reason = error.details() or error.code().name
-    if error.code() in _UNREACHABLE:
+    if error.code() in _UNREACHABLE or reason == _WRITE_FAILED:
         return NodeUnavailable(node, reason)
     if error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED and "larger than max" not in reason:
         return NodeUnavailable(node, reason)
