@@ -25,6 +25,11 @@ class Channel(Protocol):
     @property
     def ledger(self) -> LedgerPort: ...
 
+    @property
+    def stopped(self) -> str | None:
+        """Why the channel commits nothing any more, and nothing may be endorsed on it; None while all is well."""
+        ...
+
 
 class Channels(Protocol):
     """The channels of this peer. Any thread asks."""

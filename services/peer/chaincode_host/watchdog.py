@@ -20,7 +20,7 @@ class Watchdog:
     def __init__(self) -> None:
         self._checks: list[Check] = []
         self._awake = threading.Event()
-        self._closed = False
+        self._closed = threading.Event()
         self._thread = threading.Thread(target=self._run, name="chaincode-watchdog", daemon=True)
         self._thread.start()
 
@@ -35,14 +35,14 @@ class Watchdog:
 
     def close(self) -> None:
         """Stop looking. A second call does nothing."""
-        self._closed = True
+        self._closed.set()
         self._awake.set()
         self._thread.join()
 
     def _run(self) -> None:
         while True:
             self._awake.wait()
-            if self._closed:
+            if self._closed.is_set():
                 return
             # Cleared first: whoever begins during the checks wakes us again.
             self._awake.clear()
@@ -50,4 +50,4 @@ class Watchdog:
             busy = [check(now) for check in tuple(self._checks)]
             if any(busy):
                 self._awake.set()
-            time.sleep(TICK_S)
+            self._closed.wait(TICK_S)

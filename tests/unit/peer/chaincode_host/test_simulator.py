@@ -260,7 +260,7 @@ from services.peer.chaincode_host.simulator import TxSimulator
 from services.peer.ledger.memory import MemoryState
 from services.peer.private_data import MemoryPrivateValues
 from services.peer.validation.view import VersionedValue
-names = {f"n{i}" for i in range(40)}
+names = {f"n{i}" for i in range(12)}
 public = {ns: {name: VersionedValue(b"v", Version(1, 0)) for name in names} for ns in names}
 simulation = TxSimulator(MemoryState(2, public), MemoryPrivateValues())
 for ns in names:

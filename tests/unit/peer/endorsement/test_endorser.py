@@ -309,6 +309,15 @@ def test_a_channel_that_the_peer_has_not_joined_is_a_500(network: Network) -> No
     assert failure(outcome) == "channel 'elsewhere' not found"
 
 
+def test_nothing_is_endorsed_on_a_channel_that_has_stopped_but_its_ledger_can_be_asked(network: Network) -> None:
+    network.channel.stopped = "two blocks of one height"
+    what = put(network)
+    assert failure(process(network, signed(what, network.client))) == f"channel '{CHANNEL}' has stopped on this peer"
+    asked = network.peers[0].answer(network.admins[0], "qscc", "GetChainInfo", CHANNEL)
+    assert isinstance(asked, ProposalResponse)
+    assert asked.response.status == 200
+
+
 def test_an_undefined_chaincode_is_a_500(network: Network) -> None:
     assert failure(network.peers[0].answer(network.client, "nocc", "put", "a", "1")) == (
         f"make sure the chaincode nocc has been successfully defined on channel {CHANNEL} and try again: chaincode "
