@@ -75,6 +75,7 @@ class PeerConfig:
 
 def load(path: Path, environment: Mapping[str, str] | None = None) -> PeerConfig:
     """Read the file and the environment. Raises ConfigError."""
+    environment = os.environ if environment is None else environment
     root = Section.load(path, ENVIRONMENT_PREFIX, environment)
     peer, ours, chaincode = root.section("peer"), root.section("privysharing"), root.section("chaincode")
     for key in ("id", "networkId", "address"):  # an operator's names for the peer; clients are told otherwise
@@ -108,7 +109,7 @@ def load(path: Path, environment: Mapping[str, str] | None = None) -> PeerConfig
         operations_tls=_operations_tls(operations.section("tls")),
         metrics=root.section("metrics").text("provider", "prometheus", allowed=("prometheus", "disabled"))
         == "prometheus",
-        log_spec=_log_spec(logging),
+        log_spec=_log_spec(logging, environment.get("FABRIC_LOGGING_SPEC", "info")),
         log_as_json=logging.text("format", "console", allowed=("console", "json")) == "json",
         unused_keys=tuple(root.unused()),
     )
@@ -209,8 +210,8 @@ def _operations_tls(section: Section) -> OperationsTls | None:
     )
 
 
-def _log_spec(section: Section) -> LogSpec:
+def _log_spec(section: Section, default: str) -> LogSpec:
     try:
-        return LogSpec.parse(section.text("spec", "info"))
+        return LogSpec.parse(section.text("spec", default))
     except ValueError as error:
         raise section.error("spec", "such as info or info:services.peer=debug") from error

@@ -132,6 +132,7 @@ class LiveChannel:
     def __init__(self, genesis: Block) -> None:
         self.config = ChannelConfig.from_block(genesis)
         self.ledger = MemoryLedger(self.config.channel_id)
+        self.stopped: str | None = None
         judgement = accept_genesis(genesis)
         self.ledger.append(make_commit(genesis, read_block(genesis), judgement.verdicts, judgement.updates, b""))
 

@@ -139,6 +139,8 @@ class Endorser:
         if channel_id and channel is None:
             return _failed(f"channel '{channel_id}' not found")
         creator = self._admit(proposal, signed, channel)
+        if channel is not None and channel.stopped and proposal.chaincode.name not in WITHOUT_SIMULATION:
+            return _failed(f"channel '{channel_id}' has stopped on this peer")  # why is for its operator
         answer = self._endorse(proposal, creator, channel, now_ns)
         endorsed = answer.endorsement is not None or not channel_id
         if endorsed:

@@ -309,8 +309,10 @@ def test_a_channel_that_the_peer_has_not_joined_is_a_500(network: Network) -> No
     assert failure(outcome) == "channel 'elsewhere' not found"
 
 
-def test_nothing_is_endorsed_on_a_channel_that_has_stopped_but_its_ledger_can_be_asked(network: Network) -> None:
-    network.channel.stopped = "two blocks of one height"
+def test_nothing_is_endorsed_on_a_channel_that_has_stopped_but_its_ledger_can_be_asked(
+    network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(network.channel, "stopped", "two blocks of one height")
     what = put(network)
     assert failure(process(network, signed(what, network.client))) == f"channel '{CHANNEL}' has stopped on this peer"
     asked = network.peers[0].answer(network.admins[0], "qscc", "GetChainInfo", CHANNEL)
