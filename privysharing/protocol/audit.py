@@ -177,7 +177,11 @@ class ChainAudit:
         if block.header != self._genesis.header or block.data != self._genesis.data:
             raise _Broken("genesis", "block 0 is not the genesis block of this chain")
         _guard("metadata", check_metadata, block)
-        _check_metadata_form(block)
+        for index in (MetadataIndex.SIGNATURES, MetadataIndex.LAST_CONFIG, MetadataIndex.ORDERER):
+            if metadata_entry(block, index) != metadata_entry(self._genesis, index):
+                raise _Broken("metadata", f"entry {index.name} is not the genesis block's")
+        if metadata_entry(block, MetadataIndex.COMMIT_HASH):
+            raise _Broken("commit_hash", "commit hashes begin at block 1")
         report.tx_ids = tuple(read_transaction(envelope).tx_id for envelope in block.data)
         report.verdicts = _stored_verdicts(block)
         if report.verdicts is not None and report.verdicts != (TxCode.VALID,):

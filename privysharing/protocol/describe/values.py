@@ -3,10 +3,10 @@
 from base64 import b64encode
 from datetime import UTC, datetime
 
-from cryptography import x509
-
 from privysharing.protocol.codec.msps import parse_serialized_identity
 from privysharing.protocol.errors import MalformedMessage
+from privysharing.protocol.msp.certificates import parse_certificate
+from privysharing.protocol.msp.identity import InvalidIdentity
 
 Json = dict[str, object]
 
@@ -57,13 +57,13 @@ def describe_identity(serialized: bytes) -> Json | None:
 def describe_certificate(pem: bytes) -> Json:
     """Subject, issuer, serial number and validity of a PEM certificate."""
     try:
-        certificate = x509.load_pem_x509_certificate(pem)
-        return {
-            "subject": certificate.subject.rfc4514_string(),
-            "issuer": certificate.issuer.rfc4514_string(),
-            "serial": f"{certificate.serial_number:x}",
-            "not_before": certificate.not_valid_before_utc.isoformat(),
-            "not_after": certificate.not_valid_after_utc.isoformat(),
-        }
-    except ValueError:
-        return {"error": "not a certificate", "bytes": describe_bytes(pem)}
+        certificate = parse_certificate(pem)
+    except InvalidIdentity as error:
+        return {"error": str(error), "bytes": describe_bytes(pem)}
+    return {
+        "subject": certificate.subject.rfc4514_string(),
+        "issuer": certificate.issuer.rfc4514_string(),
+        "serial": f"{certificate.serial_number:x}",
+        "not_before": certificate.not_valid_before_utc.isoformat(),
+        "not_after": certificate.not_valid_after_utc.isoformat(),
+    }
