@@ -19,11 +19,14 @@ class Bench(Contract):
         return None
 
     @transaction
-    def read_write(self, context: Context, key: str, other_key: str, value: str) -> JsonValue:
-        """One read and two writes: reads `key`, writes `value` to both keys."""
+    def read_write(self, context: Context, key: str, new_key: str, value: str) -> JsonValue:
+        """One read and two writes: reads `key`, writes `value` to `new_key` and `<new_key>.2`.
+
+        With new keys of their own, transactions never conflict, whatever key they all read.
+        """
         context.get(key)
-        context.put(key, value.encode())
-        context.put(other_key, value.encode())
+        context.put(new_key, value.encode())
+        context.put(f"{new_key}.2", value.encode())
         return None
 
     @query

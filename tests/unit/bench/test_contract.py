@@ -22,9 +22,9 @@ def test_create_is_one_write_and_no_read():
 def test_read_write_is_one_read_and_two_writes():
     world = MemoryWorld("bench")
     response, stub = simulate(world, "ReadWrite", "k", "l", VALUE)
-    assert (response.status, list(stub.reads), sorted(stub.writes)) == (200, ["k"], ["k", "l"])
+    assert (response.status, list(stub.reads), sorted(stub.writes)) == (200, ["k"], ["l", "l.2"])
     assert world.commit(stub) == (TxCode.VALID,)
-    assert json.loads(simulate(world, "Get", "l")[0].payload) == VALUE
+    assert json.loads(simulate(world, "Get", "l.2")[0].payload) == VALUE
 
 
 def test_a_key_that_nobody_wrote_is_not_found():

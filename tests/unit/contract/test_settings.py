@@ -3,7 +3,7 @@
 import pytest
 
 from privysharing.contract.settings import ALL_ASSET_TYPES, ASSET_TYPES
-from tests.support.city import ALICE, DAY, DOCTOR, PULSE, City, creator
+from tests.support.city import ALICE, DAY, DOCTOR, OFFICER, PULSE, City, creator
 
 ADMIN = creator("admin@MinistryMSP", "admin")
 
@@ -42,6 +42,17 @@ def test_a_channel_decides_how_long_a_request_waits():
     assert city.refusal(ALICE, "ShareAsset", "heart_rate", PULSE, 1, [DOCTOR], at=late)["code"] == "NOT_ENOUGH_COINS"
 
 
+def test_a_day_is_a_day_unless_the_channel_says_less_and_grants_keep_their_end():
+    city = City()
+    city.create()
+    city.share(DOCTOR, 1)
+    city.submit(ADMIN, "ConfigureChannel", {"day_seconds": 60})
+    city.share(OFFICER, 2)
+    grants = {grant["grantee"]: grant["not_after"] for grant in city.ask(ALICE, "ListGrants", PULSE)["items"]}
+    assert grants == {DOCTOR: "2020-03-02T12:00:00Z", OFFICER: "2020-03-01T12:02:00Z"}
+    assert city.refusal(OFFICER, "ReadAsset", PULSE, at=city.now + 120 * 10**9)["code"] == "ACCESS_DENIED"
+
+
 @pytest.mark.parametrize(
     "changes",
     [
@@ -54,6 +65,9 @@ def test_a_channel_decides_how_long_a_request_waits():
         {"request_days": 366},
         {"request_days": True},
         {"request_days": 1.5},
+        {"day_seconds": 0},
+        {"day_seconds": 86401},
+        {"day_seconds": True},
         {"owner": "x"},
     ],
 )
