@@ -79,8 +79,7 @@ class Channel:
             self._stop(str(_first_of(found, ChannelHalted)))
 
     def close(self) -> None:
-        """After `run` has ended: let whoever waits go, finish what is being stored, release the files."""
-        self.notifier.stop("the peer is stopping")
+        """After `run` has ended: finish what is being stored, release the files."""
         self._store.shutdown()
         self.ledger.close()
 

@@ -77,6 +77,11 @@ class Channels:
                 channel = await self._joined.get()
                 group.create_task(channel.run())
 
+    def hang_up(self) -> None:
+        """End every stream and every wait: no block will come any more."""
+        for channel in self._channels.values():
+            channel.notifier.stop("the peer is stopping")
+
     def close(self) -> None:
         """After `run` has ended: release every ledger."""
         for channel in self._channels.values():
@@ -107,9 +112,12 @@ def _begin(ledger: Ledger, bootstrap: ChannelBootstrap) -> None:
     stored = ledger.block(0)
     if stored is None:
         try:
-            store_genesis(ledger, bootstrap.genesis)
+            found = ChannelConfig.from_block(bootstrap.genesis).channel_id
         except ProtocolError as error:
             raise ConfigError(f"channel {bootstrap.channel_id}: its genesis block cannot be used: {error}") from error
+        if found != bootstrap.channel_id:
+            raise ConfigError(f"channel {bootstrap.channel_id}: the genesis block is that of channel {found}")
+        store_genesis(ledger, bootstrap.genesis)
     elif header_hash(stored.header) != header_hash(bootstrap.genesis.header):
         raise ConfigError(
             f"channel {bootstrap.channel_id}: the ledger begins with another genesis block than the configured one"

@@ -162,7 +162,7 @@ def _count(metrics: LedgerMetrics, channel_id: str, verified: VerifiedBlock, sto
     metrics.block_and_private_time.of(channel_id).observe(stored.times.block_file)
     metrics.state_time.of(channel_id).observe(stored.times.state)
     for tx, code in zip(verified.transactions, stored.commit.verdicts, strict=True):
-        metrics.transactions.of(channel_id, _type_name(tx), _chaincode_name(tx, code), code.name).add()
+        metrics.transactions.of(channel_id, _type_name(tx), _chaincode_name(tx, code), code.name).inc()
 
 
 def _type_name(tx: ReadTransaction) -> str:

@@ -82,6 +82,7 @@ async def serve(config: PeerConfig, stop: asyncio.Event) -> None:
     finally:
         growing.cancel()
         await asyncio.wait((growing,))
+        channels.hang_up()
         await server.stop(HANG_UP_SECONDS)
         await asyncio.to_thread(workers.close, HANG_UP_SECONDS)
         watchdog.close()

@@ -53,7 +53,7 @@ class Contracts:
         try:
             contract = self._launchers[chaincode]()
         except Exception as error:  # whatever somebody's package raises when it is imported
-            metrics.launch_failures.of(chaincode_id).add()
+            metrics.launch_failures.of(chaincode_id).inc()
             metrics.launch_duration.of(chaincode_id, "false").observe(time.perf_counter() - began)
             raise InvocationRefused(f"could not launch chaincode {chaincode_id}") from error
         metrics.launch_duration.of(chaincode_id, "true").observe(time.perf_counter() - began)

@@ -131,7 +131,7 @@ class ChaincodeHost:
         except ExecutionStopped:
             if transaction.callers:
                 raise  # the outermost chaincode's time is over
-            self._metrics.execute_timeouts.of(chaincode_id).add()
+            self._metrics.execute_timeouts.of(chaincode_id).inc()
             raise InvocationRefused(f"error sending: {self._guard.reason(running)}") from None
         except ChaincodeError as error:
             raise ContractFailed(f"transaction returned with failure: {error}") from error

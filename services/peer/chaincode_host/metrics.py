@@ -51,8 +51,8 @@ class ShimRequests:
     def completed(self, kind: str, seconds: float, *, success: bool) -> None:
         """One request was answered."""
         series = self._series.get((kind, success)) or self._make(kind, success)
-        series[0].add()
-        series[1].add()
+        series[0].inc()
+        series[1].inc()
         series[2].observe(seconds)
 
     def _make(self, kind: str, success: bool) -> tuple[Counter, Counter, Histogram]:

@@ -133,7 +133,7 @@ class Endorser:
         signed, proposal = self._read(raw, now_ns)
         header = proposal.header
         self._filter(header, now_ns)
-        self._metrics.received.add()
+        self._metrics.received.inc()
         channel_id = header.channel.channel_id
         channel = self._channels.get(channel_id) if channel_id else None
         if channel_id and channel is None:
@@ -144,7 +144,7 @@ class Endorser:
         answer = self._endorse(proposal, creator, channel, now_ns)
         endorsed = answer.endorsement is not None or not channel_id
         if endorsed:
-            self._metrics.successful.add()
+            self._metrics.successful.inc()
         self._metrics.duration.of(channel_id, proposal.chaincode.name, "true" if endorsed else "false").observe(
             time.perf_counter() - began
         )
@@ -160,8 +160,8 @@ class Endorser:
         except MalformedMessage as error:
             # What is wrong deep inside counts only where the header passes the filters.
             self._filter(checks.read_header(signed.proposal), now_ns)
-            self._metrics.received.add()
-            self._metrics.validation_failures.add()
+            self._metrics.received.inc()
+            self._metrics.validation_failures.inc()
             raise checks.Refusal(go_text(error)) from error
 
     def _filter(self, header: Header, now_ns: int) -> None:
@@ -175,7 +175,7 @@ class Endorser:
             checks.check_form(proposal, signed)
             creator = checks.identify_creator(proposal, signed, channel, self._access)
         except checks.Refusal as refusal:
-            self._metrics.validation_failures.add()
+            self._metrics.validation_failures.inc()
             raise checks.Refusal(f"error validating proposal: {refusal}") from refusal
         if channel is None:
             return creator
@@ -184,10 +184,10 @@ class Endorser:
             if proposal.chaincode.name not in SYSTEM_CHAINCODES:  # those check for themselves
                 checks.check_may_propose(creator, channel, self._access)
         except checks.DuplicateTransaction:
-            self._metrics.duplicates.of(*where).add()
+            self._metrics.duplicates.of(*where).inc()
             raise
         except checks.AccessRefusal:
-            self._metrics.acl_failures.of(*where).add()
+            self._metrics.acl_failures.of(*where).inc()
             raise
         return creator
 
@@ -205,7 +205,7 @@ class Endorser:
             try:
                 simulated = self._simulate(transaction, info)
             except (ChaincodeError, MalformedMessage) as error:
-                self._metrics.simulation_failures.of(channel_id, name).add()
+                self._metrics.simulation_failures.of(channel_id, name).inc()
                 return _failed(f"error in simulation: {error}")
         return self._answer(proposal, info, simulated)
 
@@ -246,7 +246,7 @@ class Endorser:
         if not channel_id:
             return ProposalResponse(response, version=0)  # about the peer itself: nothing to order
         if response.status >= ERROR_THRESHOLD:
-            self._metrics.endorsement_failures.of(channel_id, info.name, "true").add()
+            self._metrics.endorsement_failures.of(channel_id, info.name, "true").inc()
             return ProposalResponse(response, version=0)
         endorsement = build.endorse(payload, self._signer)
         return ProposalResponse(response, payload, endorsement, interest=simulated.interest)

@@ -107,7 +107,7 @@ class Deliveries:
 
         `certificate_hash` is the caller's, None where client certificates are not required.
         """
-        self._metrics.streams_opened.of().add()
+        self._metrics.streams_opened.of().inc()
         try:
             async for raw in requests:
                 status = Status.SUCCESS
@@ -122,7 +122,7 @@ class Deliveries:
                 if status is not Status.SUCCESS:
                     return
         finally:
-            self._metrics.streams_closed.of().add()
+            self._metrics.streams_closed.of().inc()
 
     async def _answers(self, raw: bytes, form: Form, certificate_hash: bytes | None) -> AsyncGenerator[bytes | Refusal]:
         """The blocks that one request asks for; a refusal, if there is one, comes last."""
@@ -137,7 +137,7 @@ class Deliveries:
             yield Refusal(Status.NOT_FOUND, f"channel {request.channel_id} not found")
             return
         labels = (request.channel_id, str(form.filtered).lower(), form.data_type)
-        self._metrics.requests_received.of(*labels).add()
+        self._metrics.requests_received.of(*labels).inc()
         success = False  # unless it gets to its end: the client may hang up
         try:
             async with aclosing(self._blocks(request, channel, form)) as answers:
@@ -145,10 +145,10 @@ class Deliveries:
                     yield answer
                     if isinstance(answer, Refusal):
                         return
-                    self._metrics.blocks_sent.of(*labels).add()
+                    self._metrics.blocks_sent.of(*labels).inc()
             success = True
         finally:
-            self._metrics.requests_completed.of(*labels, str(success).lower()).add()
+            self._metrics.requests_completed.of(*labels, str(success).lower()).inc()
 
     async def _blocks(self, request: SeekRequest, channel: Readable, form: Form) -> AsyncGenerator[bytes | Refusal]:
         seek = read_seek(request)

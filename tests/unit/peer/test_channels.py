@@ -96,6 +96,13 @@ async def test_a_genesis_block_of_another_network_is_refused(tmp_path: Path) -> 
             pass
 
 
+async def test_a_genesis_block_of_another_channel_is_refused(tmp_path: Path) -> None:
+    orderers = MemoryOrderers()
+    with pytest.raises(ConfigError, match="channel health: the genesis block is that of channel streets"):
+        async with peer(tmp_path, orderers, [bootstrap(orderers, block=genesis("streets"))]):
+            pass
+
+
 async def test_a_join_that_a_crash_cut_short_can_be_repeated(tmp_path: Path) -> None:
     (tmp_path / "streets").mkdir()
     async with peer(tmp_path, MemoryOrderers()) as channels:
