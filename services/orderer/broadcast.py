@@ -182,5 +182,5 @@ class Broadcast:
         self._metrics.validate_duration.of(*labels).observe(progress.judged - progress.started)
         if progress.durable is not None:
             self._metrics.enqueue_duration.of(*labels).observe(time.perf_counter() - progress.judged)
-        self._metrics.processed.of(*labels).add()
+        self._metrics.processed.of(*labels).inc()
         return answer

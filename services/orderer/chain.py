@@ -188,7 +188,7 @@ class Chain:
         return Regular(envelope, config.sequence, RecordClass.CONFIG, effect.original_offset)
 
     def _skip(self, offset: int, skip: Skip) -> None:
-        self._context.metrics.skipped.of(self.channel_id, skip.reason).add()
+        self._context.metrics.skipped.of(self.channel_id, skip.reason).inc()
         _log.debug(
             "record skipped",
             extra={"channel": self.channel_id, "offset": offset, "reason": skip.reason.value, "detail": skip.detail},

@@ -42,7 +42,7 @@ class Delivery:
 
         `certificate_hash`: see `seek.open_request`.
         """
-        self._metrics.streams_opened.of().add()
+        self._metrics.streams_opened.of().inc()
         try:
             async for raw in requests:
                 status = Status.INTERNAL_SERVER_ERROR
@@ -55,7 +55,7 @@ class Delivery:
                 if status is not Status.SUCCESS:
                     return
         finally:
-            self._metrics.streams_closed.of().add()
+            self._metrics.streams_closed.of().inc()
 
     async def _deliver(self, raw: bytes, certificate_hash: bytes | None) -> AsyncIterator[bytes | Status]:
         """Blocks in wire form, and at the end the status of the request."""
@@ -69,12 +69,12 @@ class Delivery:
             yield self._refuse("unknown", Refusal(Status.NOT_FOUND, "channel not found"))
             return
         labels = (chain.channel_id, "false", "block")
-        self._metrics.requests_received.of(*labels).add()
+        self._metrics.requests_received.of(*labels).inc()
         status = Status.INTERNAL_SERVER_ERROR
         try:
             async for outcome in self._blocks(chain, request, clock.check_expiry):
                 if isinstance(outcome, bytes):
-                    self._metrics.blocks_sent.of(*labels).add()
+                    self._metrics.blocks_sent.of(*labels).inc()
                     yield outcome
                 else:
                     status = self._refuse(chain.channel_id, outcome)
@@ -84,7 +84,7 @@ class Delivery:
             yield status
         finally:
             success = "true" if status is Status.SUCCESS else "false"
-            self._metrics.requests_completed.of(*labels, success).add()
+            self._metrics.requests_completed.of(*labels, success).inc()
 
     async def _blocks(self, chain: Chain, request: SeekRequest, check_expiry: bool) -> AsyncIterator[bytes | Refusal]:
         """Blocks in wire form up to the last one asked for, or to a refusal."""

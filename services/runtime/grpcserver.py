@@ -163,7 +163,7 @@ class _Watch(grpc.aio.ServerInterceptor):
             call = self._call(self._stream, service, labels, context)
             async with call, aclosing(behaviour(incoming, context)) as answers:
                 async for answer in answers:
-                    sent.add()
+                    sent.inc()
                     yield answer
 
         return watched
@@ -171,7 +171,7 @@ class _Watch(grpc.aio.ServerInterceptor):
     @asynccontextmanager
     async def _call(self, meters: _Meters, service: str, labels: tuple[str, str], context: Any) -> AsyncIterator[None]:
         """Around one call: what it costs, whether there is room for it, and how it failed."""
-        meters.received.of(*labels).add()
+        meters.received.of(*labels).inc()
         started = time.perf_counter()
         code = "Canceled"  # unless the call gets to its end
         self._running[service] = self._running.get(service, 0) + 1
@@ -194,12 +194,12 @@ class _Watch(grpc.aio.ServerInterceptor):
         finally:
             self._running[service] -= 1
             meters.duration.of(*labels, code).observe(time.perf_counter() - started)
-            meters.completed.of(*labels, code).add()
+            meters.completed.of(*labels, code).inc()
 
 
 async def _count_each(messages: AsyncIterable[object], got: Counter) -> AsyncIterator[object]:
     async for message in messages:
-        got.add()
+        got.inc()
         yield message
 
 

@@ -64,8 +64,8 @@ class Logs:
 
         def count(record: logging.LogRecord) -> bool:
             level = _FABRIC_NAMES.get(record.levelno, "info")
-            checked.of(level).add()
-            written.of(level).add()
+            checked.of(level).inc()
+            written.of(level).inc()
             return True
 
         self._handler.addFilter(count)

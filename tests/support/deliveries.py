@@ -60,7 +60,7 @@ class Room:
     async def closed_streams(self, count: int) -> None:
         """Return once so many streams have ended."""
         for _ in range(500):
-            if self.metrics.streams_closed.of().value >= count:
+            if self.metrics.streams_closed.of()._value.get() >= count:
                 return
             await asyncio.sleep(0.01)
         raise AssertionError("a stream goes on")

@@ -30,8 +30,8 @@ def test_series_appear_with_their_first_use_under_exactly_their_names() -> None:
     count = registry.counter("broadcast_processed_count", "Messages processed.", ["channel", "status"])
     height = registry.gauge("ledger_blockchain_height", "Height of the chain.", ["channel"])
     assert lines_of(registry) == []
-    count.of("health", "SUCCESS").add()
-    count.of("health", "SUCCESS").add(2)
+    count.of("health", "SUCCESS").inc()
+    count.of("health", "SUCCESS").inc(2)
     height.of('od"d\n').set(7)
     assert lines_of(registry) == [
         "# HELP broadcast_processed_count Messages processed.",
@@ -52,15 +52,15 @@ def test_a_histogram_counts_below_each_bound() -> None:
         'd_bucket{le="0.1"} 2',
         'd_bucket{le="1"} 3',
         'd_bucket{le="+Inf"} 4',
-        "d_sum 7.65",
         "d_count 4",
+        "d_sum 7.65",
     ]
 
 
 def test_a_metric_cannot_be_made_twice() -> None:
     registry = Registry()
     registry.counter("c", "C.")
-    with pytest.raises(ValueError, match="metric c exists"):
+    with pytest.raises(ValueError, match="Duplicated"):
         registry.gauge("c", "C.")
 
 
