@@ -40,7 +40,10 @@ PURPOSE_MAX = 256  # characters
 
 @dataclass(frozen=True, slots=True)
 class Request(Record):
-    """`request_id` is the id of the transaction that filed it, and names its escrow."""
+    """`request_id` is the id of the transaction that filed it, and names its escrow.
+
+    `day_seconds` is how long each of the days lasts: what was asked and paid for does not change afterwards.
+    """
 
     DOC_TYPE: ClassVar[str] = "request"
 
@@ -52,6 +55,7 @@ class Request(Record):
     filed_at: str
     expires_at: str
     request_id: str
+    day_seconds: int
     status: str = OPEN
 
     def has_expired(self, *moments_ns: int) -> bool:
@@ -116,6 +120,7 @@ class RequestFunctions(Contract):
             raise not_enough_coins(price, f"{held} coins")
         Outputs(context).pay(me, held - price)
         put_in_escrow(context, context.tx_id, me, price)
+        settings = settings_of(context)
         request = Request(
             asset=str(asset_id),
             requester=str(me),
@@ -123,8 +128,9 @@ class RequestFunctions(Contract):
             purpose=purpose,
             coins=price,
             filed_at=format_instant(at_ns),
-            expires_at=format_instant(at_ns + settings_of(context).request_days * DAY_NS),
+            expires_at=format_instant(at_ns + settings.request_days * DAY_NS),
             request_id=context.tx_id,
+            day_seconds=settings.day_seconds,
         )
         store_request(context, asset_id, me, request)
         context.put(composite_key(REQUEST_INDEX, str(me), *asset_id.key), b"{}")

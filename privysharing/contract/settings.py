@@ -66,7 +66,7 @@ class SettingsFunctions(Contract):
         """Change settings of the channel; what is not named stays. Only an administrator of the Ministry.
 
         changes: {"asset_types": [...], "settlement": "immediate", "request_days": 1 to 365,
-        "day_seconds": 1 to 86400}. Grants that were given keep their end.
+        "day_seconds": 1 to 86400}. Requests that are filed, and grants, keep the days they have.
         """
         require_ministry_admin(context)
         settings = settings_of(context)

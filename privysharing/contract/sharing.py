@@ -48,7 +48,6 @@ class _Share:
     asset_id: AssetId
     days: int
     at_ns: int
-    day_ns: int  # how long a day lasts on this channel
     outputs: Outputs
 
 
@@ -65,8 +64,7 @@ class SharingFunctions(Contract):
         asset_id = AssetId.parse(asset)
         me, at_ns = require_owner(context, asset_id), now(context)
         parties = _stakeholders(me, stakeholders)
-        day_ns = settings_of(context).day_seconds * SECOND_NS
-        share = _Share(asset_id, require_days(days), at_ns, day_ns, Outputs(context))
+        share = _Share(asset_id, require_days(days), at_ns, Outputs(context))
         record = active_asset(context, asset_id)
         if record.type != asset_type:
             raise bad_value("asset type", f"{record.type}, the type of this asset", repr(asset_type))
@@ -138,7 +136,7 @@ class SharingFunctions(Contract):
             grantee=str(stakeholder),
             purpose=request.purpose,
             not_before=format_instant(share.at_ns),
-            not_after=format_instant(share.at_ns + share.days * share.day_ns),
+            not_after=format_instant(share.at_ns + share.days * request.day_seconds * SECOND_NS),
             days=share.days,
             request_id=request.request_id,
         )

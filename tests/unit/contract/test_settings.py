@@ -53,6 +53,15 @@ def test_a_day_is_a_day_unless_the_channel_says_less_and_grants_keep_their_end()
     assert city.refusal(OFFICER, "ReadAsset", PULSE, at=city.now + 120 * 10**9)["code"] == "ACCESS_DENIED"
 
 
+def test_a_request_keeps_the_days_that_it_was_filed_for():
+    city = City()
+    city.create()
+    city.request(DOCTOR, 1)
+    city.submit(ADMIN, "ConfigureChannel", {"day_seconds": 1})
+    city.submit(ALICE, "ShareAsset", "heart_rate", PULSE, 1, [DOCTOR])
+    assert city.ask(DOCTOR, "ReadAsset", PULSE, at=city.now + DAY - 10**9)["asset"]["id"] == PULSE
+
+
 @pytest.mark.parametrize(
     "changes",
     [
