@@ -1,5 +1,6 @@
 """One channel of the network, as one identity uses it: propose, endorse, order, wait."""
 
+import asyncio
 import functools
 import secrets
 import time
@@ -14,8 +15,9 @@ from privysharing.protocol.codec.transactions import (
 )
 from privysharing.protocol.codes import Status, TxCode
 from privysharing.protocol.envelopes import TxId
+from privysharing.protocol.errors import ProtocolError
 from privysharing.protocol.transactions import ChaincodeInput, Proposal, ProposalResponse
-from privysharing.rpc.errors import NodeError, NodeRefused, NodeUnavailable
+from privysharing.rpc.errors import NodeError, NodeRefused
 from privysharing.sdk.commits import CommitListener
 from privysharing.sdk.connections import Connections
 from privysharing.sdk.endorsing import NO_STATUS, collect, refusal_of
@@ -82,11 +84,11 @@ class Channel:
                 answer = await self._connections.endorser(node).process_proposal(
                     signed_proposal, self.timeouts.evaluate
                 )
-            except NodeUnavailable as error:
-                problems.append(str(error))
-                continue
             except NodeRefused as error:
                 raise Refused(node.name, NO_STATUS, error.reason) from None
+            except NodeError as error:
+                problems.append(str(error))
+                continue
             if refusal := refusal_of(node, answer):
                 raise refusal
             return answer.response.payload
@@ -111,8 +113,11 @@ class Channel:
 
         peers = endorsers or self.nodes.endorsers
         answers = await collect(ask, peers, len(endorsers) or self.nodes.endorsements or len(peers))
-        transaction = make_transaction(proposal, answers)
-        action = parse_chaincode_action(parse_proposal_response_payload(answers[0].payload)[1])
+        try:
+            transaction = make_transaction(proposal, answers)
+            action = parse_chaincode_action(parse_proposal_response_payload(answers[0].payload)[1])
+        except ProtocolError as error:
+            raise Unavailable(f"the endorsers of {self.name} agree on what is no endorsement: {error}") from None
         return Endorsed(
             tx_id=proposal.header.channel.tx_id,
             envelope=signed(transaction, self._connections.identity).raw,
@@ -153,8 +158,7 @@ class Channel:
 
     async def close(self) -> None:
         """Stop listening."""
-        for listener in self._listeners.values():
-            await listener.close()
+        await asyncio.gather(*(listener.close() for listener in self._listeners.values()))
 
     def _propose(self, call: Call) -> tuple[bytes, Proposal]:
         identity = self._connections.identity

@@ -31,20 +31,24 @@ class Verdict:
 class CommitListener:
     """Follows one peer's filtered blocks of one channel and answers who waits for a transaction.
 
-    A broken stream is taken up again behind the last block seen, so that no verdict is missed.
+    A broken stream is taken up again at the last block seen: no verdict is missed, and its coming once more tells at
+    once that the peer delivers again.
     """
 
     def __init__(self, blocks: FilteredBlocks) -> None:
         self._blocks = blocks
         self._waiting: dict[TxId, list[asyncio.Future[Verdict]]] = {}
         self._seen: OrderedDict[TxId, Verdict] = OrderedDict()
-        self._next: SeekPosition = NEWEST
+        self._from: SeekPosition = NEWEST
         self._following = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._last_error: NodeError | None = None
 
     async def start(self, timeout_s: float) -> None:
-        """Return once the stream has brought its first block: from here on no commit goes unnoticed."""
+        """Return once the stream brings blocks: from here on no commit goes unnoticed.
+
+        Raises the last NodeError, or TimeoutError when there was none, if it does not within `timeout_s`.
+        """
         if self._task is None:
             self._task = asyncio.create_task(self._follow())
         try:
@@ -53,14 +57,15 @@ class CommitListener:
             raise self._last_error or TimeoutError(f"no block within {timeout_s:g} s") from None
 
     async def close(self) -> None:
-        """Stop following. Whoever still waits is cancelled."""
+        """Stop following. Whoever still waits gets CommitUnknown."""
         if self._task is not None:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
-        for waiting in self._waiting.values():
+        for tx_id, waiting in self._waiting.items():
             for verdict in waiting:
-                verdict.cancel()
+                if not verdict.done():
+                    verdict.set_exception(CommitUnknown(tx_id, "the client has stopped listening"))
 
     async def verdict(self, tx_id: TxId, timeout_s: float) -> Verdict:
         """The verdict on a transaction, now or when it comes; CommitUnknown when it does not come in time."""
@@ -71,7 +76,7 @@ class CommitListener:
         try:
             return await asyncio.wait_for(verdict, timeout_s)
         except TimeoutError:
-            raise CommitUnknown(tx_id, timeout_s) from None
+            raise CommitUnknown(tx_id, f"none came within {timeout_s:g} s") from None
         finally:
             waiting = self._waiting.get(tx_id, [])
             if verdict in waiting:
@@ -83,18 +88,21 @@ class CommitListener:
         failures = 0
         while True:
             try:
-                async with contextlib.aclosing(self._blocks(SeekInfo(self._next, _FOREVER))) as blocks:
+                async with contextlib.aclosing(self._blocks(SeekInfo(self._from, _FOREVER))) as blocks:
                     async for block in blocks:
                         failures = 0
                         self._take(block)
             except NodeError as error:
                 self._last_error = error
+            self._following.clear()
             await asyncio.sleep(_RECONNECT_S[min(failures, len(_RECONNECT_S) - 1)])
             failures += 1
 
     def _take(self, block: FilteredBlock) -> None:
         for transaction in block.transactions:
             verdict = Verdict(transaction.code, block.number)
+            if transaction.code is TxCode.BAD_PROPOSAL_TXID:
+                continue  # somebody else's: whoever waits here has an id that comes from his own nonce
             if transaction.code is TxCode.DUPLICATE_TXID and transaction.tx_id in self._seen:
                 continue  # a second copy says nothing about the first
             self._seen[transaction.tx_id] = verdict
@@ -103,5 +111,5 @@ class CommitListener:
                     waiting.set_result(verdict)
         while len(self._seen) > _REMEMBERED_MAX:
             self._seen.popitem(last=False)
-        self._next = SeekPosition.at(block.number + 1)
+        self._from = SeekPosition.at(block.number)
         self._following.set()

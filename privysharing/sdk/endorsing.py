@@ -3,13 +3,14 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
+from itertools import islice
 
 from privysharing.protocol.transactions import ProposalResponse
 from privysharing.rpc.errors import NodeError, NodeRefused
 from privysharing.sdk.errors import ContractRefused, EndorsementMismatch, Refusal, Refused, SdkError, Unavailable
 from privysharing.sdk.profile import Node
 
-FIRST_ERROR_STATUS = 400  # fabric shim ERRORTHRESHOLD
+SUCCESS = range(200, 400)  # fabric protoutil.CreateTx, shim.ERRORTHRESHOLD
 NO_STATUS = 0  # the peer turned the call down before there was a response
 
 Ask = Callable[[Node], Awaitable[ProposalResponse]]
@@ -18,7 +19,7 @@ Ask = Callable[[Node], Awaitable[ProposalResponse]]
 def refusal_of(node: Node, answer: ProposalResponse) -> Refused | None:
     """The refusal in a peer's answer, or None when it endorses."""
     status, message = answer.response.status, answer.response.message
-    if status < FIRST_ERROR_STATUS:
+    if status in SUCCESS:
         return None
     refusal = Refusal.parse(message)
     return ContractRefused(node.name, status, refusal) if refusal else Refused(node.name, status, message)
@@ -34,12 +35,11 @@ async def collect(ask: Ask, endorsers: Sequence[Node], needed: int) -> list[Prop
     refusals: list[Refused] = []
     problems: list[str] = []
     remaining = iter(endorsers)
-    asked = {asyncio.create_task(_ask(ask, node)): node for node, _ in zip(remaining, range(needed), strict=False)}
+    asked = [asyncio.create_task(_ask(ask, node)) for node in islice(remaining, needed)]
     try:
         while asked:
             done, _ = await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                del asked[task]
+            for task in (task for task in asked if task in done):  # in the order of asking
                 answer = task.result()
                 if isinstance(answer, ProposalResponse):
                     votes[answer.payload].append(answer)
@@ -47,13 +47,14 @@ async def collect(ask: Ask, endorsers: Sequence[Node], needed: int) -> list[Prop
                     refusals.append(answer)
                 else:
                     problems.append(str(answer))
+            asked = [task for task in asked if task not in done]
             best = max(votes.values(), key=len, default=[])
             if len(best) >= needed:
                 return best
             if len(refusals) >= needed:
                 raise refusals[0]
-            while len(asked) < needed - len(best) and (node := next(remaining, None)) is not None:
-                asked[asyncio.create_task(_ask(ask, node))] = node
+            missing = needed - len(best) - len(asked)
+            asked += [asyncio.create_task(_ask(ask, node)) for node in islice(remaining, missing)]
     finally:
         for task in asked:
             task.cancel()
@@ -67,7 +68,11 @@ async def _ask(ask: Ask, node: Node) -> ProposalResponse | Refused | NodeError:
         return Refused(node.name, NO_STATUS, error.reason)
     except NodeError as error:
         return error
-    return refusal_of(node, answer) or answer
+    if refusal := refusal_of(node, answer):
+        return refusal
+    if answer.endorsement is None:
+        return NodeError(node.name, "answered without an endorsement")
+    return answer
 
 
 def _shortfall(

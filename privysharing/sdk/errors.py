@@ -50,12 +50,13 @@ class Refusal:
         """The refusal in a response message, or None where the message is plain text of another contract."""
         try:
             body: Any = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
         if not isinstance(body, Mapping) or not isinstance(body.get("code"), str):
             return None
-        texts = {name: str(body.get(name) or "") for name in ("message", "needed", "found")}
-        return cls(code=body["code"], retry=body.get("retry") is True, **texts)
+        code = body["code"]
+        needed, found = (str(body.get(name) or "") for name in ("needed", "found"))
+        return cls(code, str(body.get("message") or code), needed, found, retry=body.get("retry") is True)
 
 
 class ContractRefused(Refused):
@@ -64,6 +65,7 @@ class ContractRefused(Refused):
     def __init__(self, node: str, status: int, refusal: Refusal) -> None:
         super().__init__(node, status, refusal.message)
         self.refusal = refusal
+        self.retryable = refusal.retry
 
     @property
     def code(self) -> str:
@@ -108,6 +110,6 @@ class CommitRefused(SdkError):
 class CommitUnknown(SdkError):
     """No verdict came in time: the transaction may or may not still be committed. Ask for its status before a retry."""
 
-    def __init__(self, tx_id: TxId, waited_s: float) -> None:
-        super().__init__(f"no verdict on transaction {tx_id} within {waited_s:g} s; it may still be committed")
+    def __init__(self, tx_id: TxId, why: str) -> None:
+        super().__init__(f"no verdict on transaction {tx_id}: {why}; it may still be committed")
         self.tx_id = tx_id

@@ -4,14 +4,15 @@ Read are `organizations`, `peers`, `orderers`, `channels` and `client`. Ours is 
 equal endorsements are enough, so that a client need not wait for every endorsing peer.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
+from privysharing.sdk.documents import Document
 from privysharing.sdk.errors import ProfileError
+
+SERVER_NAME = "ssl-target-name-override"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +48,8 @@ class ConnectionProfile:
 
     @classmethod
     def load(cls, path: Path) -> "ConnectionProfile":
-        """Read a profile; relative paths in it count from its own folder. ProfileError says what is missing where."""
-        try:
-            return _Reader(json.loads(path.read_text()), path.parent).profile()
-        except OSError as error:
-            raise ProfileError(f"cannot read {error.filename}: {error.strerror}") from None
-        except ValueError as error:
-            raise ProfileError(f"{path} is not JSON: {error}") from None
-        except _Missing as error:
-            raise ProfileError(f"{path}: {error}") from None
+        """Read a profile; relative paths in it count from its own folder. ProfileError names what is wrong in it."""
+        return _profile(Document.load(path))
 
     def channel(self, name: str) -> ChannelNodes:
         """The nodes of a channel; ProfileError names the channels that there are."""
@@ -64,76 +58,69 @@ class ConnectionProfile:
         return self.channels[name]
 
 
-class _Missing(Exception):
-    pass
+def _profile(document: Document) -> ConnectionProfile:
+    client = document.section("client")
+    organization = client.text("organization")
+    organizations = document.section("organizations")
+    msp_of: dict[str, str] = {}
+    for name in document.texts("organizations"):
+        org = organizations.section(name)
+        msp_of |= dict.fromkeys(org.texts("peers", []), org.text("mspid"))
+    own_msp = organizations.section(organization).text("mspid")
+    peers = {name: _node(document, "peers", name, msp_of.get(name, "")) for name in document.texts("peers")}
+    orderers = {name: _node(document, "orderers", name, "") for name in document.texts("orderers")}
+    channels = document.section("channels", {})
+    tls = client.section("tlsCerts", {})
+    mutual = tls.section("client") if "client" in tls.value else None
+    return ConnectionProfile(
+        organization=organization,
+        msp_id=own_msp,
+        channels={name: _channel(channels.section(name), own_msp, peers, orderers) for name in channels.value},
+        tls_certificate=mutual.certificates("cert") if mutual else b"",
+        tls_key=mutual.private_key("key") if mutual else b"",
+    )
 
 
-class _Reader:
-    def __init__(self, document: Any, folder: Path) -> None:
-        self._document = document
-        self._folder = folder
+def _channel(channel: Document, own_msp: str, peers: Mapping[str, Node], orderers: Mapping[str, Node]) -> ChannelNodes:
+    roles = channel.section("peers")
+    role_of = {name: roles.section(name) for name in roles.value}
+    known = _known(channel, "peers", peers)
+    # One's own organisation first, and in it the endorsers: who reads where his commits were seen reads his writes.
+    known.sort(key=lambda node: (node.msp_id != own_msp, not role_of[node.name].flag("endorsingPeer", True)))
+    return ChannelNodes(
+        endorsers=tuple(node for node in known if role_of[node.name].flag("endorsingPeer", True)),
+        event_sources=tuple(node for node in known if role_of[node.name].flag("eventSource", True)),
+        orderers=tuple(_known(channel, "orderers", orderers)),
+        endorsements=channel.count("endorsements") if "endorsements" in channel.value else None,
+    )
 
-    def profile(self) -> ConnectionProfile:
-        organization = self._get("client", "organization")
-        msp_of = {
-            peer: self._get("organizations", name, "mspid")
-            for name, org in self._get("organizations").items()
-            for peer in org.get("peers", ())
-        }
-        own_msp = self._get("organizations", organization, "mspid")
-        peers = {name: self._node("peers", name, msp_of.get(name, "")) for name in self._get("peers")}
-        orderers = {name: self._node("orderers", name, "") for name in self._get("orderers")}
-        tls = self._document["client"].get("tlsCerts", {}).get("client")
-        return ConnectionProfile(
-            organization=organization,
-            msp_id=own_msp,
-            channels={
-                name: self._channel(name, own_msp, peers, orderers) for name in self._document.get("channels", {})
-            },
-            tls_certificate=self._pem("client.tlsCerts.client.cert", tls["cert"]) if tls else b"",
-            tls_key=self._pem("client.tlsCerts.client.key", tls["key"]) if tls else b"",
-        )
 
-    def _channel(
-        self, name: str, own_msp: str, peers: Mapping[str, Node], orderers: Mapping[str, Node]
-    ) -> ChannelNodes:
-        roles: Mapping[str, Mapping[str, bool]] = self._get("channels", name, "peers")
-        known = [peers[peer] for peer in roles if peer in peers]
-        # One's own organisation first, and in it the endorsers: who reads where his commits were seen reads his writes.
-        known.sort(key=lambda node: (node.msp_id != own_msp, not roles[node.name].get("endorsingPeer", True)))
-        return ChannelNodes(
-            endorsers=tuple(node for node in known if roles[node.name].get("endorsingPeer", True)),
-            event_sources=tuple(node for node in known if roles[node.name].get("eventSource", True)),
-            orderers=tuple(orderers[orderer] for orderer in self._get("channels", name, "orderers")),
-            endorsements=self._document["channels"][name].get("endorsements"),
-        )
+def _known(channel: Document, kind: str, nodes: Mapping[str, Node]) -> list[Node]:
+    """The nodes that a channel names."""
+    names = channel.texts(kind)
+    if strangers := [name for name in names if name not in nodes]:
+        raise channel.wrong(kind, f"names from `{kind}`, which has no {strangers[0]}")
+    return [nodes[name] for name in names]
 
-    def _node(self, section: str, name: str, msp_id: str) -> Node:
-        url = urlsplit(self._get(section, name, "url"))
-        if url.scheme != "grpcs" or not url.netloc:
-            raise _Missing(f"{section}.{name}.url: needed grpcs://host:port, found {url.geturl()!r}")
-        body = self._document[section][name]
-        return Node(
-            name=name,
-            msp_id=msp_id,
-            address=url.netloc,
-            tls_ca=self._pem(f"{section}.{name}.tlsCACerts", self._get(section, name, "tlsCACerts")),
-            server_name=body.get("grpcOptions", {}).get("ssl-target-name-override"),
-        )
 
-    def _pem(self, key: str, value: Any) -> bytes:
-        if isinstance(value, Mapping) and "pem" in value:
-            pem = value["pem"]
-            return "".join(pem).encode() if isinstance(pem, list) else str(pem).encode()
-        if isinstance(value, Mapping) and "path" in value:
-            path: Path = self._folder / value["path"]
-            return path.read_bytes()
-        raise _Missing(f"{key}: needed `pem` or `path`")
+def _node(document: Document, kind: str, name: str, msp_id: str) -> Node:
+    node = document.section(kind).section(name)
+    options = node.section("grpcOptions", {})
+    return Node(
+        name=name,
+        msp_id=msp_id,
+        address=_address(node),
+        tls_ca=node.certificates("tlsCACerts"),
+        server_name=options.text(SERVER_NAME) if SERVER_NAME in options.value else None,
+    )
 
-    def _get(self, *keys: str) -> Any:
-        value = self._document
-        for depth, key in enumerate(keys):
-            if not isinstance(value, Mapping) or key not in value:
-                raise _Missing(f"needed {'.'.join(keys[: depth + 1])}, which is not there")
-            value = value[key]
-        return value
+
+def _address(node: Document) -> str:
+    try:
+        url = urlsplit(node.text("url"))
+        whole = url.scheme == "grpcs" and url.hostname and url.port and not url.username
+    except ValueError:  # brackets or a port that are none
+        whole = False
+    if not whole:
+        raise node.wrong("url", "grpcs://host:port")
+    return url.netloc

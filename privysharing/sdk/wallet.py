@@ -3,12 +3,15 @@
 import json
 import os
 import re
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from privysharing.protocol.crypto import SigningIdentity
+from privysharing.protocol.errors import ProtocolError
 from privysharing.protocol.msp.signing import load_signing_identity
+from privysharing.sdk.documents import Document
 from privysharing.sdk.errors import ProfileError
 
 _LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9@._-]{0,127}")
@@ -23,8 +26,11 @@ class WalletEntry:
     private_key: bytes = field(repr=False)
 
     def signing_identity(self) -> SigningIdentity:
-        """The identity, ready to sign."""
-        return load_signing_identity(self.certificate, self.private_key, self.msp_id)
+        """The identity, ready to sign; ProfileError when certificate and key are none, or not of each other."""
+        try:
+            return load_signing_identity(self.certificate, self.private_key, self.msp_id)
+        except ProtocolError as error:
+            raise ProfileError(f"unusable identity of {self.msp_id}: {error}") from None
 
 
 class Wallet:
@@ -35,22 +41,19 @@ class Wallet:
 
     def labels(self) -> Iterator[str]:
         """The labels, in alphabetical order."""
-        yield from sorted(path.stem for path in self._folder.glob("*.id"))
+        yield from sorted(path.stem for path in self._folder.glob("*.id") if _LABEL.fullmatch(path.stem))
 
     def get(self, label: str) -> WalletEntry:
         """The entry of that label; ProfileError names those that exist when it does not."""
-        path = self._path(label)
-        try:
-            body = json.loads(path.read_text())
-            if body["type"] != "X.509" or body["version"] != 1:
-                raise ProfileError(f"{path}: needed an X.509 identity of version 1")
-            credentials = body["credentials"]
-            return WalletEntry(body["mspId"], credentials["certificate"].encode(), credentials["privateKey"].encode())
-        except FileNotFoundError:
-            known = ", ".join(self.labels()) or "nobody"
-            raise ProfileError(f"no identity {label!r} in wallet {self._folder}; it holds {known}") from None
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise ProfileError(f"{path} is not a wallet identity: {type(error).__name__}") from None
+        body = Document.load(self._existing(label))
+        if body.text("type") != "X.509":
+            raise body.wrong("type", "X.509")
+        if body.count("version") != 1:
+            raise body.wrong("version", "1")
+        credentials = body.section("credentials")
+        return WalletEntry(
+            body.text("mspId"), credentials.text("certificate").encode(), credentials.text("privateKey").encode()
+        )
 
     def put(self, label: str, entry: WalletEntry) -> None:
         """Store an entry under a label, replacing what was there."""
@@ -62,16 +65,27 @@ class Wallet:
         }
         path = self._path(label)
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        draft = path.with_suffix(".tmp")
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            json.dump(body, file, indent=2)
-        draft.replace(path)
+        descriptor, draft = tempfile.mkstemp(dir=self._folder, prefix=f".{label}.")  # nobody else's to read or replace
+        try:
+            with os.fdopen(descriptor, "w") as file:
+                json.dump(body, file, indent=2)
+                file.flush()
+                os.fsync(descriptor)
+            Path(draft).replace(path)
+        except BaseException:
+            Path(draft).unlink()
+            raise
 
     def remove(self, label: str) -> None:
-        """Forget an identity; ProfileError when there is none of that label."""
-        self.get(label)
-        self._path(label).unlink()
+        """Forget an identity, readable or not; ProfileError when there is none of that label."""
+        self._existing(label).unlink()
+
+    def _existing(self, label: str) -> Path:
+        path = self._path(label)
+        if not path.is_file():
+            known = ", ".join(self.labels()) or "nobody"
+            raise ProfileError(f"no identity {label!r} in wallet {self._folder}; it holds {known}")
+        return path
 
     def _path(self, label: str) -> Path:
         if not _LABEL.fullmatch(label):

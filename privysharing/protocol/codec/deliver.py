@@ -114,7 +114,7 @@ def _filtered_block(message: events_pb2.FilteredBlock) -> FilteredBlock:
             FilteredTransaction(
                 TxId(tx.txid),
                 tx.type,
-                TxCode(tx.tx_validation_code),
+                _verdict(tx.tx_validation_code),
                 tuple(
                     FilteredEvent(
                         action.chaincode_event.chaincode_id,
@@ -127,6 +127,11 @@ def _filtered_block(message: events_pb2.FilteredBlock) -> FilteredBlock:
             for tx in message.filtered_transactions
         ),
     )
+
+
+def _verdict(number: int) -> TxCode:
+    """A code that we do not know is not VALID, and more than that nobody has to know."""
+    return TxCode(number) if number in TxCode._value2member_map_ else TxCode.INVALID_OTHER_REASON
 
 
 def _encode_filtered_block(block: FilteredBlock) -> events_pb2.FilteredBlock:

@@ -13,6 +13,6 @@ from tests.support.nodes import LostErrors
 async def nothing_lost() -> AsyncIterator[None]:
     lost = LostErrors(asyncio.get_running_loop())
     yield
-    gc.collect()
+    gc.collect(1)
     await asyncio.sleep(0)
     assert lost.found == []
