@@ -1,6 +1,7 @@
 """Blocks that a real Fabric network produced: read, written, judged and audited as Fabric does."""
 
 import json
+from collections.abc import Callable
 from itertools import chain
 from pathlib import Path
 
@@ -44,6 +45,7 @@ from privysharing.protocol.signers import verify_all
 from privysharing.protocol.transactions import ChaincodeId
 from services.peer.validation.validate import accept_genesis, read_block, validate_block
 from tests.support.judging import DictView
+from tests.support.vectors import large_network, small_network
 
 # The cryptography library warns of certificates that a flipped bit has made odd.
 pytestmark = pytest.mark.filterwarnings("ignore::cryptography.utils.CryptographyDeprecationWarning")
@@ -94,23 +96,51 @@ def test_orderer_and_peer_agree_on_every_header() -> None:
         assert header_hash(parse_block(delivered).header) == header_hash(parse_block(stored).header)
 
 
-def test_our_verdicts_and_commit_hashes_are_fabrics() -> None:
+@pytest.mark.parametrize("network", [small_network, large_network])
+def test_our_verdicts_and_commit_hashes_are_fabrics(network: Callable[[], tuple[Block, ...]]) -> None:
+    genesis, *blocks = network()
     view, commit_hash = DictView(), b""
-    judgement = accept_genesis(parse_block(STORED[0]))
+    judgement = accept_genesis(genesis)
     config = judgement.config
     assert config is not None
     view.apply(judgement.updates)
-    for raw in STORED[1:]:
-        block = parse_block(raw)
+    for block in blocks:
         transactions = read_block(block)
         signers = verify_all(transactions, config.channel_id, config.msps)
         judgement = validate_block(block.header.number, transactions, signers, config, view)
         view.apply(judgement.updates)
         view.ids.update(tx.tx_id for tx in transactions)
-        assert judgement.verdicts == parse_filter(block.metadata[MetadataIndex.TRANSACTIONS_FILTER])
+        config = judgement.config or config
+        assert judgement.verdicts == parse_filter(block.metadata[MetadataIndex.TRANSACTIONS_FILTER]), (
+            block.header.number
+        )
         verdicts = encode_filter(judgement.verdicts)
         commit_hash = next_commit_hash(block.header.number, commit_hash, verdicts, judgement.updates)
         assert commit_hash == parse_commit_hash(block.metadata[MetadataIndex.COMMIT_HASH])
+
+
+def test_a_long_chain_with_new_configurations_verifies() -> None:
+    genesis, *_ = blocks = large_network()
+    reports = list(verify_chain(genesis, map(encode_block, blocks)))
+    assert [report.fault for report in reports] == [None] * len(blocks)
+    assert all(report.commit_hash_checked for report in reports[1:])
+    assert reports[-1].config_sequence == 2
+    noted = [note for report in reports for note in report.notes]
+    assert noted == ["transaction 6: 2 of 3 endorsements count", "transaction 7: 2 of 3 endorsements count"]
+
+
+def test_what_a_peer_will_refuse_is_noted_on_blocks_that_none_has_judged() -> None:
+    genesis, *blocks = large_network()
+    delivered = [
+        encode_block(
+            block.with_metadata(MetadataIndex.TRANSACTIONS_FILTER, b"").with_metadata(MetadataIndex.COMMIT_HASH, b"")
+        )
+        for block in blocks
+    ]
+    reports = list(verify_chain(genesis, delivered))
+    assert [report.fault for report in reports] == [None] * len(blocks)
+    foreseen = {note.rpartition(" ")[2] for report in reports for note in report.notes if "will be" in note}
+    assert {"BAD_PROPOSAL_TXID", "BAD_COMMON_HEADER", "DUPLICATE_TXID", "BAD_RWSET"} <= foreseen
 
 
 def test_a_genesis_block_is_taken_on_trust_though_nobody_signed_it() -> None:
@@ -164,14 +194,14 @@ def reports_of(blocks: list[bytes]) -> list[BlockReport]:
 
 @pytest.mark.parametrize("number", [1, 4])
 def test_any_flipped_bit_of_a_stored_block_is_found(number: int) -> None:
-    """One bit of every 23rd byte: each byte is under some hash, signature or comparison."""
-    for position in range(number, len(STORED[number]), 23):
+    """One bit of every 67th byte: each byte is under some hash, signature or comparison."""
+    for position in range(number, len(STORED[number]), 67):
         blocks = [*STORED[:number], flipped(STORED[number], position), *STORED[number + 1 :]]
         assert any(report.fault for report in reports_of(blocks)), position
 
 
 def test_any_flipped_bit_of_the_newest_delivered_block_is_found() -> None:
-    for position in range(3, len(DELIVERED[3]), 11):
+    for position in range(3, len(DELIVERED[3]), 53):
         blocks = [*DELIVERED[:3], flipped(DELIVERED[3], position)]
         assert any(report.fault for report in reports_of(blocks)), position
 

@@ -97,11 +97,11 @@ def test_a_call_of_a_chaincode_that_is_not_defined() -> None:
     assert judge(DictView(), write("k").raw).verdicts == (TxCode.INVALID_CHAINCODE,)
 
 
-@pytest.mark.parametrize("change", [{"validation_plugin": ""}, {"validation_parameter": b""}])
-def test_a_definition_without_plugin_or_policy_defines_nothing(change: dict[str, object]) -> None:
-    view = DictView()
-    view.define("cc", **change)
-    assert judge(view, write("k").raw).verdicts == (TxCode.INVALID_CHAINCODE,)
+def test_a_definition_without_plugin_or_policy_defines_nothing() -> None:
+    for plugin, parameter in (("", b"policy"), ("vscc", b"")):
+        view = DictView()
+        view.define("cc", validation_plugin=plugin, validation_parameter=parameter)
+        assert judge(view, write("k").raw).verdicts == (TxCode.INVALID_CHAINCODE,)
 
 
 def test_a_plugin_that_we_do_not_have_stops_the_channel() -> None:
