@@ -1,7 +1,7 @@
 """A channel of three blocks, and the Deliver service over it, without a connection."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 
 from privysharing.protocol.blocks import Block
@@ -65,12 +65,12 @@ class Room:
             await asyncio.sleep(0.01)
         raise AssertionError("a stream goes on")
 
-    def ask(self, *requests: bytes, form: Form = BLOCKS) -> "aclosing[AsyncIterator[bytes]]":  # type: ignore[type-var]
+    def ask(self, *requests: bytes, form: Form = BLOCKS) -> aclosing[AsyncGenerator[bytes]]:
         async def incoming() -> AsyncIterator[bytes]:
             for request in requests:
                 yield request
 
-        return aclosing(self.deliveries.serve(incoming(), form, self.certificate_hash))  # type: ignore[type-var,arg-type,return-value]
+        return aclosing(self.deliveries.serve(incoming(), form, self.certificate_hash))
 
     async def answers(self, *requests: bytes, form: Form = BLOCKS) -> list[DeliverResponse]:
         async with asyncio.timeout(5), self.ask(*requests, form=form) as answers:

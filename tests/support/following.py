@@ -93,7 +93,8 @@ class MemoryOrderers:
                     await self._grown.wait()
             if source.address in self.down:
                 raise NodeUnavailable(source.address, "it is down")
-            block = self.changes.get(source.address, lambda block: block)(chain.blocks[number])
+            change = self.changes.get(source.address)
+            block = change(chain.blocks[number]) if change else chain.blocks[number]
             self.served.append((source.address, number))
             bare = seek.content_type is SeekContentType.HEADER_WITH_SIG_BYTES
             yield encode_block_without_data(block) if bare else encode_block(block)

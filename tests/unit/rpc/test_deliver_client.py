@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
+from typing import Any
 
 import grpc
 import pytest
@@ -105,7 +106,7 @@ async def test_a_stream_that_breaks_off_is_an_error_and_no_end() -> None:
             yield b""
 
     server = grpc.aio.server()
-    handlers = {"Deliver": grpc.stream_stream_rpc_method_handler(breaks_off)}
+    handlers: dict[str, Any] = {"Deliver": grpc.stream_stream_rpc_method_handler(breaks_off)}
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("protos.Deliver", handlers),))
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
