@@ -6,5 +6,7 @@ Does not: open sockets or files, read a clock, draw randomness, or know which pr
 Failure: bad bytes raise `errors.MalformedMessage`; a rule that says no returns a value (`codes.TxCode`, `False`).
 
 Read in this order: `codes`, `envelopes`, `transactions`, `rwsets`, `blocks`, then `msp`, `policies`, `channel`.
-Only `codec` sees generated protobuf code.
+After these: `build` makes messages; `reading` and `signers` take a transaction apart; `block_checks`, `block_updates`
+and `commit_hash` follow a chain; `lifecycle` and `lifecycle_state` keep definitions; `audit` checks a whole chain
+again, `describe` shows a block. Only `codec` sees generated protobuf code.
 """
