@@ -6,6 +6,7 @@ and so does a collection that grows without bound; a single call into C that nev
 goes on without that thread).
 """
 
+import contextlib
 import ctypes
 import os
 import threading
@@ -27,8 +28,6 @@ _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _STATM = Path("/proc/self/statm")
 _set_async_exception = ctypes.pythonapi.PyThreadState_SetAsyncExc
 _set_async_exception.argtypes = (ctypes.c_ulong, ctypes.py_object)
-_clear_async_exception = ctypes.pythonapi["PyThreadState_SetAsyncExc"]
-_clear_async_exception.argtypes = (ctypes.c_ulong, ctypes.c_void_p)
 
 
 class Execution:
@@ -60,10 +59,11 @@ class Execution:
                 _set_async_exception(self.thread, ExecutionStopped)
 
     def disarm(self) -> None:
-        """From here on nothing is thrown, not even what was on its way."""
+        """From here on nothing is thrown. What was on its way arrives now: as ExecutionStopped out of here, or not."""
         with self._lock:
             self._armed = False
-            _clear_async_exception(self.thread, None)
+        if self.stopped is not None:
+            _let_arrive()
 
 
 class ExecutionGuard:
@@ -93,7 +93,7 @@ class ExecutionGuard:
             result = work(execution)
             execution.disarm()
         except BaseException:
-            # Also when the throw hit the first disarm: the next one comes a tick later at the soonest.
+            # Also when a throw arrived in the first disarm: nothing is thrown after that one.
             execution.disarm()
             raise
         finally:
@@ -119,6 +119,16 @@ class ExecutionGuard:
                 execution.stop(TOO_MUCH_MEMORY, now)
                 break  # the oldest: the growth may well be its own
         return bool(running)
+
+
+def _let_arrive() -> None:
+    """Python raises what was thrown into a thread at that thread's next jump back.
+
+    Taking the throw back instead would leave the interpreter looking for it for ever (PyThreadState_SetAsyncExc).
+    """
+    with contextlib.suppress(ExecutionStopped):
+        for _ in range(3):
+            pass
 
 
 def _resident_bytes() -> int:

@@ -7,6 +7,7 @@ the same bytes. Python orders strings by code point, which is the order of their
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import TypeVar
 
 from privysharing.protocol.codec.rwsets import encode_private_writes
@@ -24,6 +25,7 @@ from privysharing.protocol.rwsets import (
 )
 
 T = TypeVar("T")
+_BY_KEY = itemgetter(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +70,11 @@ class _Namespace:
     def build(self, name: str) -> NamespaceRwSet:
         return NamespaceRwSet(
             namespace=name,
-            reads=tuple(Read(key, version) for key, version in _sorted(self.reads)),
+            reads=tuple([Read(key, version) for key, version in _sorted(self.reads)]),
             range_queries=tuple(self.ranges.values()),
             writes=_writes(self.writes),
-            metadata_writes=tuple(MetadataWrite(key, entries) for key, entries in _sorted(self.metadata)),
-            collections=tuple(collection.build(name) for name, collection in _sorted(self.collections)),
+            metadata_writes=tuple([MetadataWrite(key, entries) for key, entries in _sorted(self.metadata)]),
+            collections=tuple([collection.build(name) for name, collection in _sorted(self.collections)]),
         )
 
 
@@ -130,11 +132,11 @@ class RwSetBuilder:
 
 
 def _writes(values: dict[str, bytes]) -> tuple[Write, ...]:
-    return tuple(Write(key, value, is_delete=not value) for key, value in _sorted(values))
+    return tuple([Write(key, value, is_delete=not value) for key, value in _sorted(values)])
 
 
-def _sorted(values: dict[str, T]) -> list[tuple[str, T]]:
-    return [(key, values[key]) for key in sorted(values)]
+def _sorted(values: dict[str, T]) -> Iterable[tuple[str, T]]:
+    return sorted(values.items(), key=_BY_KEY) if values else ()
 
 
 def _sha256(key: str) -> bytes:
