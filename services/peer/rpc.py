@@ -44,10 +44,15 @@ class EndorserRpc:
         self._workers.submit(signed_proposal, done)
         outcome = await answered
         if isinstance(outcome, ProposalRefused):
-            code = grpc.StatusCode.INTERNAL if outcome.internal else grpc.StatusCode.UNKNOWN
-            await context.abort(code, outcome.message)
+            await context.abort(_status(outcome), outcome.message)
             raise AssertionError("abort raises")
         return encode_proposal_response(outcome)
+
+
+def _status(refused: ProposalRefused) -> grpc.StatusCode:
+    if refused.overloaded:
+        return grpc.StatusCode.RESOURCE_EXHAUSTED
+    return grpc.StatusCode.INTERNAL if refused.internal else grpc.StatusCode.UNKNOWN
 
 
 class DeliverRpc:

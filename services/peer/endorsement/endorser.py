@@ -58,10 +58,14 @@ WITHOUT_SIMULATION = frozenset({QSCC, CSCC})
 
 @dataclass(frozen=True, slots=True)
 class ProposalRefused:
-    """A proposal that was not processed: a gRPC error of status UNKNOWN, or INTERNAL when it is this peer's fault."""
+    """A proposal that was not processed, for which the client gets a gRPC error and no response.
+
+    Of status UNKNOWN as in Fabric; INTERNAL when it is this peer's fault; RESOURCE_EXHAUSTED when it may be sent again.
+    """
 
     message: str
     internal: bool = False
+    overloaded: bool = False
 
 
 Outcome = ProposalResponse | ProposalRefused

@@ -6,6 +6,7 @@ contract that cannot be ended (a call into C that never returns) loses its calle
 the caller is answered when the time is over, and the thread is counted as lost.
 """
 
+import logging
 import os
 import threading
 import time
@@ -14,15 +15,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from privysharing.protocol.transactions import ProposalResponse, Response
+from services.peer.chaincode_host.faults import describe
 from services.peer.chaincode_host.guard import TIMED_OUT
 from services.peer.chaincode_host.watchdog import Watchdog
 from services.peer.endorsement.endorser import ERROR, Outcome, ProposalRefused
+
+_log = logging.getLogger(__name__)
 
 # Takes the answer, on a thread of the workers: it must not wait.
 Done = Callable[[Outcome], None]
 Process = Callable[[bytes], Outcome]
 
-OVERLOADED = ProposalRefused("too many requests for /protos.Endorser, exceeding concurrency limit")
+# internal/peer/node grpc_limiters.go
+OVERLOADED = ProposalRefused("too many requests for /protos.Endorser, exceeding concurrency limit", overloaded=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +59,10 @@ class _Job:
 
     def answer(self, outcome: Outcome) -> None:
         if self._answered.acquire(blocking=False):
-            self._done(outcome)
+            try:
+                self._done(outcome)
+            except Exception as error:  # whoever asked has gone, or his event loop has: no reason to lose a thread
+                _log.warning("an endorsement could not be handed over: %s", describe(error))
 
 
 class EndorsementWorkers:

@@ -155,6 +155,17 @@ def test_closing_finishes_what_runs_and_refuses_what_waits(start: Start, desk: D
     assert answers.outcomes[2:] == [OVERLOADED]
 
 
+def test_an_answer_that_nobody_takes_costs_no_thread(start: Start) -> None:
+    workers, answers = start(threads=1, threads_max=1), Answers()
+
+    def gone(outcome: Outcome) -> None:
+        raise RuntimeError("event loop is closed")
+
+    workers.submit(b"first", gone)
+    workers.submit(b"second", answers.done)
+    assert answers.wait_for(1) == [b"second"]
+
+
 @pytest.mark.parametrize("bad", [{"threads": 0}, {"threads": 4, "threads_max": 2}, {"slow_s": 2.0, "give_up_s": 1.0}])
 def test_settings_that_make_no_sense_are_refused(bad: dict[str, Any]) -> None:
     WorkersConfig()
