@@ -50,7 +50,9 @@ class Authorities:
         """The one chain from `certificate` to a root; none, or more than one, raises InvalidIdentity."""
         at = certificate.not_valid_before_utc + timedelta(seconds=1)
         if not _acceptable(certificate, at):
-            raise InvalidIdentity("certificate is never valid, or has a critical extension that nobody here knows")
+            raise InvalidIdentity(
+                "certificate is never valid, or has extensions (critical, or policy constraints) that nobody here knows"
+            )
         if certificate in self.roots:
             chains: list[Chain] = [(certificate,)]
         else:
@@ -114,9 +116,12 @@ def signed_by(child: x509.Certificate, parent: x509.Certificate) -> bool:
 
 
 def _acceptable(certificate: x509.Certificate, at: datetime) -> bool:
-    """Whether it was in force at that time and all of its critical extensions are known."""
-    in_force = certificate.not_valid_before_utc <= at <= certificate.not_valid_after_utc
-    return in_force and all(e.oid in _KNOWN_EXTENSIONS for e in certificate.extensions if e.critical)
+    """Whether it was in force at that time, all of its critical extensions are known, and it demands no policies."""
+    if not certificate.not_valid_before_utc <= at <= certificate.not_valid_after_utc:
+        return False
+    # Go weighs policies against each other; a certificate that insists on them is refused here instead.
+    demands_policies = extension(certificate, x509.PolicyConstraints) is not None
+    return not demands_policies and all(e.oid in _KNOWN_EXTENSIONS for e in certificate.extensions if e.critical)
 
 
 def _usable(certificate: x509.Certificate) -> bool:

@@ -71,12 +71,15 @@ class Msp:
         fault = self._issuing_fault(chain)
         ous, certifiers = ((), b"") if fault else (organizational_units(certificate), chain_identifier(chain[1:]))
         fault = fault or self._trusted.revocation_fault(certificate, chain[1]) or self._units.fault(ous, certifiers)
+        public_key = certificate.public_key()
+        if not isinstance(public_key, ec.EllipticCurvePublicKey):
+            fault = "public key is not ECDSA"
         raw = der(certificate)
         return Identity(
             msp_id=self.name,
             serialized=serialized,
             certificate=certificate,
-            public_key=certificate.public_key(),
+            public_key=public_key,
             dedupe_key=(self.name, sha256(raw)),
             expires_at_ns=(certificate.not_valid_after_utc - _EPOCH) // timedelta(microseconds=1) * 1000,
             ous=ous,
@@ -103,8 +106,6 @@ class Msp:
                 return False
 
     def _issuing_fault(self, chain: Chain) -> str | None:
-        if not isinstance(chain[0].public_key(), ec.EllipticCurvePublicKey):
-            return "public key is not ECDSA"
         if is_ca(chain[0]):
             return "a CA's certificate cannot be used as an identity"
         if len(chain) < 2:

@@ -15,6 +15,7 @@ _TOKEN: Final = re.compile(
     r"""\s*(?:(?P<word>[A-Za-z]+)|(?P<number>[0-9]+)|(?P<text>'[^']*'|"[^"]*")|(?P<mark>[(),]))"""
 )
 _PRINCIPAL: Final = re.compile(r"(?P<msp>[A-Za-z0-9.-]+)\.(?P<role>admin|member|client|peer|orderer)")
+# Fabric 2 takes `and` and `or` too; in Fabric 3's expression language the two words have become operators.
 _GATES: Final = {spelling: gate for gate in ("And", "Or", "OutOf") for spelling in (gate, gate.lower(), gate.upper())}
 _END: Final = ("end", "")
 

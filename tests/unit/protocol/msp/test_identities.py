@@ -163,6 +163,12 @@ def test_an_unknown_critical_extension_is_refused_and_an_uncritical_one_is_not()
     refuse(MSP, ROOT.issue("alice", "client", extensions=[(attributes, True)]), "critical")
 
 
+@pytest.mark.parametrize("critical", [True, False])
+def test_a_certificate_that_insists_on_policies_is_refused(critical: bool) -> None:
+    constraints = x509.PolicyConstraints(require_explicit_policy=0, inhibit_policy_mapping=None)
+    refuse(MSP, ROOT.issue("alice", "client", extensions=[(constraints, critical)]), "policy constraints")
+
+
 def test_an_extended_key_usage_must_allow_what_go_asks_for() -> None:
     def usage(*oids: x509.ObjectIdentifier) -> list[tuple[x509.ExtensionType, bool]]:
         return [(x509.ExtendedKeyUsage(oids), False)]
