@@ -72,7 +72,9 @@ def parse_consensus_type(raw: bytes) -> ConsensusType:
 def encode_consensus_type(consensus: ConsensusType) -> bytes:
     """An orderer.ConsensusType."""
     return orderer_configuration_pb2.ConsensusType(
-        type=consensus.type, metadata=consensus.metadata, state=consensus.state.value
+        type=consensus.type,
+        metadata=consensus.metadata,
+        state=orderer_configuration_pb2.ConsensusType.State.Name(consensus.state.value),
     ).SerializeToString()
 
 

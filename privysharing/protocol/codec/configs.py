@@ -93,7 +93,7 @@ def _refuse_unknown_fields(message: Message) -> None:
     """What we do not know we cannot carry over into the next configuration, which must equal what others derive."""
     known = type(message)()
     known.CopyFrom(message)
-    known.DiscardUnknownFields()  # type: ignore[no-untyped-call]
+    known.DiscardUnknownFields()
     if known.ByteSize() != message.ByteSize():
         raise MalformedMessage("config holds fields that no known configuration has")
 
