@@ -105,9 +105,8 @@ def _endorsements(topology: Topology, channel: Channel, material: Material, conf
     for count in range(1, len(identities) + 1):
         if all(policy.evaluate(chosen) for chosen in combinations(identities, count)):
             return count
-    raise TopologyError(
-        f"channels.{channel.name}.endorsement is {channel.endorsement!r}; needed: what all endorsers meet"
-    )
+    place = f"channels.{channel.name}.endorsement"
+    raise TopologyError(f"{place} is {channel.endorsement!r}; needed: a policy that all endorsing peers together meet")
 
 
 def _network(

@@ -1,0 +1,91 @@
+"""Topologies: the ones that ship, and the ones that make no sense."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from deploy.topology import NETWORK_YAML, Doors, TopologyError, load_topology, topology_names
+
+
+def altered(tmp_path: Path, *keys: str, value: Any) -> Path:
+    """network.yaml with one key changed."""
+    document = yaml.safe_load(NETWORK_YAML.read_text())
+    place = document
+    for key in keys[:-1]:
+        place = place[key]
+    place[keys[-1]] = value
+    file = tmp_path / "network.yaml"
+    file.write_text(yaml.safe_dump(document))
+    return file
+
+
+@pytest.mark.parametrize("name", topology_names())
+def test_every_topology_that_ships_loads(name: str) -> None:
+    topology = load_topology(name)
+    assert topology.name == name
+    assert topology.client_auth_required
+
+
+def test_demo_is_the_citys_smallest() -> None:
+    demo = load_topology("demo")
+    assert [node.full_name for node in demo.nodes] == [
+        "orderer0.ministry.city",
+        "peer0.medical.city",
+        "peer0.police.city",
+        "peer0.citizens.city",
+        "peer1.citizens.city",
+    ]
+    assert [peer.full_name for peer in demo.peers if not peer.endorses] == ["peer1.citizens.city"]
+    (health,) = demo.channels
+    assert [org.msp_id for org in health.members] == ["MedicalMSP", "PoliceMSP", "CitizensMSP"]
+    assert [org.msp_id for org in health.clients] == ["MinistryMSP"]
+    assert health.doors is Doors.CLOSED
+    assert demo.root.msp_id == "MinistryMSP"
+
+
+def test_interop_is_demo_with_fabrics_doors() -> None:
+    demo, interop = load_topology("demo"), load_topology("interop")
+    assert interop.nodes == demo.nodes
+    assert [channel.doors for channel in interop.channels] == [Doors.FABRIC]
+
+
+REFUSED: list[tuple[tuple[str, ...], Any, str]] = [
+    (("topologies", "demo", "doors"), "ajar", "doors is 'ajar'; allowed: closed, fabric"),
+    (("topologies", "demo", "orderers"), [], "demo.orderers is ..; needed: at least one node"),
+    (
+        ("topologies", "demo", "peers"),
+        [{"name": "peer0", "org": "medical"}],
+        "members is .*; needed: members with a peer",
+    ),
+    (("topologies", "demo", "orderers"), [{"name": "o", "org": "nobody"}], "'nobody'; needed: one of .*ministry"),
+    (("topologies", "demo", "orderers"), [{"nam": "o", "org": "ministry"}], "'nam'.; needed: only the keys"),
+    (("topologies", "demo", "pears"), [], "'pears'.; needed: only the keys"),
+    (("topologies", "demo", "extends"), "demo", "a topology that does not extend itself"),
+    (("topologies", "demo", "extends"), "dmo", "'dmo'; needed: one of .*demo"),
+    (("topologies", "demo", "channels", "Health"), {}, "channels.Health"),
+    (("topologies", "demo", "channels", "health", "members"), [], "at least one organisation"),
+    (("topologies", "demo", "channels", "health", "batch"), {"timeout": "soon"}, "not a duration"),
+    (("topologies", "demo", "channels", "health", "batch"), {"timeout": "0s"}, "more than 0"),
+    (("topologies", "demo", "channels", "health", "endorsement"), None, "endorsement is None; needed: a text"),
+    (("organisations", "ministry", "root"), False, "exactly one organisation with root: true"),
+    (("organisations", "police", "root"), True, "exactly one organisation with root: true"),
+    (("organisations", "police", "msp_id"), "Police MSP", "msp_id is 'Police MSP'"),
+    (("organisations", "police", "domain"), "police..city", "a DNS name"),
+    (("organisations", "police", "users"), ["../x"], "a lower-case name"),
+    (("organisations", "police"), [], "organisations.police is .*a mapping"),
+]
+
+
+@pytest.mark.parametrize(("keys", "value", "message"), REFUSED, ids=[f"{'.'.join(k)}={v}" for k, v, _ in REFUSED])
+def test_nonsense_is_refused_by_place(tmp_path: Path, keys: tuple[str, ...], value: Any, message: str) -> None:
+    file = altered(tmp_path, *keys, value=value)
+    with pytest.raises(TopologyError, match=message):
+        load_topology("demo", file)
+
+
+def test_two_nodes_of_one_name_are_refused(tmp_path: Path) -> None:
+    twins = [{"name": "orderer0", "org": "ministry"}] * 2
+    with pytest.raises(TopologyError, match="every node named once"):
+        load_topology("demo", altered(tmp_path, "topologies", "demo", "orderers", value=twins))
