@@ -143,22 +143,28 @@ class Channel:
     async def commits(self, node: Node | None = None) -> CommitListener:
         """A running listener on one peer's verdicts: that of `node`, or of the first event source that answers."""
         problems: list[str] = []
-        for source in (node,) if node else self.nodes.event_sources:
-            if source.name not in self._listeners:
-                filtered_blocks = self._connections.deliver(source).filtered_blocks
-                self._listeners[source.name] = CommitListener(functools.partial(filtered_blocks, self.name))
-            listener = self._listeners[source.name]
+        sources = (node,) if node else self.nodes.event_sources
+        for source in sorted(sources, key=lambda source: not self._listener(source).follows):
+            listener = self._listener(source)
             try:
                 await listener.start(self.timeouts.evaluate)
-            except (NodeError, TimeoutError) as error:
+            except NodeError as error:
+                problems.append(str(error))
+            except TimeoutError as error:
                 problems.append(f"{source.name}: {error}")
-                continue
-            return listener
+            else:
+                return listener
         raise Unavailable(f"no peer delivers the events of {self.name}: {'; '.join(problems) or 'none is known'}")
 
     async def close(self) -> None:
         """Stop listening."""
         await asyncio.gather(*(listener.close() for listener in self._listeners.values()))
+
+    def _listener(self, source: Node) -> CommitListener:
+        if source.name not in self._listeners:
+            filtered_blocks = self._connections.deliver(source).filtered_blocks
+            self._listeners[source.name] = CommitListener(functools.partial(filtered_blocks, self.name))
+        return self._listeners[source.name]
 
     def _propose(self, call: Call) -> tuple[bytes, Proposal]:
         identity = self._connections.identity

@@ -40,21 +40,29 @@ class CommitListener:
         self._waiting: dict[TxId, list[asyncio.Future[Verdict]]] = {}
         self._seen: OrderedDict[TxId, Verdict] = OrderedDict()
         self._from: SeekPosition = NEWEST
-        self._following = asyncio.Event()
+        self._tried = asyncio.Event()  # a first block has come, or a first attempt has failed
+        self._error: NodeError | None = None  # of the last attempt; none since a block has come
         self._task: asyncio.Task[None] | None = None
-        self._last_error: NodeError | None = None
+
+    @property
+    def follows(self) -> bool:
+        """Whether the peer delivers, as far as is known."""
+        return self._tried.is_set() and self._error is None
 
     async def start(self, timeout_s: float) -> None:
         """Return once the stream brings blocks: from here on no commit goes unnoticed.
 
-        Raises the last NodeError, or TimeoutError when there was none, if it does not within `timeout_s`.
+        Raises NodeError when the last attempt to follow has failed, though more will be made; TimeoutError when nothing
+        came of the first within `timeout_s`.
         """
         if self._task is None:
             self._task = asyncio.create_task(self._follow())
         try:
-            await asyncio.wait_for(self._following.wait(), timeout_s)
+            await asyncio.wait_for(self._tried.wait(), timeout_s)
         except TimeoutError:
-            raise self._last_error or TimeoutError(f"no block within {timeout_s:g} s") from None
+            raise TimeoutError(f"no block within {timeout_s:g} s") from None
+        if self._error is not None:
+            raise self._error
 
     async def close(self) -> None:
         """Stop following. Whoever still waits gets CommitUnknown."""
@@ -93,8 +101,8 @@ class CommitListener:
                         failures = 0
                         self._take(block)
             except NodeError as error:
-                self._last_error = error
-            self._following.clear()
+                self._error = error
+                self._tried.set()
             await asyncio.sleep(_RECONNECT_S[min(failures, len(_RECONNECT_S) - 1)])
             failures += 1
 
@@ -112,4 +120,5 @@ class CommitListener:
         while len(self._seen) > _REMEMBERED_MAX:
             self._seen.popitem(last=False)
         self._from = SeekPosition.at(block.number)
-        self._following.set()
+        self._error = None
+        self._tried.set()

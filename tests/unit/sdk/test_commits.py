@@ -110,10 +110,12 @@ async def test_a_listener_whose_peer_has_gone_says_so_until_it_is_back() -> None
     await listener.start(SOON)
     await peer.cut()
     await until(lambda: len(peer.seeks) > 1)
+    assert not listener.follows
     with pytest.raises(NodeUnavailable, match="peer: cut off"):
-        await listener.start(0.05)
+        await listener.start(SOON)
     peer.up = True
-    await listener.start(SOON)  # though no new block has come
+    await until(lambda: listener.follows)  # though no new block has come
+    await listener.start(SOON)
     await listener.close()
 
 
@@ -216,6 +218,7 @@ async def test_a_peer_that_ends_the_stream_in_order_is_asked_again() -> None:
         yield block(calls, **{f"tx{calls}": TxCode.VALID})
 
     listener = CommitListener(blocks)
-    await listener.start(SOON)
+    with pytest.raises(NodeError, match="peer: odd"):
+        await listener.start(SOON)
     assert (await listener.verdict(TxId("tx3"), SOON)).block_num == 3
     await listener.close()

@@ -1,0 +1,283 @@
+"""From a call to a committed transaction, over mutual TLS, on small peers and orderers that a test scripts."""
+
+import asyncio
+import functools
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import grpc
+import pytest
+
+from deploy.certificates import Authority, Credential
+from privysharing.protocol.build import endorse
+from privysharing.protocol.codec.deliver import encode_deliver_filtered
+from privysharing.protocol.codec.envelopes import parse_envelope, parse_payload
+from privysharing.protocol.codec.transactions import (
+    encode_chaincode_action,
+    encode_proposal_response,
+    encode_proposal_response_payload,
+    parse_endorser_transaction,
+    parse_proposal,
+    parse_signed_proposal,
+)
+from privysharing.protocol.codes import HeaderType, Status, TxCode
+from privysharing.protocol.crypto import SigningIdentity
+from privysharing.protocol.deliver import FilteredBlock, FilteredTransaction
+from privysharing.protocol.msp.signing import load_signing_identity
+from privysharing.protocol.transactions import ChaincodeAction, ChaincodeId, ProposalResponse, Response
+from privysharing.sdk import Call, Channel, ConnectionProfile, Timeouts, connect
+from privysharing.sdk.errors import CommitRefused, EndorsementMismatch, OrderingRefused, Refused, Unavailable
+from privysharing.sdk.profile import ChannelNodes, Node
+from tests.support.nodes import SUCCESS, broadcast_answer, endorser, serving, streams
+
+Context = grpc.aio.ServicerContext[bytes, bytes]
+CALL = Call("kv", "put", ("key", b"value"), {"secret": b"for endorsers alone"})
+PATIENCE = Timeouts(evaluate=2, endorse=2, broadcast=2, commit=5)
+
+
+@functools.cache
+def authority() -> Authority:
+    return Authority.root("ca", "org", datetime.now(UTC))
+
+
+@functools.cache
+def signer(name: str, unit: str) -> SigningIdentity:
+    credential = authority().identity(name, unit)
+    return load_signing_identity(credential.certificate_pem, credential.key_pem, "OrgMSP")
+
+
+@functools.cache
+def tls(name: str) -> Credential:
+    return authority().tls(name, (name,))
+
+
+@dataclass
+class World:
+    """What all nodes of a test share: a chain of filtered blocks that the orderers lengthen."""
+
+    code: TxCode = TxCode.VALID
+    envelopes: list[bytes] = field(default_factory=list)
+    blocks: list[FilteredBlock] = field(default_factory=lambda: [FilteredBlock("health", 0, ())])
+    changed: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+    async def order(self, envelope: bytes) -> None:
+        self.envelopes.append(envelope)
+        tx_id = parse_payload(parse_envelope(envelope).payload).header.channel.tx_id
+        transaction = FilteredTransaction(tx_id, HeaderType.ENDORSER_TRANSACTION, self.code)
+        self.blocks.append(FilteredBlock("health", len(self.blocks), (transaction,)))
+        async with self.changed:
+            self.changed.notify_all()
+
+    async def filtered(self, requests: AsyncIterator[bytes], _context: Context) -> AsyncIterator[bytes]:
+        await anext(aiter(requests))
+        number = len(self.blocks) - 1
+        while True:
+            async with self.changed:
+                while number >= len(self.blocks):
+                    await self.changed.wait()
+            yield encode_deliver_filtered(self.blocks[number])
+            number += 1
+
+
+async def silence(_requests: AsyncIterator[bytes], _context: Context) -> AsyncIterator[bytes]:
+    await asyncio.Event().wait()
+    yield b""
+
+
+@dataclass
+class Peer:
+    """Endorses with `result`, or as a test says instead. A silent one delivers no blocks."""
+
+    world: World
+    name: str
+    result: bytes = b"done"
+    instead: ProposalResponse | None = None
+    silent: bool = False
+    proposals: list[bytes] = field(default_factory=list)
+
+    async def process(self, request: bytes, _context: Context) -> bytes:
+        self.proposals.append(request)
+        if self.instead is not None:
+            return encode_proposal_response(self.instead)
+        action = ChaincodeAction(b"", b"", Response(200, payload=self.result), ChaincodeId("kv", "1"))
+        payload = encode_proposal_response_payload(b"hash", encode_chaincode_action(action))
+        response = Response(200, payload=self.result)
+        return encode_proposal_response(
+            ProposalResponse(response, payload, endorse(payload, signer(self.name, "peer")))
+        )
+
+    @property
+    def handlers(self) -> Mapping[str, "grpc.RpcMethodHandler[bytes, bytes]"]:
+        return {**endorser(self.process), **streams(filtered=silence if self.silent else self.world.filtered)}
+
+
+@dataclass
+class Orderer:
+    """Orders everything, or answers a status instead."""
+
+    world: World
+    name: str
+    status: int = Status.SUCCESS
+
+    async def broadcast(self, requests: AsyncIterator[bytes], _context: Context) -> AsyncIterator[bytes]:
+        async for envelope in requests:
+            if self.status != Status.SUCCESS:
+                yield broadcast_answer(self.status, "no")
+                return
+            await self.world.order(envelope)
+            yield SUCCESS
+
+    @property
+    def handlers(self) -> Mapping[str, "grpc.RpcMethodHandler[bytes, bytes]"]:
+        return streams(broadcast=self.broadcast)
+
+
+@asynccontextmanager
+async def channel_of(*nodes: Peer | Orderer, needed: int | None = None, ca: bytes = b"") -> AsyncIterator[Channel]:
+    """A client's channel on these nodes, in this order of preference. A node named `gone` has stopped already."""
+    root = authority().credential.certificate_pem
+    async with AsyncExitStack() as stack:
+        known: dict[type, list[Node]] = {Peer: [], Orderer: []}
+        for node in nodes:
+            own = tls(node.name)
+            pairs = [(own.key_pem, own.certificate_pem)]
+            credentials = grpc.ssl_server_credentials(pairs, root, require_client_auth=True)
+            if node.name == "gone":
+                async with serving(node.handlers, credentials) as port:
+                    pass
+            else:
+                port = await stack.enter_async_context(serving(node.handlers, credentials))
+            known[type(node)].append(Node(node.name, "OrgMSP", f"127.0.0.1:{port}", ca or root, node.name))
+        served = ChannelNodes(tuple(known[Peer]), tuple(known[Peer]), tuple(known[Orderer]), needed)
+        client = tls("client")
+        profile = ConnectionProfile("org", "OrgMSP", {"health": served}, client.certificate_pem, client.key_pem)
+        async with connect(profile, signer("alice", "client"), PATIENCE) as network:
+            yield network.channel("health")
+
+
+async def test_a_submitted_call_is_endorsed_ordered_and_seen_committed() -> None:
+    world = World()
+    peers = [Peer(world, "peer0"), Peer(world, "peer1"), Peer(world, "peer2")]
+    async with channel_of(*peers, Orderer(world, "orderer"), needed=2) as channel:
+        receipt = await channel.submit(CALL)
+    assert (receipt.block_num, receipt.payload) == (1, b"done")
+    assert [len(peer.proposals) for peer in peers] == [1, 1, 0]
+    proposal = parse_proposal(parse_signed_proposal(peers[0].proposals[0]).proposal)
+    assert proposal.input.args == (b"put", b"key", b"value")
+    assert proposal.transient == {"secret": b"for endorsers alone"}
+    (envelope,) = world.envelopes
+    payload = parse_payload(parse_envelope(envelope).payload)
+    assert payload.header.channel.tx_id == receipt.tx_id == proposal.header.channel.tx_id
+    assert len(parse_endorser_transaction(payload.data).endorsements) == 2
+    assert b"for endorsers alone" not in envelope
+
+
+async def test_many_calls_share_the_connections_and_get_their_own_receipts() -> None:
+    world = World()
+    async with channel_of(Peer(world, "peer0"), Orderer(world, "orderer")) as channel:
+        receipts = await asyncio.gather(*(channel.submit(CALL) for _ in range(50)))
+    assert len({receipt.tx_id for receipt in receipts}) == 50
+    assert {receipt.block_num for receipt in receipts} == set(range(1, 51))
+
+
+async def test_a_transaction_that_the_peers_find_invalid_is_refused_with_their_verdict() -> None:
+    world = World(code=TxCode.MVCC_READ_CONFLICT)
+    async with channel_of(Peer(world, "peer0"), Orderer(world, "orderer")) as channel:
+        with pytest.raises(CommitRefused, match="MVCC_READ_CONFLICT in block 1") as caught:
+            await channel.submit(CALL)
+    assert caught.value.retryable
+    assert not CommitRefused(caught.value.tx_id, TxCode.ENDORSEMENT_POLICY_FAILURE, 1).retryable
+
+
+async def test_what_an_orderer_refuses_is_offered_to_no_other() -> None:
+    world = World()
+    orderers = [Orderer(world, "orderer0", Status.FORBIDDEN), Orderer(world, "orderer1")]
+    async with channel_of(Peer(world, "peer0"), *orderers) as channel:
+        with pytest.raises(OrderingRefused, match="FORBIDDEN: no") as caught:
+            await channel.submit(CALL)
+    assert not caught.value.retryable
+    assert world.envelopes == []
+
+
+@pytest.mark.parametrize("name", ["gone", "busy"])
+async def test_another_orderer_takes_what_the_first_cannot(name: str) -> None:
+    world = World()
+    orderers = [Orderer(world, name, Status.SERVICE_UNAVAILABLE), Orderer(world, "orderer1")]
+    async with channel_of(Peer(world, "peer0"), *orderers) as channel:
+        assert (await channel.submit(CALL)).block_num == 1
+
+
+async def test_without_an_orderer_that_serves_nothing_is_ordered() -> None:
+    world = World()
+    orderers = [Orderer(world, "gone"), Orderer(world, "busy", Status.SERVICE_UNAVAILABLE)]
+    async with channel_of(Peer(world, "peer0"), *orderers) as channel:
+        with pytest.raises(Unavailable, match=r"no orderer of health took the transaction: gone: .*; busy: no"):
+            await channel.submit(CALL)
+
+
+async def test_another_peer_endorses_and_tells_of_commits_where_the_first_is_gone() -> None:
+    world = World()
+    peers = [Peer(world, "gone"), Peer(world, "peer1")]
+    async with channel_of(*peers, Orderer(world, "orderer"), needed=1) as channel:
+        assert (await channel.submit(CALL)).payload == b"done"
+        assert await channel.evaluate(CALL) == b"done"
+
+
+async def test_a_peer_that_hangs_holds_up_the_first_call_alone() -> None:
+    world = World()
+    async with channel_of(
+        Peer(world, "peer0", silent=True), Peer(world, "peer1"), Orderer(world, "orderer")
+    ) as channel:
+        channel.timeouts = Timeouts(evaluate=0.5)
+        await channel.submit(CALL)
+        start = asyncio.get_running_loop().time()
+        await channel.submit(CALL)
+        assert asyncio.get_running_loop().time() - start < 0.5
+
+
+async def test_a_question_goes_to_one_peer_and_its_refusal_stands() -> None:
+    world = World()
+    peers = [Peer(world, "peer0", instead=ProposalResponse(Response(404, "no such key"))), Peer(world, "peer1")]
+    async with channel_of(*peers) as channel:
+        with pytest.raises(Refused, match=r"peer0 refused \(404\): no such key"):
+            await channel.evaluate(CALL)
+        assert await channel.evaluate(CALL, [channel.nodes.endorsers[1]]) == b"done"
+    assert [len(peer.proposals) for peer in peers] == [1, 1]
+
+
+async def test_a_question_that_no_peer_can_be_asked_is_unavailable() -> None:
+    async with channel_of(Peer(World(), "gone")) as channel:
+        with pytest.raises(Unavailable, match="no endorsing peer of health answered: gone: "):
+            await channel.evaluate(CALL)
+        with pytest.raises(Unavailable, match="no peer delivers the events of health: gone: "):
+            await channel.submit(CALL)
+
+
+async def test_peers_that_compute_different_results_make_no_transaction() -> None:
+    world = World()
+    peers = [Peer(world, "peer0", b"this"), Peer(world, "peer1", b"that")]
+    async with channel_of(*peers, Orderer(world, "orderer")) as channel:
+        with pytest.raises(EndorsementMismatch) as caught:
+            await channel.submit(CALL)
+    assert caught.value.retryable
+    assert world.envelopes == []
+
+
+async def test_an_endorsed_payload_that_is_nonsense_makes_no_transaction() -> None:
+    world = World()
+    nonsense = ProposalResponse(Response(200), b"\xff\xff", endorse(b"\xff\xff", signer("peer0", "peer")))
+    async with channel_of(Peer(world, "peer0", instead=nonsense), Orderer(world, "orderer")) as channel:
+        with pytest.raises(Unavailable, match="agree on what is no endorsement"):
+            await channel.submit(CALL)
+    assert world.envelopes == []
+
+
+async def test_a_peer_whose_certificate_comes_from_elsewhere_is_not_talked_to() -> None:
+    peer = Peer(World(), "peer0")
+    elsewhere = Authority.root("ca", "org", datetime.now(UTC)).credential.certificate_pem
+    async with channel_of(peer, ca=elsewhere) as channel:
+        with pytest.raises(Unavailable):
+            await channel.evaluate(CALL)
+    assert peer.proposals == []
