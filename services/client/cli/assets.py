@@ -31,7 +31,7 @@ def create(session: Session, asset_type: str, name: str, description: str, confi
     session.output.done(f"{asset['id']} is created", asset)
 
 
-@command.command("add")
+@command.command("add", context_settings={"ignore_unknown_options": True})  # a VALUE may be -3.5
 @click.argument("name")
 @click.argument("value")
 @click.argument("unit")
@@ -90,6 +90,8 @@ def share(session: Session, name: str, days: int, stakeholders: tuple[str, ...])
 @acting
 def update(session: Session, name: str, status: str | None, description: str | None) -> None:
     """Change one's own asset; what is not named stays."""
+    if status is None and description is None:
+        raise click.UsageError("needed --status or --description: what to change")
     changes = {key: value for key, value in (("status", status), ("description", description)) if value is not None}
     asset = session.submit("UpdateAsset", session.asset(name), json.dumps(changes))
     session.output.done(f"{asset['id']} is changed", asset)

@@ -4,7 +4,6 @@ import asyncio
 import shutil
 import socket
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
@@ -93,7 +92,7 @@ def _port(node: str, address: str) -> Finding:
 
 def _certificate(check: str, path: Path) -> Finding:
     certificate = x509.load_pem_x509_certificate(path.read_bytes())
-    now = datetime.fromtimestamp(time.time(), UTC)
+    now = datetime.now(UTC)
     well = certificate.not_valid_before_utc <= now < certificate.not_valid_after_utc - EXPIRY_WARNING
     span = f"valid {certificate.not_valid_before_utc:%Y-%m-%d} to {certificate.not_valid_after_utc:%Y-%m-%d}"
     return Finding(check, well, span, "set the clock, or have the certificate renewed")

@@ -1,13 +1,16 @@
-"""The command `privy`: its sub-commands, and what happens to errors."""
+"""The command `privy`: its sub-commands, and what happens to errors.
+
+Imports little, so that `privy --help` answers at once: everything else is imported when it is needed.
+"""
 
 import importlib
+import os
 import sys
-from typing import Any
+import traceback
+from collections.abc import Mapping
+from typing import Any, NoReturn
 
 import click
-
-from privysharing.sdk.errors import ContractRefused, SdkError
-from services.client.cli.output import Output
 
 # Sub-command -> module below this package whose `command` it is, and its line in the help: imported when called.
 _COMMANDS = {
@@ -55,35 +58,29 @@ def privy() -> None:
     """
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Run `privy`, turning expected errors into one clear message."""
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """Run `privy`. Errors become one clear message, in JSON with `--json`; PRIVY_DEBUG=1 shows where they arose."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    output = Output(as_json="--json" in arguments)
+    as_json = "--json" in arguments
     try:
-        privy.main(args=arguments, prog_name="privy", standalone_mode=True)
+        status = privy.main(args=arguments, prog_name="privy", standalone_mode=False)
+    except click.ClickException as error:
+        if not as_json:
+            error.show()
+            sys.exit(error.exit_code)
+        _fail(error.format_message(), {}, as_json, error.exit_code)
+    except click.Abort:
+        _fail("interrupted", {}, as_json)
     except Exception as error:
-        message = _expected(error)
-        if message is None:
-            raise
-        output.fail(message, _details(error))
+        if os.environ.get("PRIVY_DEBUG"):
+            traceback.print_exception(error)
+        from services.client.cli.failures import details_of, message_of
+
+        _fail(message_of(error), details_of(error), as_json)
+    sys.exit(status if isinstance(status, int) else 0)
 
 
-def _expected(error: Exception) -> str | None:
-    """The message of an error that a user can do something about; None for a defect of ours."""
-    if isinstance(error, ContractRefused):
-        return error.refusal.message
-    if isinstance(error, SdkError):
-        return str(error)
-    name = type(error).__module__
-    if name.startswith(("services.", "privysharing.", "deploy.")):
-        return str(error)
-    if isinstance(error, OSError) and error.filename is not None:
-        return f"{error.filename}: {error.strerror}"
-    return None
+def _fail(message: str, details: Mapping[str, Any], as_json: bool, status: int = 1) -> NoReturn:
+    from services.client.cli.output import Output
 
-
-def _details(error: Exception) -> dict[str, Any]:
-    if isinstance(error, ContractRefused):
-        refusal = error.refusal
-        return {"code": refusal.code, "needed": refusal.needed, "found": refusal.found, "retry": refusal.retry}
-    return {"retry": error.retryable} if isinstance(error, SdkError) else {}
+    Output(as_json=as_json).fail(message, details, status)

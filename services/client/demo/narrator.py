@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.rule import Rule
 
 from privysharing.sdk import Contract
@@ -71,7 +72,7 @@ class Actor:
             await call(function, *map(_argument, args))
         except ContractRefused as refused:
             said = refused.refusal.message
-            self._narrator.says(f"[bold]{self.name}[/bold] {attempt}: [red]✗ {said}[/red]")
+            self._narrator.says(f"[bold]{self.name}[/bold] {attempt}: [red]✗ {escape(said)}[/red]")
             if expected not in said:
                 raise StoryBroken(f"{self.name} {attempt}: needed a refusal {expected!r}, found {said!r}") from None
         else:

@@ -16,8 +16,8 @@ _PACKAGE = "in-process"  # the peers of these networks run their contracts thems
 
 async def bring_up(processes: Processes) -> None:
     """Start what does not run yet, wait until everything serves, define what is not defined. All or nothing runs."""
-    processes.start()
     try:
+        processes.start()
         await processes.ready()
         await define_contracts(processes.network)
     except BaseException:

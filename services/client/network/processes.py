@@ -1,14 +1,15 @@
 """The nodes of a network as processes: start, readiness, stop."""
 
 import asyncio
+import contextlib
+import http.client
 import json
 import os
 import shutil
 import subprocess
 import sys
-import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,15 +22,15 @@ STOP_SECONDS_MAX = 12.0  # a node drains for 10 s at most
 _PROBE_INTERVAL_S = 0.05
 _LOG_TAIL_BYTES = 2_000
 
-Progress = Callable[[str], None]
+# Nodes are asked directly, whatever proxy the environment names.
+_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 class NodeFault(Exception):
     """A node is not as it should be."""
 
     def __init__(self, node: str, what: str, log: Path) -> None:
-        tail = log.read_bytes()[-_LOG_TAIL_BYTES:].decode(errors="replace").strip() if log.exists() else ""
-        super().__init__(f"{node} {what}; its log {log} ends with:\n{tail or '(nothing)'}")
+        super().__init__(f"{node} {what}; its log {log} ends with:\n{_tail(log) or '(nothing)'}")
 
 
 class NodeEnded(NodeFault):
@@ -56,7 +57,7 @@ class Processes:
         self._stop_with = stop_with
         self._children: dict[str, subprocess.Popen[bytes]] = {}
 
-    def start(self, names: Iterable[str] | None = None) -> None:
+    def start(self, names: Collection[str] | None = None) -> None:
         """Start the nodes that do not run yet, all or some, in the network's order."""
         wanted = [node for node in self.network.nodes if names is None or node.name in names]
         for node in sorted(wanted, key=lambda node: node.order):
@@ -86,19 +87,21 @@ class Processes:
             record = json.loads(self._record(node).read_text())
             process = psutil.Process(record["pid"])
             same = process.create_time() == record["started"] and process.status() != psutil.STATUS_ZOMBIE
-        except (FileNotFoundError, ValueError, KeyError, psutil.NoSuchProcess):
+        except (FileNotFoundError, ValueError, KeyError, TypeError, psutil.NoSuchProcess):
             return None
         return process if same else None
 
-    def stop(self, names: Iterable[str] | None = None) -> None:
+    def stop(self, names: Collection[str] | None = None) -> None:
         """Ask nodes to drain and end, all or some; those that do not are killed after 12 s."""
         wanted = [node for node in self.network.nodes if names is None or node.name in names]
         running = {process.pid: process for node in wanted if (process := self.process(node)) is not None}
         for process in running.values():
-            process.terminate()
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.terminate()
         _, alive = psutil.wait_procs(list(running.values()), STOP_SECONDS_MAX)
         for process in alive:
-            process.kill()
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
         psutil.wait_procs(alive, STOP_SECONDS_MAX)
         for node in wanted:
             self._record(node).unlink(missing_ok=True)
@@ -153,7 +156,15 @@ def _command(node: NodeEntry) -> list[str]:
 
 def _serves(node: NodeEntry) -> bool:
     try:
-        with urllib.request.urlopen(f"http://{node.operations_address}/healthz", timeout=1) as answer:
+        with _OPENER.open(f"http://{node.operations_address}/healthz", timeout=1) as answer:
             return bool(answer.status == 200)
-    except (urllib.error.URLError, OSError):
+    except (OSError, http.client.HTTPException):
         return False
+
+
+def _tail(log: Path) -> str:
+    if not log.exists():
+        return ""
+    with log.open("rb") as file:
+        file.seek(max(0, log.stat().st_size - _LOG_TAIL_BYTES))
+        return file.read().decode(errors="replace").strip()
