@@ -17,9 +17,10 @@ from privysharing.protocol.channel.genesis import ChannelProfile, OrgProfile, Po
 from privysharing.protocol.channel.settings import AnchorPeer, ConsensusType
 from privysharing.protocol.policies.dsl import parse_implicit_meta, parse_policy
 
-# The log that orders is a matter of the orderers' own. Of the types that Fabric's tools can read, `solo` is the one
-# that asks for no consensus metadata; a Fabric peer does not look at it.
-CONSENSUS: Final = ConsensusType("solo")
+# Which log orders is the orderers' own business, and no type that Fabric knows says it. `solo`, one orderer by itself,
+# is nearest, and asks for no metadata. But Fabric's peers from version 3 on fetch blocks on channels of type etcdraft
+# and BFT only (core/deliverservice), so a channel that such peers may join says etcdraft, and names no consenters.
+_CONSENSUS: Final = {Doors.CLOSED: ConsensusType("solo"), Doors.FABRIC: ConsensusType("etcdraft")}
 
 CLOSED_ACLS: Final = {"event/FilteredBlock": WRITERS, "gateway/CommitStatus": WRITERS}
 
@@ -92,7 +93,7 @@ def channel_profile(
             "Endorsement": parse_policy(channel.endorsement),
             "LifecycleEndorsement": parse_policy(channel.lifecycle_endorsement),
         },
-        consensus=CONSENSUS,
+        consensus=_CONSENSUS[channel.doors],
         batch_size=channel.batch_size,
         batch_timeout_s=channel.batch_timeout_s,
         acls=CLOSED_ACLS if closed else {},

@@ -70,7 +70,10 @@ ORDERER_CAPABILITIES = Place(Kind.VALUE, (CHANNEL, "Orderer", "Capabilities"))
 
 def derive(current: ChannelConfig, update_envelope: bytes) -> bytes:
     """The common.ConfigEnvelope that a CONFIG_UPDATE envelope leads to; ConfigUpdateRefused, with the reason."""
-    config = _apply(current, update_envelope)
+    try:
+        config = _apply(current, update_envelope)
+    except ConfigUpdateRefused as refusal:
+        raise ConfigUpdateRefused(f"error authorizing update: {refusal}") from refusal
     check_succession(current, ChannelConfig.from_config(current.channel_id, config))
     return encode_config_envelope(ConfigEnvelope(config, last_update=update_envelope))
 

@@ -149,6 +149,13 @@ def test_interop_opens_what_fabric_opens(interop: GeneratedChannel) -> None:
     assert not interop.satisfies(BLOCK_VALIDATION, MEDICAL_PEER)
 
 
+def test_interop_says_a_type_of_ordering_that_fabrics_peers_follow(
+    demo: GeneratedChannel, interop: GeneratedChannel
+) -> None:
+    assert interop.config.orderer.consensus_type == "etcdraft"
+    assert demo.config.orderer.consensus_type == "solo"
+
+
 def test_interop_endorses_as_demo_does(interop: GeneratedChannel) -> None:
     assert interop.satisfies(ENDORSEMENT, MEDICAL_PEER, POLICE_PEER)
     assert not interop.satisfies(ENDORSEMENT, CITIZENS_PEER, CITIZENS_SECOND_PEER)

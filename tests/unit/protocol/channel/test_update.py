@@ -182,7 +182,9 @@ def refusal(config: ChannelConfig, envelope: bytes) -> str:
     return str(refused.value)
 
 
-NOT_SATISFIED = "error validating DeltaSet: policy for [Value]  /Channel/Orderer/BatchSize not satisfied"
+NOT_SATISFIED = (
+    "error authorizing update: error validating DeltaSet: policy for [Value]  /Channel/Orderer/BatchSize not satisfied"
+)
 
 
 def test_without_the_signatures_that_the_policy_asks_for_nothing_changes(demo: GeneratedChannel) -> None:
@@ -247,7 +249,7 @@ def test_an_organisation_changes_its_own_values_alone(demo: GeneratedChannel) ->
 def test_an_update_of_another_channel_is_refused(demo: GeneratedChannel) -> None:
     update = replace(change_of_value(demo.config, "Orderer", "BatchSize", SMALLER), channel_id="transport")
     assert refusal(demo.config, update_envelope(update, admins(demo, "ministry"))) == (
-        "ConfigUpdate for channel 'transport' but envelope for channel 'health'"
+        "error authorizing update: ConfigUpdate for channel 'transport' but envelope for channel 'health'"
     )
 
 
@@ -255,8 +257,8 @@ def test_an_update_applies_once(demo: GeneratedChannel) -> None:
     envelope = smaller_batches(demo, admins(demo, "ministry"))
     following = validate(demo.config, derive(demo.config, envelope))
     assert refusal(following, envelope) == (
-        "error validating DeltaSet: attempt to set key [Value]  /Channel/Orderer/BatchSize to version 1, "
-        "but key is at version 1"
+        "error authorizing update: error validating DeltaSet: "
+        "attempt to set key [Value]  /Channel/Orderer/BatchSize to version 1, but key is at version 1"
     )
 
 
@@ -278,8 +280,8 @@ def test_the_read_set_must_still_be_so(demo: GeneratedChannel) -> None:
     assert update.read_set is not None
     stale = replace(update, read_set=edit(update.read_set, "Orderer", lambda group: replace(group, version=4)))
     assert refusal(demo.config, update_envelope(stale, admins(demo, "ministry"))) == (
-        "error validating ReadSet: proposed update requires that key [Group]  /Channel/Orderer be at version 4, "
-        "but it is currently at version 0"
+        "error authorizing update: error validating ReadSet: proposed update requires that key "
+        "[Group]  /Channel/Orderer be at version 4, but it is currently at version 0"
     )
     absent = replace(update, read_set=with_value(update.read_set, "Orderer", "Colour", b""))
     assert "does not contain element for [Value]  /Channel/Orderer/Colour" in refusal(
