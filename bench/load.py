@@ -1,8 +1,9 @@
 """Closed and open loops of calls over the SDK."""
 
 import asyncio
+import itertools
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 
 from bench.meter import Tally
@@ -12,6 +13,7 @@ from privysharing.sdk.commits import CommitListener
 from privysharing.sdk.errors import CommitRefused, OrderingRefused, SdkError
 
 Attempt = Callable[[int], Awaitable[None]]  # one numbered call; raises SdkError when it fails
+_One = Callable[[int, float], Coroutine[None, None, None]]  # the same, tallied, and timed from a moment on
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,14 +24,21 @@ class Load:
     in_flight: int
     rate: float | None = None
 
+    def __post_init__(self) -> None:
+        if self.duration_s <= 0 or self.in_flight < 1 or (self.rate is not None and self.rate <= 0):
+            raise ValueError("needed: a duration and a rate above 0, and 1 or more calls in flight")
+
 
 async def run(attempt: Attempt, load: Load, tally: Tally) -> float:
-    """Apply a load; returns the seconds from its first call to the end of its duration. Stragglers are waited for."""
+    """Apply a load; returns the seconds from its first call to the end of its duration. Stragglers are waited for.
+
+    At a given rate, a call's latency counts from when it was due: a client that falls behind hides no wait. What an
+    attempt raises besides SdkError ends the run.
+    """
     start = time.perf_counter()
     end = start + load.duration_s
 
-    async def one(number: int) -> None:
-        began = time.perf_counter()
+    async def one(number: int, began: float) -> None:
         try:
             await attempt(number)
         except SdkError as error:
@@ -47,30 +56,26 @@ async def run(attempt: Attempt, load: Load, tally: Tally) -> float:
     return load.duration_s
 
 
-async def _closed(one: Callable[[int], Awaitable[None]], in_flight: int, end: float) -> None:
-    numbers = iter(range(2**62))
+async def _closed(one: _One, in_flight: int, end: float) -> None:
+    numbers = itertools.count()
 
     async def caller() -> None:
-        while time.perf_counter() < end:
-            await one(next(numbers))
+        while (now := time.perf_counter()) < end:
+            await one(next(numbers), now)
 
-    await asyncio.gather(*(caller() for _ in range(in_flight)))
-
-
-async def _open(one: Callable[[int], Awaitable[None]], rate: float, start: float, end: float) -> None:
-    calls: set[asyncio.Task[None]] = set()
-    number = 0
-    while (due := start + number / rate) < end:
-        await asyncio.sleep(max(0.0, due - time.perf_counter()))
-        call = asyncio.create_task(_as_coroutine(one, number))
-        calls.add(call)
-        call.add_done_callback(calls.discard)
-        number += 1
-    await asyncio.gather(*calls)
+    async with asyncio.TaskGroup() as callers:
+        for _ in range(in_flight):
+            callers.create_task(caller())
 
 
-async def _as_coroutine(one: Callable[[int], Awaitable[None]], number: int) -> None:
-    await one(number)
+async def _open(one: _One, rate: float, start: float, end: float) -> None:
+    async with asyncio.TaskGroup() as calls:
+        for number in itertools.count():
+            due = start + number / rate
+            if due >= end:
+                return
+            await asyncio.sleep(max(0.0, due - time.perf_counter()))
+            calls.create_task(one(number, due))
 
 
 async def commit_everywhere(channel: Channel, call: Call, listeners: list[CommitListener]) -> None:

@@ -25,7 +25,7 @@ class Tally:
 
 
 class CpuMeter:
-    """Processor time of named processes from now on, the children of each included."""
+    """Processor time of named processes from now on: all threads of each, no children."""
 
     def __init__(self, pids: Mapping[str, int]) -> None:
         self._processes = {name: psutil.Process(pid) for name, pid in pids.items()}
