@@ -87,3 +87,17 @@ def test_a_configuration_error_and_a_fault_have_codes_of_their_own() -> None:
     code, _, err = finish(start("raise OSError('disk on fire')"))
     assert code == 1
     assert "the process stops after a fault" in err
+
+
+def test_what_was_loaded_is_not_searched_for_garbage_and_new_garbage_still_goes() -> None:
+    process = start("""
+    import gc, weakref
+    class Ring: pass
+    ring = Ring()
+    ring.itself, gone = ring, weakref.ref(ring)
+    del ring
+    kept = [[] for _ in range(50_000)]
+    print(gc.get_freeze_count() > 1000, gone() is None, flush=True)
+    """)
+    code, out, _ = finish(process)
+    assert (code, out) == (0, "started\nTrue True\ndrained\n")
