@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from privysharing.protocol.channel.bundle import CHANNEL_WRITERS, ChannelConfig
 from privysharing.protocol.channel.settings import ConsensusState
 from privysharing.protocol.codec.envelopes import (
-    encode_envelope,
+    canonical_envelope,
     parse_channel_header,
     parse_envelope,
     parse_signature_header,
@@ -79,7 +79,7 @@ def read_message(raw: bytes) -> Message | Refusal:
     return Message(
         payload=envelope.payload,
         signature=envelope.signature,
-        canonical=encode_envelope(envelope.payload, envelope.signature),
+        canonical=canonical_envelope(raw),
         channel_id=header.channel_id,
         type=header.type,
         timestamp_ns=header.timestamp_ns,

@@ -123,8 +123,8 @@ def test_records_that_make_no_sense_are_skipped_and_the_channel_goes_on() -> Non
 def test_what_goes_into_a_block_is_the_canonical_form() -> None:
     feed = Feed()
     plain = envelope()
-    feed.take(normal(plain + b"\x1a\x01x"))
-    assert feed.cut(TimeToCut(1)).envelopes == (plain,)
+    feed.take(normal(b"\x1a\x01x" + plain))
+    assert feed.cut(TimeToCut(1)).envelopes == (plain + b"\x1a\x01x",)
 
 
 def test_a_configuration_is_alone_in_its_block_behind_what_waits_and_in_force_at_once() -> None:
