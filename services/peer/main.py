@@ -21,13 +21,14 @@ from services.peer.channel import ChannelTools
 from services.peer.channels import Channels
 from services.peer.config import PeerConfig, load
 from services.peer.endorsement.endorser import Endorser
+from services.peer.endorsement.issued import IssuedEndorsements
 from services.peer.endorsement.metrics import EndorserMetrics
 from services.peer.endorsement.workers import EndorsementWorkers
 from services.peer.events.delivery import Deliveries
 from services.peer.metrics import DeliverMetrics, LedgerMetrics
 from services.peer.orderers import OrdererConnections
 from services.peer.private_data import StoredPrivateValues
-from services.peer.rpc import DeliverRpc, EndorserRpc
+from services.peer.rpc import BatchEndorserRpc, DeliverRpc, EndorserRpc
 from services.peer.system_chaincodes import system_chaincodes
 from services.runtime.config import ConfigError
 from services.runtime.disk import RealDisk
@@ -53,20 +54,20 @@ async def serve(config: PeerConfig, stop: asyncio.Event) -> None:
     registry.gauge("fabric_version", "The active version of Fabric.", ["version"]).of(version("privysharing")).set(1)
     crypto = ThreadPoolExecutor(config.crypto_threads, "crypto")
     orderers = _orderers(config)
-    tools = ChannelTools(RealDisk(), crypto, LedgerMetrics.register(registry), orderers, config.feed)
+    issued = IssuedEndorsements()
+    tools = ChannelTools(RealDisk(), crypto, LedgerMetrics.register(registry), orderers, config.feed, issued)
     channels = Channels(config.location / LEDGERS, tools, config.channels)
     await channels.open()
 
     private_values = StoredPrivateValues(config.location / PRIVATE_VALUES)
     watchdog = Watchdog()
-    endorser = _endorser(config, registry, channels, private_values, watchdog)
+    endorser = _endorser(config, registry, channels, private_values, issued, watchdog)
     workers = EndorsementWorkers(endorser.process, watchdog, config.endorsement_workers)
     deliveries = Deliveries(channels.get, DeliverMetrics.register(registry), window_ns=config.seek_window_ns)
     binds = config.tls is not None and config.tls.client_auth_required
     server = grpc_server(registry, config.limits)
-    server.add_generic_rpc_handlers(
-        (EndorserRpc(workers).handler(), DeliverRpc(deliveries, binds_to_certificate=binds).handler())
-    )
+    endorsing, delivering = BatchEndorserRpc(workers), DeliverRpc(deliveries, binds_to_certificate=binds)
+    server.add_generic_rpc_handlers((EndorserRpc(workers).handler(), endorsing.handler(), delivering.handler()))
     port = listen(server, config.listen, config.tls)
     routes = standard_routes(registry, logs, version("privysharing"), {"channels": channels.illness})
     if not config.metrics:
@@ -82,6 +83,7 @@ async def serve(config: PeerConfig, stop: asyncio.Event) -> None:
     finally:
         growing.cancel()
         await asyncio.wait((growing,))
+        endorsing.hang_up()
         channels.hang_up()
         await server.stop(HANG_UP_SECONDS)
         await asyncio.to_thread(workers.close, HANG_UP_SECONDS)
@@ -106,7 +108,12 @@ def _orderers(config: PeerConfig) -> OrdererConnections:
 
 
 def _endorser(
-    config: PeerConfig, registry: Registry, channels: Channels, private_values: StoredPrivateValues, watchdog: Watchdog
+    config: PeerConfig,
+    registry: Registry,
+    channels: Channels,
+    private_values: StoredPrivateValues,
+    issued: IssuedEndorsements,
+    watchdog: Watchdog,
 ) -> Endorser:
     access = AccessControl(Msp(config.msp))
     host = ChaincodeHost(
@@ -126,6 +133,7 @@ def _endorser(
         channels=channels,
         host=host,
         private_values=private_values,
+        issued=issued,
         metrics=EndorserMetrics(registry),
         config=config.endorser,
     )

@@ -1,27 +1,32 @@
-"""protos.Endorser and protos.Deliver over gRPC. Messages pass as bytes: what is in them is for other rooms."""
+"""The peer's services over gRPC. Messages pass as bytes: what is in them is for other rooms."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 from typing import Any
 
 import grpc
 
+from privysharing.protocol.batches import CallFailed
 from privysharing.protocol.codec.transactions import encode_proposal_response
 from services.peer.endorsement.endorser import Outcome, ProposalRefused
-from services.peer.endorsement.workers import EndorsementWorkers
+from services.peer.endorsement.workers import EndorsementWorkers, Job
 from services.peer.events.delivery import BLOCKS, FILTERED, Deliveries, Form
+from services.runtime.batching import BatchCalls, BatchLimits, Call, failed
 from services.runtime.grpcserver import client_certificate_hash
+from services.runtime.handover import Handover
 
 ENDORSER = "protos.Endorser"
+BATCH_ENDORSER = "privysharing.v1.BatchEndorser"
 DELIVER = "protos.Deliver"
 
 
 class EndorserRpc:
-    """The servicer of protos.Endorser."""
+    """The servicer of protos.Endorser. Made on the event loop that serves."""
 
     def __init__(self, workers: EndorsementWorkers) -> None:
         self._workers = workers
+        self._answered: Handover[tuple[asyncio.Future[Outcome], Outcome]] = Handover(_set)
 
     def handler(self) -> grpc.GenericRpcHandler:
         """What a server is given."""
@@ -31,22 +36,58 @@ class EndorserRpc:
 
     async def process_proposal(self, signed_proposal: bytes, context: Any) -> bytes:
         """Endorser.ProcessProposal. What is refused at the door is a gRPC error, as in Fabric."""
-        loop = asyncio.get_running_loop()
-        answered: asyncio.Future[Outcome] = loop.create_future()
-
-        def set_answer(outcome: Outcome) -> None:
-            if not answered.done():  # the caller may have hung up
-                answered.set_result(outcome)
-
-        def done(outcome: Outcome) -> None:
-            loop.call_soon_threadsafe(set_answer, outcome)
-
-        self._workers.submit(signed_proposal, done)
-        outcome = await answered
+        answer: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self._workers.submit(
+            Job(signed_proposal, lambda outcome: self._answered.post((answer, outcome)), lambda: not answer.done())
+        )
+        outcome = await answer
         if isinstance(outcome, ProposalRefused):
             await context.abort(_status(outcome), outcome.message)
             raise AssertionError("abort raises")
         return encode_proposal_response(outcome)
+
+
+class BatchEndorserRpc:
+    """The servicer of privysharing.v1.BatchEndorser: the same calls, many on a stream. Made on the event loop."""
+
+    def __init__(self, workers: EndorsementWorkers, limits: BatchLimits = BatchLimits()) -> None:
+        self._workers = workers
+        self._calls = BatchCalls(self._begin, limits)
+        self._answered: Handover[tuple[Call, bytes | CallFailed]] = Handover(lambda pair: pair[0].answer(pair[1]))
+
+    def handler(self) -> grpc.GenericRpcHandler:
+        """What a server is given."""
+        return grpc.method_handlers_generic_handler(
+            BATCH_ENDORSER, {"Endorse": grpc.stream_stream_rpc_method_handler(self.endorse)}
+        )
+
+    async def endorse(self, requests: AsyncIterator[bytes], context: Any) -> AsyncIterator[bytes]:
+        """BatchEndorser.Endorse."""
+        async with aclosing(self._calls.serve(requests)) as responses:
+            async for response in responses:
+                yield response
+
+    def hang_up(self) -> None:
+        """Take no more proposals; what is being endorsed is answered."""
+        self._calls.hang_up()
+
+    def _begin(self, calls: Sequence[Call]) -> None:
+        self._workers.submit(*map(self._job, calls))
+
+    def _job(self, call: Call) -> Job:
+        return Job(call.payload, lambda outcome: self._answered.post((call, _reply(outcome))), lambda: call.wanted)
+
+
+def _set(answered: tuple["asyncio.Future[Outcome]", Outcome]) -> None:
+    answer, outcome = answered
+    if not answer.done():  # the caller may have hung up
+        answer.set_result(outcome)
+
+
+def _reply(outcome: Outcome) -> bytes | CallFailed:
+    if isinstance(outcome, ProposalRefused):
+        return failed(_status(outcome), outcome.message)
+    return encode_proposal_response(outcome)
 
 
 def _status(refused: ProposalRefused) -> grpc.StatusCode:

@@ -48,16 +48,20 @@ class WorkersConfig:
             raise ValueError("a thread is given up later than it is slow")
 
 
-class _Job:
-    __slots__ = ("_answered", "_done", "raw", "started")
+class Job:
+    """A proposal to be answered. `wanted` says whether anybody still waits; `done` is called once, if so."""
 
-    def __init__(self, raw: bytes, done: Done) -> None:
+    __slots__ = ("_answered", "_done", "raw", "started", "wanted")
+
+    def __init__(self, raw: bytes, done: Done, wanted: Callable[[], bool] = lambda: True) -> None:
         self.raw = raw
+        self.wanted = wanted
         self.started = 0.0
         self._done = done
         self._answered = threading.Lock()  # held by whoever answers; never released: one answer each
 
     def answer(self, outcome: Outcome) -> None:
+        """Hand the answer over, unless there was one already."""
         if self._answered.acquire(blocking=False):
             try:
                 self._done(outcome)
@@ -71,31 +75,30 @@ class EndorsementWorkers:
     def __init__(self, process: Process, watchdog: Watchdog, config: WorkersConfig | None = None) -> None:
         self._process = process
         self._config = config or WorkersConfig()
-        self._line: deque[_Job] = deque()
+        self._line: deque[Job] = deque()
         self._moved = threading.Condition()
         self._idle = 0
-        self._working: dict[threading.Thread, _Job | None] = {}
+        self._working: dict[threading.Thread, Job | None] = {}
         self._lost: set[threading.Thread] = set()
         self._closed = False
         self._last_taken = 0.0
         self._watchdog = watchdog
         watchdog.add(self._look)
 
-    def submit(self, signed_proposal: bytes, done: Done) -> None:
-        """Have a proposal answered. Refused at once when too many wait."""
-        job = _Job(signed_proposal, done)
+    def submit(self, *jobs: Job) -> None:
+        """Have proposals answered. Those for which there is no room in the line are refused at once."""
+        config, line = self._config, self._line
         with self._moved:
-            accepted = not self._closed and len(self._line) < self._config.waiting_max
-            accepted = accepted and len(self._lost) < self._config.lost_max
-            if accepted:
-                self._line.append(job)
-                if self._idle:
-                    self._moved.notify()
-                if len(self._line) > self._idle and len(self._working) < self._config.threads:
-                    self._join()
-        if accepted:
+            room = max(0, config.waiting_max - len(line))
+            if self._closed or len(self._lost) >= config.lost_max:
+                room = 0
+            line.extend(jobs[:room])
+            self._moved.notify(min(self._idle, len(line)))
+            for _ in range(min(len(line) - self._idle, config.threads - len(self._working))):
+                self._join()
+        if room:
             self._watchdog.wake()
-        else:
+        for job in jobs[room:]:
             job.answer(OVERLOADED)
 
     @property
@@ -127,24 +130,31 @@ class EndorsementWorkers:
         while (job := self._take(me)) is not None:
             job.answer(self._process(job.raw))
 
-    def _take(self, me: threading.Thread) -> _Job | None:
+    def _take(self, me: threading.Thread) -> Job | None:
         """The next proposal, None when this thread shall end."""
         with self._moved:
             if me in self._lost:
                 self._lost.discard(me)
                 return None
             self._working[me] = None
-            while not self._line:
+            while (job := self._next()) is None:
                 if self._closed or len(self._working) > self._config.threads:
                     del self._working[me]
                     return None
                 self._idle += 1
                 self._moved.wait()
                 self._idle -= 1
-            job = self._line.popleft()
             self._last_taken = job.started = time.monotonic()
             self._working[me] = job
             return job
+
+    def _next(self) -> Job | None:
+        """The first in the line whose client still waits; the caller holds the lock."""
+        while self._line:
+            job = self._line.popleft()
+            if job.wanted():
+                return job
+        return None
 
     def _look(self, now: float) -> bool:
         """Give up threads that do not come back, and add one when the line does not move."""

@@ -10,7 +10,7 @@ import pytest
 from privysharing.protocol.transactions import ProposalResponse, Response
 from services.peer.chaincode_host.watchdog import Watchdog
 from services.peer.endorsement.endorser import Outcome
-from services.peer.endorsement.workers import OVERLOADED, EndorsementWorkers, WorkersConfig
+from services.peer.endorsement.workers import OVERLOADED, EndorsementWorkers, Job, WorkersConfig
 
 Start = Callable[..., EndorsementWorkers]
 PATIENCE_S = 10.0
@@ -75,16 +75,16 @@ def test_every_proposal_gets_its_own_answer(start: Start) -> None:
     workers, answers = start(threads=2), Answers()
     proposals = [str(number).encode() for number in range(500)]
     for raw in proposals:
-        workers.submit(raw, answers.done)
+        workers.submit(Job(raw, answers.done))
     assert sorted(answers.wait_for(500)) == sorted(proposals)
 
 
 def test_slow_proposals_delay_no_other(start: Start, desk: Desk) -> None:
     workers, slow, quick = start(threads=2, slow_s=0.05), Answers(), Answers()
     for number in range(4):
-        workers.submit(b"wait%d" % number, slow.done)
+        workers.submit(Job(b"wait%d" % number, slow.done))
     for number in range(20):
-        workers.submit(b"%d" % number, quick.done)
+        workers.submit(Job(b"%d" % number, quick.done))
     assert len(quick.wait_for(20)) == 20
     assert slow.outcomes == []
     desk.gate.set()
@@ -95,7 +95,7 @@ def test_threads_that_joined_leave_when_there_is_nothing_to_do(start: Start, des
     workers, answers = start(threads=1, slow_s=0.05), Answers()
     before = threading.active_count()
     for number in range(3):
-        workers.submit(b"wait%d" % number, answers.done)
+        workers.submit(Job(b"wait%d" % number, answers.done))
     for _ in range(3):
         assert desk.running.acquire(timeout=PATIENCE_S)
     desk.gate.set()
@@ -108,27 +108,27 @@ def test_threads_that_joined_leave_when_there_is_nothing_to_do(start: Start, des
 
 def test_a_thread_that_does_not_come_back_is_answered_for_and_replaced(start: Start, desk: Desk) -> None:
     workers, answers = start(threads=1, slow_s=0.05, give_up_s=0.2), Answers()
-    workers.submit(b"wait", answers.done)
+    workers.submit(Job(b"wait", answers.done))
     answers.wait_for(1)
     (lost,) = answers.outcomes
     assert isinstance(lost, ProposalResponse)
     assert lost.response.message == "error in simulation: timeout expired while executing transaction"
     assert (lost.response.status, lost.endorsement, lost.version) == (500, None, 0)
     assert workers.lost == 1
-    workers.submit(b"next", answers.done)
+    workers.submit(Job(b"next", answers.done))
     assert b"next" in answers.wait_for(2)
     desk.gate.set()
-    workers.submit(b"last", answers.done)
+    workers.submit(Job(b"last", answers.done))
     assert b"last" in answers.wait_for(3)
     assert len(answers.outcomes) == 3  # the one that came back late is not answered again
 
 
 def test_more_than_may_wait_is_refused_at_once(start: Start, desk: Desk) -> None:
     workers, answers = start(threads=1, threads_max=1, waiting_max=2), Answers()
-    workers.submit(b"wait", answers.done)
+    workers.submit(Job(b"wait", answers.done))
     assert desk.running.acquire(timeout=PATIENCE_S)
     for number in range(3):
-        workers.submit(b"%d" % number, answers.done)
+        workers.submit(Job(b"%d" % number, answers.done))
     assert answers.outcomes == [OVERLOADED]
     desk.gate.set()
     assert answers.wait_for(4) == [b"wait", b"0", b"1"]
@@ -136,22 +136,22 @@ def test_more_than_may_wait_is_refused_at_once(start: Start, desk: Desk) -> None
 
 def test_with_too_many_threads_lost_nothing_more_is_taken(start: Start, desk: Desk) -> None:
     workers, answers = start(threads=1, lost_max=1, slow_s=0.05, give_up_s=0.1), Answers()
-    workers.submit(b"wait", answers.done)
+    workers.submit(Job(b"wait", answers.done))
     answers.wait_for(1)
-    workers.submit(b"next", answers.done)
+    workers.submit(Job(b"next", answers.done))
     assert answers.outcomes[1:] == [OVERLOADED]
 
 
 def test_closing_finishes_what_runs_and_refuses_what_waits(start: Start, desk: Desk) -> None:
     workers, answers = start(threads=1, threads_max=1), Answers()
-    workers.submit(b"wait", answers.done)
+    workers.submit(Job(b"wait", answers.done))
     assert desk.running.acquire(timeout=PATIENCE_S)
-    workers.submit(b"waiting", answers.done)
+    workers.submit(Job(b"waiting", answers.done))
     threading.Timer(0.1, desk.gate.set).start()
     workers.close(PATIENCE_S)
     assert answers.wait_for(2) == [b"wait"]
     assert OVERLOADED in answers.outcomes
-    workers.submit(b"late", answers.done)
+    workers.submit(Job(b"late", answers.done))
     assert answers.outcomes[2:] == [OVERLOADED]
 
 
@@ -161,8 +161,8 @@ def test_an_answer_that_nobody_takes_costs_no_thread(start: Start) -> None:
     def gone(outcome: Outcome) -> None:
         raise RuntimeError("event loop is closed")
 
-    workers.submit(b"first", gone)
-    workers.submit(b"second", answers.done)
+    workers.submit(Job(b"first", gone))
+    workers.submit(Job(b"second", answers.done))
     assert answers.wait_for(1) == [b"second"]
 
 
