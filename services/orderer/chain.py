@@ -95,6 +95,11 @@ class Chain:
         await self._open.wait()
         await self._ordering.room()
 
+    @property
+    def has_room(self) -> bool:
+        """Whether `room` would return at once."""
+        return self._open.is_set() and self._ordering.has_room
+
     async def caught_up(self) -> None:
         """Return when every block that the log had in it at the start has been made."""
         await self._caught_up.wait()

@@ -17,8 +17,9 @@ from services.orderer.chain import ChainContext
 from services.orderer.channels import Channels, read_genesis
 from services.orderer.config import OrdererConfig, load
 from services.orderer.delivery import Delivery
+from services.orderer.intake import Intake
 from services.orderer.metrics import OrdererMetrics
-from services.orderer.rpc import AtomicBroadcastRpc
+from services.orderer.rpc import AtomicBroadcastRpc, BatchBroadcastRpc
 from services.runtime.config import ConfigError
 from services.runtime.disk import RealDisk
 from services.runtime.grpcserver import grpc_server, listen
@@ -45,13 +46,15 @@ async def serve(config: OrdererConfig, stop: asyncio.Event) -> None:
     channels = Channels(RealDisk(), config.location, context)
     await channels.open(read_genesis(path) for path in _genesis_files(config.genesis))
 
+    intake = Intake(channels, config.signer, lambda: _clock(config, config.time_window_ns), metrics)
     rpc = AtomicBroadcastRpc(
-        Broadcast(channels, config.signer, lambda: _clock(config, config.time_window_ns), metrics),
+        Broadcast(intake),
         Delivery(channels, lambda: _clock(config, config.seek_window_ns), metrics),
         binds_to_certificate=config.tls is not None and config.tls.client_auth_required,
     )
+    batches = BatchBroadcastRpc(intake)
     server = grpc_server(registry, config.limits)
-    server.add_generic_rpc_handlers((rpc.handler(),))
+    server.add_generic_rpc_handlers((rpc.handler(), batches.handler()))
     port = listen(server, config.listen, config.tls)
     routes = standard_routes(registry, logs, version("privysharing"), {"ordering": lambda: _illness(channels)})
     if not config.metrics:
@@ -68,6 +71,7 @@ async def serve(config: OrdererConfig, stop: asyncio.Event) -> None:
                 await _drain(channels)
     finally:
         channels.halt()
+        batches.hang_up()
         await server.stop(HANG_UP_SECONDS)
         chains.cancel()
         await asyncio.gather(chains, return_exceptions=True)

@@ -1,4 +1,4 @@
-"""orderer.AtomicBroadcast over gRPC. Messages pass as bytes: what is in them is for other rooms."""
+"""The orderer's services over gRPC. Messages pass as bytes: what is in them is for other rooms."""
 
 from collections.abc import AsyncIterator
 from contextlib import aclosing
@@ -8,11 +8,15 @@ import grpc
 
 from privysharing.protocol.codes import Status
 from privysharing.wire.orderer import ab_pb2
-from services.orderer.broadcast import SUCCESS, Answer, Broadcast
+from services.orderer.batches import BatchBroadcast
+from services.orderer.broadcast import Broadcast
 from services.orderer.delivery import Delivery
+from services.orderer.intake import SUCCESS, Answer, Intake
+from services.runtime.batching import BatchCalls, BatchLimits
 from services.runtime.grpcserver import client_certificate_hash
 
 SERVICE = "orderer.AtomicBroadcast"
+BATCH_SERVICE = "privysharing.v1.BatchBroadcast"
 
 _SUCCESS_BYTES = ab_pb2.BroadcastResponse(status=Status.SUCCESS.name).SerializeToString()
 
@@ -39,7 +43,7 @@ class AtomicBroadcastRpc:
         """AtomicBroadcast.Broadcast."""
         async with aclosing(self._broadcast.serve(requests)) as answers:
             async for answer in answers:
-                yield _SUCCESS_BYTES if answer is SUCCESS else _encode(answer)
+                yield _encode(answer)
 
     async def deliver(self, requests: AsyncIterator[bytes], context: Any) -> AsyncIterator[bytes]:
         """AtomicBroadcast.Deliver."""
@@ -49,5 +53,30 @@ class AtomicBroadcastRpc:
                 yield response
 
 
+class BatchBroadcastRpc:
+    """The servicer of privysharing.v1.BatchBroadcast."""
+
+    def __init__(self, intake: Intake, limits: BatchLimits = BatchLimits()) -> None:
+        self._calls = BatchCalls(BatchBroadcast(intake, _encode).begin, limits)
+
+    def handler(self) -> grpc.GenericRpcHandler:
+        """What a server is given."""
+        return grpc.method_handlers_generic_handler(
+            BATCH_SERVICE, {"Broadcast": grpc.stream_stream_rpc_method_handler(self.broadcast)}
+        )
+
+    async def broadcast(self, requests: AsyncIterator[bytes], context: Any) -> AsyncIterator[bytes]:
+        """BatchBroadcast.Broadcast."""
+        async with aclosing(self._calls.serve(requests)) as responses:
+            async for response in responses:
+                yield response
+
+    def hang_up(self) -> None:
+        """Take no more envelopes; what has its place in the log is answered."""
+        self._calls.hang_up()
+
+
 def _encode(answer: Answer) -> bytes:
+    if answer is SUCCESS:
+        return _SUCCESS_BYTES
     return ab_pb2.BroadcastResponse(status=answer.status.name, info=answer.info).SerializeToString()

@@ -36,6 +36,11 @@ class OrderedLog(Protocol):
         """Return when the log can take more without piling up memory."""
         ...
 
+    @property
+    def has_room(self) -> bool:
+        """Whether `room` would return at once."""
+        ...
+
     def entries(self, start: int) -> AsyncIterator[Sequence[Entry]]:
         """Durable records from an offset on, as many at a time as there are; waits for more. One reader a chain."""
         ...

@@ -61,6 +61,11 @@ class FileLog:
         """See `OrderedLog.room`."""
         await self._room.wait()
 
+    @property
+    def has_room(self) -> bool:
+        """See `OrderedLog.has_room`."""
+        return self._room.is_set()
+
     async def entries(self, start: int) -> AsyncIterator[Sequence[Entry]]:
         """See `OrderedLog.entries`. Raises DiskFault when the disk fails, DamagedRecord."""
         while True:

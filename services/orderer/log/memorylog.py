@@ -27,6 +27,11 @@ class MemoryLog:
     async def room(self) -> None:
         """See `OrderedLog.room`."""
 
+    @property
+    def has_room(self) -> bool:
+        """See `OrderedLog.has_room`."""
+        return True
+
     async def entries(self, start: int) -> AsyncIterator[Sequence[Entry]]:
         """See `OrderedLog.entries`."""
         while True:

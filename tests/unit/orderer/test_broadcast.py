@@ -12,8 +12,9 @@ from privysharing.protocol.codec.blocks import parse_block
 from privysharing.protocol.codes import HeaderType, Status
 from services.orderer import broadcast as broadcast_module
 from services.orderer.admission import Clock
-from services.orderer.broadcast import SUCCESS, Answer, Broadcast
+from services.orderer.broadcast import Broadcast
 from services.orderer.channels import Channels, Genesis
+from services.orderer.intake import SUCCESS, Answer, Intake
 from services.runtime.config import ConfigError
 from services.runtime.memorydisk import MemoryDisk
 from services.runtime.metrics import Registry
@@ -42,7 +43,9 @@ class Orderer:
         self._context = context(registry=self.registry)
         self.channels = Channels(disk, Path("/orderer"), self._context)
         self._blocks = blocks
-        self.broadcast = Broadcast(self.channels, SIGNER, lambda: Clock(NOW_NS, 600 * SECOND_NS), self._context.metrics)
+        clock = Clock(NOW_NS, 600 * SECOND_NS)
+        self.intake = Intake(self.channels, SIGNER, lambda: clock, self._context.metrics)
+        self.broadcast = Broadcast(self.intake)
 
     async def start(self) -> None:
         await self.channels.open(self._blocks)

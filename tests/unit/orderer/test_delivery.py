@@ -26,9 +26,10 @@ from privysharing.protocol.deliver import (
     SeekPosition,
 )
 from services.orderer.admission import Clock
-from services.orderer.broadcast import SUCCESS, Broadcast
+from services.orderer.broadcast import Broadcast
 from services.orderer.channels import Channels, Genesis
 from services.orderer.delivery import Delivery
+from services.orderer.intake import SUCCESS, Intake
 from services.runtime.memorydisk import MemoryDisk
 from services.runtime.metrics import Registry
 from tests.support.authorities import START
@@ -59,7 +60,7 @@ class Server:
         shared = context(registry=self.registry)
         self.now_ns = NOW_NS
         self.channels = Channels(MemoryDisk(), Path("/orderer"), shared)
-        self.broadcast = Broadcast(self.channels, SIGNER, lambda: Clock(NOW_NS, 0), shared.metrics)
+        self.broadcast = Broadcast(Intake(self.channels, SIGNER, lambda: Clock(NOW_NS, 0), shared.metrics))
         self.delivery = Delivery(self.channels, lambda: Clock(self.now_ns, WINDOW_NS), shared.metrics)
 
     async def start(self) -> None:

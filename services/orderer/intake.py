@@ -1,0 +1,155 @@
+"""One envelope's way into the log, whichever service took it: judged, given a place, answered, counted."""
+
+import asyncio
+import logging
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from privysharing.protocol.channel.bundle import ChannelConfig
+from privysharing.protocol.channel.update import derive
+from privysharing.protocol.codec.configs import parse_config_envelope
+from privysharing.protocol.codes import HeaderType, Status
+from privysharing.protocol.crypto import SigningIdentity
+from privysharing.protocol.errors import ProtocolError
+from privysharing.protocol.ordering import RecordClass, Regular
+from services.orderer.admission import (
+    Clock,
+    Message,
+    Refusal,
+    classify,
+    judge_change,
+    judge_config,
+    judge_normal,
+    read_message,
+)
+from services.orderer.chain import Chain, ChainHalted
+from services.orderer.channels import Channels
+from services.orderer.log import LogClosed
+from services.orderer.metrics import OrdererMetrics
+from services.orderer.sealing import NONCE_BYTES, config_envelope
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """orderer.BroadcastResponse."""
+
+    status: Status
+    info: str = ""
+
+
+SUCCESS = Answer(Status.SUCCESS)
+
+
+@dataclass(slots=True)
+class Progress:
+    """One envelope on its way, and what the metrics say about it."""
+
+    started: float
+    type: str = "unknown"  # not whatever a stranger writes: every value makes a series
+    chain: Chain | None = None
+    record: Regular | None = None  # what goes into the log, unless it is refused
+    judged: float = 0.0
+    durable: asyncio.Future[int] | None = None  # its place
+    refusal: Refusal | None = None
+
+
+class Intake:
+    """Takes envelopes for all channels, in three steps: `judge`, `order` when the chain has room, `conclude`."""
+
+    def __init__(
+        self, channels: Channels, signer: SigningIdentity, clock: Callable[[], Clock], metrics: OrdererMetrics
+    ) -> None:
+        self._channels = channels
+        self._signer = signer
+        self._clock = clock
+        self._metrics = metrics
+
+    def judge(self, raw: bytes) -> Progress:
+        """Whether an envelope may be ordered, and as what."""
+        progress = Progress(time.perf_counter())
+        outcome = self._judged(raw, progress)
+        if isinstance(outcome, Refusal):
+            progress.refusal = outcome
+        else:
+            progress.record = outcome
+        progress.judged = time.perf_counter()
+        return progress
+
+    def order(self, progress: Progress) -> None:
+        """Give an envelope that was not refused its place in the log, or a refusal."""
+        assert progress.chain is not None
+        assert progress.record is not None
+        try:
+            progress.durable = progress.chain.order(progress.record)
+        except (ChainHalted, LogClosed) as error:
+            progress.refusal = Refusal(Status.SERVICE_UNAVAILABLE, str(error))
+
+    def conclude(self, progress: Progress) -> Answer:
+        """The answer, once the envelope is durable or refused."""
+        channel = progress.chain.channel_id if progress.chain is not None else "unknown"
+        if progress.durable is not None and (fault := progress.durable.exception()) is not None:
+            progress.refusal = Refusal(Status.SERVICE_UNAVAILABLE, "cannot enqueue")
+            _log.error("an envelope could not be stored", extra={"channel": channel, "why": str(fault)})
+        answer = SUCCESS
+        if progress.refusal is not None:
+            answer = Answer(progress.refusal.status, progress.refusal.info)
+            _log.warning(
+                "broadcast refused",
+                extra={"channel": channel, "status": answer.status.name, "why": answer.info},
+            )
+        labels = (channel, progress.type, answer.status.name)
+        self._metrics.validate_duration.of(*labels).observe(progress.judged - progress.started)
+        if progress.durable is not None:
+            self._metrics.enqueue_duration.of(*labels).observe(time.perf_counter() - progress.judged)
+        self._metrics.processed.of(*labels).inc()
+        return answer
+
+    def _judged(self, raw: bytes, progress: Progress) -> Regular | Refusal:
+        message = read_message(raw)
+        if isinstance(message, Refusal):
+            return message
+        if message.type in HeaderType._value2member_map_:
+            progress.type = HeaderType(message.type).name
+        chain = self._channels.get(message.channel_id)
+        if chain is None:
+            return Refusal(Status.BAD_REQUEST, "channel does not exist")
+        progress.chain = chain
+        refusal = classify(message)
+        if refusal is not None:
+            return refusal
+        if message.type == HeaderType.CONFIG_UPDATE:
+            return self._configuration(message, chain.config)
+        refusal = judge_normal(message, chain.config, self._clock())
+        if refusal is not None:
+            return refusal
+        return Regular(message.canonical, chain.config.sequence, RecordClass.NORMAL)
+
+    def _configuration(self, message: Message, config: ChannelConfig) -> Regular | Refusal:
+        """The configuration that an update leads to, signed by us (standardchannel ProcessConfigUpdateMsg)."""
+        step = "config update for existing channel did not pass"
+        refusal = judge_config(message, config, self._clock())
+        if refusal is not None:
+            return refusal.within(f"{step} initial checks")
+        try:
+            derived = derive(config, message.canonical)
+            following = ChannelConfig.from_config(config.channel_id, parse_config_envelope(derived).config)
+        except ProtocolError as error:
+            info = f"error applying config update to existing channel '{config.channel_id}': {error}"
+            return Refusal(Status.BAD_REQUEST, info)
+        clock = self._clock()
+        envelope = config_envelope(
+            config.channel_id, derived, signer=self._signer, now_ns=clock.now_ns, nonce=os.urandom(NONCE_BYTES)
+        )
+        made = read_message(envelope)
+        assert isinstance(made, Message)
+        refusal = judge_config(made, config, clock)
+        if refusal is not None:
+            return refusal.within(f"{step} final checks")
+        refusal = judge_change(config, following)
+        if refusal is not None:
+            return refusal.within(f"{step} maintenance checks")
+        return Regular(envelope, config.sequence, RecordClass.CONFIG)
