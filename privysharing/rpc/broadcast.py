@@ -136,13 +136,13 @@ class BroadcastClient:
 
     async def _read(self, stream: "grpc.aio.StreamStreamCall[bytes, bytes]") -> None:
         async for raw in stream:
-            response = decode(BroadcastResponse, raw)
+            found = parse_broadcast_answer(raw)
             if not self._unanswered:
                 return  # an answer to nothing: begin again on a stream of its own
-            status, answer = _status(response.status), self._unanswered.popleft().answer
+            answer = self._unanswered.popleft().answer
             if not answer.done():
-                answer.set_result(BroadcastAnswer(status, response.info))
-            if status is not Status.SUCCESS:
+                answer.set_result(found)
+            if found.status is not Status.SUCCESS:
                 return
         if self._unanswered:
             self._fail(NodeUnavailable(self.node, "the orderer ended the stream"))
@@ -155,5 +155,8 @@ class BroadcastClient:
             waiting.clear()
 
 
-def _status(number: int) -> Status:
-    return Status(number) if number in Status._value2member_map_ else Status.UNKNOWN
+def parse_broadcast_answer(raw: bytes) -> BroadcastAnswer:
+    """Read an orderer.BroadcastResponse; a status that we do not know is UNKNOWN."""
+    response = decode(BroadcastResponse, raw)
+    known = response.status in Status._value2member_map_
+    return BroadcastAnswer(Status(response.status) if known else Status.UNKNOWN, response.info)

@@ -30,3 +30,6 @@ class EndorserClient:
             raise node_error(self.node, error) from None
         except MalformedMessage as error:
             raise NodeError(self.node, str(error)) from None
+
+    async def close(self) -> None:
+        """Nothing is kept open between calls."""

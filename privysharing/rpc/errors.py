@@ -30,8 +30,15 @@ class NodeRefused(NodeError):
 def node_error(node: str, error: grpc.aio.AioRpcError) -> NodeError:
     """The error of this room for one of gRPC's."""
     reason = error.details() or error.code().name
-    if error.code() in _UNREACHABLE or reason == _WRITE_FAILED:
+    if reason == _WRITE_FAILED:
         return NodeUnavailable(node, reason)
-    if error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED and "larger than max" not in reason:
+    return failure(node, error.code(), reason)
+
+
+def failure(node: str, code: grpc.StatusCode, reason: str) -> NodeError:
+    """The error of this room for a gRPC status."""
+    if code in _UNREACHABLE:
         return NodeUnavailable(node, reason)
-    return NodeRefused(node, error.code(), reason)
+    if code is grpc.StatusCode.RESOURCE_EXHAUSTED and "larger than max" not in reason:
+        return NodeUnavailable(node, reason)
+    return NodeRefused(node, code, reason)

@@ -1,37 +1,51 @@
 """The gRPC channels of one client: one per node, shared by everything that talks to that node."""
 
 import asyncio
+from typing import Literal
 
 import grpc
 
 from privysharing.protocol.crypto import SigningIdentity
+from privysharing.rpc.batch import BatchBroadcastClient, BatchEndorserClient
 from privysharing.rpc.broadcast import BroadcastClient
 from privysharing.rpc.channels import ClientTls, open_channel
 from privysharing.rpc.deliver import DeliverClient
 from privysharing.rpc.endorser import EndorserClient
 from privysharing.sdk.profile import ConnectionProfile, Node
 
+# How to propose and to order: many calls on a stream where a node offers it, or Fabric's own calls in any case.
+Transport = Literal["batch", "unary"]
+Endorsing = EndorserClient | BatchEndorserClient
+Ordering = BroadcastClient | BatchBroadcastClient
+
 
 class Connections:
     """Opens what is needed when it is first needed, on behalf of one identity."""
 
-    def __init__(self, profile: ConnectionProfile, identity: SigningIdentity) -> None:
+    def __init__(
+        self, profile: ConnectionProfile, identity: SigningIdentity, transport: Transport = "batch"
+    ) -> None:
         self.profile = profile
+        self._batches = transport == "batch"
         self.identity = identity
         self._channels: dict[str, grpc.aio.Channel] = {}
-        self._endorsers: dict[str, EndorserClient] = {}
-        self._broadcasts: dict[str, BroadcastClient] = {}
+        self._endorsers: dict[str, Endorsing] = {}
+        self._broadcasts: dict[str, Ordering] = {}
 
-    def endorser(self, node: Node) -> EndorserClient:
-        """The Endorser service of a peer."""
+    def endorser(self, node: Node) -> Endorsing:
+        """The endorsements of a peer."""
         if node.name not in self._endorsers:
-            self._endorsers[node.name] = EndorserClient(node.name, self._channel(node))
+            channel = self._channel(node)
+            classic = EndorserClient(node.name, channel)
+            self._endorsers[node.name] = BatchEndorserClient(channel, classic) if self._batches else classic
         return self._endorsers[node.name]
 
-    def broadcast(self, node: Node) -> BroadcastClient:
-        """The Broadcast stream of an orderer."""
+    def broadcast(self, node: Node) -> Ordering:
+        """The answers of an orderer to envelopes."""
         if node.name not in self._broadcasts:
-            self._broadcasts[node.name] = BroadcastClient(node.name, self._channel(node))
+            channel = self._channel(node)
+            classic = BroadcastClient(node.name, channel)
+            self._broadcasts[node.name] = BatchBroadcastClient(channel, classic) if self._batches else classic
         return self._broadcasts[node.name]
 
     def deliver(self, node: Node) -> DeliverClient:
@@ -40,7 +54,7 @@ class Connections:
 
     async def close(self) -> None:
         """Close every stream and channel."""
-        await asyncio.gather(*(client.close() for client in self._broadcasts.values()))
+        await asyncio.gather(*(client.close() for client in (*self._endorsers.values(), *self._broadcasts.values())))
         await asyncio.gather(*(channel.close() for channel in self._channels.values()))
 
     def _channel(self, node: Node) -> grpc.aio.Channel:

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Mapping
 
 from privysharing.protocol.crypto import SigningIdentity
 from privysharing.sdk.channel import Call, Channel, Receipt, Timeouts
-from privysharing.sdk.connections import Connections
+from privysharing.sdk.connections import Connections, Transport
 from privysharing.sdk.profile import ConnectionProfile
 
 
@@ -59,10 +59,16 @@ class Network:
 
 @contextlib.asynccontextmanager
 async def connect(
-    profile: ConnectionProfile, identity: SigningIdentity, timeouts: Timeouts | None = None
+    profile: ConnectionProfile,
+    identity: SigningIdentity,
+    timeouts: Timeouts | None = None,
+    transport: Transport = "batch",
 ) -> AsyncIterator[Network]:
-    """A network for the length of a `with` block. Nodes are contacted when they are first needed."""
-    network = Network(Connections(profile, identity), timeouts or Timeouts())
+    """A network for the length of a `with` block. Nodes are contacted when they are first needed.
+
+    `transport`: "batch" lets calls share a stream wherever a node offers that, "unary" uses Fabric's own calls only.
+    """
+    network = Network(Connections(profile, identity, transport), timeouts or Timeouts())
     try:
         yield network
     finally:

@@ -1,0 +1,255 @@
+"""Calls that share a stream: the sender's half of privysharing.v1's batches, and the two services over it.
+
+Whoever has something to send puts it into one line; a writer takes all that has come, whenever the message before has
+left. So messages are large under load, and nothing waits for company when there is none.
+"""
+
+import asyncio
+import itertools
+from collections import deque
+from collections.abc import Callable, Iterable
+
+import grpc
+
+from privysharing.protocol.batches import ITEMS_MAX, BatchItem, BatchResponse, CallFailed
+from privysharing.protocol.codec.batches import encode_batch_request, parse_batch_response
+from privysharing.protocol.codec.transactions import parse_proposal_response
+from privysharing.protocol.errors import MalformedMessage
+from privysharing.protocol.transactions import ProposalResponse
+from privysharing.rpc.broadcast import BroadcastAnswer, BroadcastClient, parse_broadcast_answer
+from privysharing.rpc.channels import MESSAGE_BYTES_MAX
+from privysharing.rpc.endorser import EndorserClient
+from privysharing.rpc.errors import NodeError, NodeRefused, NodeUnavailable, failure, node_error
+
+ENDORSE = "/privysharing.v1.BatchEndorser/Endorse"
+BROADCAST = "/privysharing.v1.BatchBroadcast/Broadcast"
+
+UNANSWERED_MAX = 10_000  # calls that one node has not answered, or not even been sent
+PAYLOAD_BYTES_MAX = MESSAGE_BYTES_MAX - 64  # an item's own fields need some room
+MESSAGE_BYTES = 1024 * 1024  # a message that has grown so far takes no further item
+SILENCE_S = 5.0  # how long after a call's deadline a node may still say so, before its stream counts as dead
+
+_CODES = {code.value[0]: code for code in grpc.StatusCode}
+
+
+class NotOffered(Exception):
+    """The node does not know the service."""
+
+
+class _Sending:
+    """One call. Its answer is done, too, when its caller has given up or its time is over."""
+
+    __slots__ = ("answer", "deadline", "payload")
+
+    def __init__(self, payload: bytes, deadline: float, answer: "asyncio.Future[bytes]") -> None:
+        self.payload = payload
+        self.deadline = deadline  # of the loop's clock
+        self.answer = answer
+
+
+class BatchStream:
+    """One batch service of one node, over one stream for everybody; opened again whenever it has ended."""
+
+    def __init__(self, node: str, channel: grpc.aio.Channel, method: str) -> None:
+        self.node = node
+        self.offered = True  # until the node says that it is not
+        self._open: Callable[[], grpc.aio.StreamStreamCall[bytes, bytes]] = channel.stream_stream(method)
+        self._unwritten: deque[_Sending] = deque()
+        self._unanswered: dict[int, asyncio.Future[bytes]] = {}  # written to the stream that is open
+        self._ids = itertools.count(1)
+        self._window = ITEMS_MAX
+        self._more = asyncio.Event()  # there is something to write, or room for it
+        self._stream: grpc.aio.StreamStreamCall[bytes, bytes] | None = None
+        self._heard_at = 0.0  # when the node last said anything on this stream
+        self._pump: asyncio.Task[None] | None = None
+        self._closed = False
+
+    async def call(self, payload: bytes, timeout_s: float) -> bytes:
+        """The node's answer to one call.
+
+        Raises NotOffered; NodeUnavailable when the answer did not come, or another node may do better; NodeRefused
+        when the node turned the call down.
+        """
+        self._admit(payload)
+        loop = asyncio.get_running_loop()
+        sending = _Sending(payload, loop.time() + timeout_s, loop.create_future())
+        timer = loop.call_at(sending.deadline, self._expire, sending, timeout_s)
+        self._unwritten.append(sending)
+        self._more.set()
+        if self._pump is None or self._pump.done():
+            self._pump = asyncio.create_task(self._run())
+        try:
+            return await sending.answer
+        finally:
+            timer.cancel()
+
+    async def close(self) -> None:
+        """End the stream for good. Unanswered calls fail with NodeUnavailable."""
+        self._closed = True
+        if self._pump is not None:
+            self._pump.cancel()
+            await asyncio.gather(self._pump, return_exceptions=True)
+        self._fail(NodeUnavailable(self.node, "the client closed the stream"))
+
+    def _admit(self, payload: bytes) -> None:
+        """Turn down what would end the stream for everybody, or wait for ever."""
+        if self._closed:
+            raise NodeUnavailable(self.node, "the client has closed the stream")
+        if not self.offered:
+            raise NotOffered
+        if len(payload) > PAYLOAD_BYTES_MAX:
+            found = f"a message of {len(payload)} bytes is larger than max ({PAYLOAD_BYTES_MAX})"
+            raise NodeRefused(self.node, grpc.StatusCode.RESOURCE_EXHAUSTED, found)
+        if len(self._unwritten) + len(self._unanswered) >= UNANSWERED_MAX:
+            raise NodeUnavailable(self.node, f"{UNANSWERED_MAX} calls wait for an answer already")
+
+    async def _run(self) -> None:
+        """Streams one after the other, as long as there is something to send."""
+        try:
+            while self._unwritten:
+                await self._converse()
+        except Exception as defect:
+            self._fail(defect)  # tell whoever waits: nobody awaits this task
+        finally:
+            self._fail(NodeUnavailable(self.node, "the stream was cancelled"))
+
+    async def _converse(self) -> None:
+        """One stream, until either side ends it. What it has not answered fails; what was not written may go next."""
+        self._window = ITEMS_MAX  # until the node says how many
+        self._heard_at = 0.0
+        stream = self._stream = self._open()
+        writer = asyncio.create_task(self._write(stream))
+        reason: Exception = NodeUnavailable(self.node, "the node ended the stream")
+        try:
+            async for raw in stream:
+                self._take(parse_batch_response(raw))
+        except grpc.aio.AioRpcError as error:
+            reason = node_error(self.node, error)
+            if error.code() is grpc.StatusCode.UNIMPLEMENTED:
+                self.offered, reason = False, NotOffered()
+        except MalformedMessage as error:
+            reason = NodeError(self.node, str(error))
+        except asyncio.CancelledError:
+            pump = asyncio.current_task()
+            if pump is None or pump.cancelling():
+                raise
+            reason = NodeUnavailable(self.node, "the node fell silent")
+        finally:
+            self._stream = None
+            writer.cancel()
+            stream.cancel()
+            await asyncio.gather(writer, return_exceptions=True)  # what it met, the reader has met
+        _fail_all(self._unanswered.values(), reason)
+        self._unanswered.clear()
+        if not self._heard_at:
+            self._fail(reason)  # the node is not there at all
+
+    async def _write(self, stream: "grpc.aio.StreamStreamCall[bytes, bytes]") -> None:
+        while True:
+            if items := self._next():
+                await stream.write(encode_batch_request(items))
+            else:
+                self._more.clear()
+                await self._more.wait()
+
+    def _next(self) -> list[BatchItem]:
+        """What the next message takes along: as much as there is, as far as the window goes."""
+        now = asyncio.get_running_loop().time()
+        items: list[BatchItem] = []
+        size = 0
+        while self._unwritten and len(items) < ITEMS_MAX and len(self._unanswered) < self._window:
+            sending = self._unwritten[0]
+            if items and size + len(sending.payload) > MESSAGE_BYTES:
+                break
+            self._unwritten.popleft()
+            if not sending.answer.done():
+                item = BatchItem(next(self._ids), max(1, round((sending.deadline - now) * 1000)), sending.payload)
+                self._unanswered[item.id] = sending.answer
+                items.append(item)
+                size += len(sending.payload)
+        return items
+
+    def _take(self, response: BatchResponse) -> None:
+        self._heard_at = asyncio.get_running_loop().time()
+        if response.window is not None:
+            self._window = response.window
+        for answer in response.answers:
+            waiting = self._unanswered.pop(answer.id, None)
+            if waiting is None:
+                raise MalformedMessage(f"an answer to item {answer.id}, which is none")
+            if waiting.done():
+                continue
+            if isinstance(answer.outcome, bytes):
+                waiting.set_result(answer.outcome)
+            else:
+                waiting.set_exception(self._failure(answer.outcome))
+        self._more.set()
+
+    def _failure(self, failed: CallFailed) -> NodeError:
+        code = _CODES.get(failed.code, grpc.StatusCode.UNKNOWN)
+        return failure(self.node, code, failed.message or code.name)
+
+    def _expire(self, sending: _Sending, timeout_s: float) -> None:
+        if not sending.answer.done():
+            sending.answer.set_exception(NodeUnavailable(self.node, f"no answer within {timeout_s:g} s"))
+            loop = asyncio.get_running_loop()
+            loop.call_later(SILENCE_S, self._hang_up_if_silent, self._stream, loop.time() - timeout_s)
+
+    def _hang_up_if_silent(self, stream: "grpc.aio.StreamStreamCall[bytes, bytes] | None", since: float) -> None:
+        """A node answers every call by its deadline, if only to say that it is over; one that does not is gone."""
+        if stream is not None and stream is self._stream and self._unanswered and self._heard_at < since:
+            stream.cancel()
+
+    def _fail(self, error: Exception) -> None:
+        _fail_all((sending.answer for sending in self._unwritten), error)
+        _fail_all(self._unanswered.values(), error)
+        self._unwritten.clear()
+        self._unanswered.clear()
+
+
+def _fail_all(answers: Iterable["asyncio.Future[bytes]"], error: Exception) -> None:
+    for answer in answers:
+        if not answer.done():
+            answer.set_exception(error)
+
+
+class BatchEndorserClient:
+    """A peer's endorsements over its batch service; one by one where it has none."""
+
+    def __init__(self, channel: grpc.aio.Channel, classic: EndorserClient) -> None:
+        self._stream = BatchStream(classic.node, channel, ENDORSE)
+        self._classic = classic
+
+    async def process_proposal(self, signed_proposal: bytes, timeout_s: float) -> ProposalResponse:
+        """See `EndorserClient.process_proposal`."""
+        try:
+            return parse_proposal_response(await self._stream.call(signed_proposal, timeout_s))
+        except NotOffered:
+            return await self._classic.process_proposal(signed_proposal, timeout_s)
+        except MalformedMessage as error:
+            raise NodeError(self._stream.node, str(error)) from None
+
+    async def close(self) -> None:
+        """End the stream for good."""
+        await self._stream.close()
+
+
+class BatchBroadcastClient:
+    """An orderer's answers over its batch service; over one classic stream where it has none."""
+
+    def __init__(self, channel: grpc.aio.Channel, classic: BroadcastClient) -> None:
+        self._stream = BatchStream(classic.node, channel, BROADCAST)
+        self._classic = classic
+
+    async def send(self, envelope: bytes, timeout_s: float) -> BroadcastAnswer:
+        """See `BroadcastClient.send`."""
+        try:
+            return parse_broadcast_answer(await self._stream.call(envelope, timeout_s))
+        except NotOffered:
+            return await self._classic.send(envelope, timeout_s)
+        except MalformedMessage as error:
+            raise NodeError(self._stream.node, str(error)) from None
+
+    async def close(self) -> None:
+        """End both streams for good."""
+        await asyncio.gather(self._stream.close(), self._classic.close())
