@@ -1,5 +1,6 @@
 """How the demo speaks: numbered scenes, what each person does, and what the network answered."""
 
+import asyncio
 import json
 import time
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ from rich.markup import escape
 from rich.rule import Rule
 
 from privysharing.sdk import Contract
+from privysharing.sdk.commits import CommitListener
 from privysharing.sdk.errors import ContractRefused
 
 _BARS = "▁▂▃▄▅▆▇█"
@@ -47,16 +49,22 @@ class Narrator:
 class Actor:
     """Somebody who calls the contract, and is heard doing so."""
 
-    def __init__(self, name: str, party: str, contract: Contract, narrator: Narrator) -> None:
+    def __init__(
+        self, name: str, party: str, contract: Contract, narrator: Narrator, peers: Sequence[CommitListener]
+    ) -> None:
+        """`peers` listens to every peer, so that the next scene, wherever it is asked about, knows of this one."""
         self.name = name
         self.party = party
         self._contract = contract
         self._narrator = narrator
+        self._peers = peers
 
     async def does(self, what: str, function: str, *args: Any) -> Any:
-        """Commit a transaction, and tell how long it took until a peer had committed it."""
+        """Commit a transaction, and tell how long it took until every peer had committed it."""
         start = time.monotonic()
         receipt = await self._contract.submit(function, *map(_argument, args))
+        wait = self._contract.channel.timeouts.commit
+        await asyncio.gather(*(peer.verdict(receipt.tx_id, wait) for peer in self._peers))
         took_ms = (time.monotonic() - start) * 1000
         self._narrator.says(f"[bold]{self.name}[/bold] {what} [dim](block {receipt.block_num}, {took_ms:.0f} ms)[/dim]")
         return json.loads(receipt.payload) if receipt.payload else None

@@ -5,9 +5,10 @@ import contextlib
 import time
 from datetime import UTC, datetime, timedelta
 
-from deploy.manifest import Network
+from deploy import manifest
 from privysharing.chaincode.identity import client_identity
-from privysharing.sdk import connect
+from privysharing.sdk import Network, connect
+from privysharing.sdk.commits import CommitListener
 from services.client.demo.narrator import Actor, Narrator, sparkline
 from services.client.demo.recordings import SOURCE, heart_rates
 from services.client.network.identities import network_wallet, profile_of
@@ -23,14 +24,16 @@ DENIED = "access denied: not enough permissions"
 class Story:
     """The people of the story, connected to a network that runs."""
 
-    def __init__(self, network: Network, narrator: Narrator) -> None:
+    def __init__(self, network: manifest.Network, narrator: Narrator) -> None:
         self._network = network
         self._tell = narrator
         self._actors: dict[str, Actor] = {}
+        self._peers: list[CommitListener] = []
 
     async def play(self) -> None:
         """Every scene. Raises StoryBroken, or an error of the SDK, at the first thing that does not go as told."""
         async with contextlib.AsyncExitStack() as connections:
+            self._peers = await self._listen(connections)
             for label in ("alice", "bob", "doctor", "insurer", "officer", "mint", "admin.ministry"):
                 self._actors[label] = await self._connect(label, connections)
             await self._create()
@@ -171,10 +174,20 @@ class Story:
     async def _coins(actor: Actor) -> list[str]:
         return [coin["id"] for coin in (await actor.asks("MyCoins"))["coins"]]
 
+    async def _listen(self, connections: contextlib.AsyncExitStack) -> list[CommitListener]:
+        """To every peer."""
+        channel = (await self._open("alice", connections)).channel(CHANNEL)
+        return [await channel.commits(node) for node in channel.nodes.event_sources]
+
+    async def _open(self, label: str, connections: contextlib.AsyncExitStack) -> Network:
+        entry = network_wallet(self._network).get(label)
+        profile = profile_of(self._network, entry.msp_id)
+        return await connections.enter_async_context(connect(profile, entry.signing_identity()))
+
     async def _connect(self, label: str, connections: contextlib.AsyncExitStack) -> Actor:
+        network = await self._open(label, connections)
         entry = network_wallet(self._network).get(label)
         identity = entry.signing_identity()
-        network = await connections.enter_async_context(connect(profile_of(self._network, entry.msp_id), identity))
         party = f"{client_identity(identity.serialized).enrollment_id}@{entry.msp_id}"
         name = {"alice": "Alice", "bob": "Bob", "mint": "the mint", "admin.ministry": "the Ministry"}.get(label, label)
-        return Actor(name, party, network.contract(CHANNEL, CONTRACT), self._tell)
+        return Actor(name, party, network.contract(CHANNEL, CONTRACT), self._tell, self._peers)

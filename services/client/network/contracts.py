@@ -1,16 +1,19 @@
 """Defining a network's contracts by the transactions that Fabric's operators use: each member approves, one commits."""
 
 import asyncio
+from collections.abc import Iterable, Sequence
 
 from deploy.manifest import ChannelEntry, ContractEntry, Network
 from privysharing.protocol.codec.lifecycle import encode_approve_args, encode_definition_args, encode_query_args
 from privysharing.protocol.lifecycle import LIFECYCLE, ChaincodeDefinition
-from privysharing.sdk import Call, Channel, connect
+from privysharing.sdk import Call, Channel, Receipt, connect
+from privysharing.sdk.commits import CommitListener
 from privysharing.sdk.errors import Refused
 from privysharing.sdk.profile import Node
 from services.client.network.identities import admin_of, profile_of
 from services.client.network.processes import Processes
 
+COMMIT_SECONDS_MAX = 30.0
 _PACKAGE = "in-process"  # the peers of these networks run their contracts themselves
 
 
@@ -39,9 +42,13 @@ async def _define(network: Network, channel: ChannelEntry, contract: ContractEnt
         on_channel = connection.channel(channel.name)
         if await _is_defined(on_channel, contract.name):
             return
-        await asyncio.gather(*(_approve(network, member, channel, contract, definition) for member in channel.members))
+        peers = [await on_channel.commits(node) for node in on_channel.nodes.event_sources]
+        approvals = await asyncio.gather(
+            *(_approve(network, member, channel, contract, definition) for member in channel.members)
+        )
+        await _everywhere(peers, approvals)  # a peer that does not know of one would not endorse the commit
         commit = Call(LIFECYCLE, "CommitChaincodeDefinition", (encode_definition_args(contract.name, definition),))
-        await on_channel.submit(commit, list(_one_endorser_each(on_channel).values()))
+        await _everywhere(peers, [await on_channel.submit(commit, list(_one_endorser_each(on_channel).values()))])
 
 
 async def _is_defined(channel: Channel, contract: str) -> bool:
@@ -54,13 +61,19 @@ async def _is_defined(channel: Channel, contract: str) -> bool:
 
 async def _approve(
     network: Network, organisation: str, channel: ChannelEntry, contract: ContractEntry, definition: ChaincodeDefinition
-) -> None:
+) -> Receipt:
     """An organisation's approval lives in a collection of its own, so its own peer endorses it."""
     arguments = encode_approve_args(contract.name, definition, f"{contract.name}:{_PACKAGE}")
     async with connect(profile_of(network, organisation), admin_of(network, organisation)) as connection:
         on_channel = connection.channel(channel.name)
         own = _one_endorser_each(on_channel)[network.organisation(organisation).msp_id]
-        await on_channel.submit(Call(LIFECYCLE, "ApproveChaincodeDefinitionForMyOrg", (arguments,)), [own])
+        return await on_channel.submit(Call(LIFECYCLE, "ApproveChaincodeDefinitionForMyOrg", (arguments,)), [own])
+
+
+async def _everywhere(peers: Sequence[CommitListener], receipts: Iterable[Receipt]) -> None:
+    """Return once every peer has committed them."""
+    tx_ids = [receipt.tx_id for receipt in receipts]
+    await asyncio.gather(*(peer.verdict(tx_id, COMMIT_SECONDS_MAX) for peer in peers for tx_id in tx_ids))
 
 
 def _one_endorser_each(channel: Channel) -> dict[str, Node]:
