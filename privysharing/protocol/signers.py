@@ -2,13 +2,20 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from privysharing.protocol.build import endorsement_message
 from privysharing.protocol.codes import TxCode
 from privysharing.protocol.msp.identity import Identity, InvalidIdentity
 from privysharing.protocol.msp.manager import MspManager
 from privysharing.protocol.reading import ReadTransaction
-from privysharing.protocol.transactions import EndorserTransaction
+from privysharing.protocol.transactions import Endorsement, EndorserTransaction
+
+
+class Vouched(Protocol):
+    """Endorsements, each behind the response payload that it is of, whose signatures are known to be good."""
+
+    def __contains__(self, endorsed: tuple[bytes, Endorsement], /) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,19 +29,23 @@ class Signers:
 NOBODY = Signers()
 
 
-def verify_signatures(transaction: ReadTransaction, channel_id: str, msps: MspManager) -> Signers:
+def verify_signatures(
+    transaction: ReadTransaction, channel_id: str, msps: MspManager, vouched: Vouched = ()
+) -> Signers:
     """Verify one transaction's signatures under one configuration; none where the answer cannot matter."""
     if transaction.fault_before_signature is not TxCode.VALID or not _creator_signed(transaction, channel_id, msps):
         return NOBODY
     endorsed = transaction.endorsed
     if endorsed is None or endorsed.fault is not TxCode.VALID:
         return Signers(creator=True)
-    return Signers(True, verify_endorsers(endorsed.transaction, msps))
+    return Signers(True, verify_endorsers(endorsed.transaction, msps, vouched))
 
 
-def verify_all(transactions: Sequence[ReadTransaction], channel_id: str, msps: MspManager) -> list[Signers]:
+def verify_all(
+    transactions: Sequence[ReadTransaction], channel_id: str, msps: MspManager, vouched: Vouched = ()
+) -> list[Signers]:
     """The signers of each transaction: what a caller may spread over threads in slices."""
-    return [verify_signatures(transaction, channel_id, msps) for transaction in transactions]
+    return [verify_signatures(transaction, channel_id, msps, vouched) for transaction in transactions]
 
 
 def formal_verdict(transaction: ReadTransaction, signers: Signers) -> TxCode:
@@ -44,20 +55,22 @@ def formal_verdict(transaction: ReadTransaction, signers: Signers) -> TxCode:
     return transaction.fault_after_signature if signers.creator else TxCode.BAD_CREATOR_SIGNATURE
 
 
-def verify_endorsers(transaction: EndorserTransaction, msps: MspManager) -> tuple[Identity, ...]:
+def verify_endorsers(transaction: EndorserTransaction, msps: MspManager, vouched: Vouched = ()) -> tuple[Identity, ...]:
     """The endorsers whose signatures are good, each once (policies SignatureSetToValidIdentities).
 
     A bad signature is passed over, and so is a repeated endorser, before its signature is looked at: nobody can have
     the same one verified a thousand times. Whether an identity is valid is for the policy to ask.
     """
+    payload = transaction.response_payload
     endorsers: dict[tuple[str, bytes], Identity] = {}
     for endorsement in transaction.endorsements:
         try:
             identity = msps.deserialize(endorsement.endorser)
         except InvalidIdentity:
             continue
-        if identity.dedupe_key not in endorsers and identity.verify(
-            endorsement_message(transaction.response_payload, endorsement.endorser), endorsement.signature
+        if identity.dedupe_key not in endorsers and (
+            (payload, endorsement) in vouched
+            or identity.verify(endorsement_message(payload, endorsement.endorser), endorsement.signature)
         ):
             endorsers[identity.dedupe_key] = identity
     return tuple(endorsers.values())

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from privysharing.protocol.channel.bundle import ChannelConfig
 from privysharing.protocol.codec.configs import parse_config_envelope
+from privysharing.protocol.signers import Vouched
 from services.peer.block_feed.crosscheck import CrossCheck
 from services.peer.block_feed.evidence import ForkedChain, keep
 from services.peer.block_feed.feed import BlockFeed, FeedConfig, OrdererCalls
@@ -38,6 +39,7 @@ class ChannelTools:
     metrics: LedgerMetrics
     orderers: OrdererCalls
     feed: FeedConfig
+    vouched: Vouched = ()  # endorsements whose signatures need not be verified: those of this very peer
 
 
 class Channel:
@@ -57,7 +59,9 @@ class Channel:
         self._disk = tools.disk
         self._store = ThreadPoolExecutor(1, f"ledger-{ledger.channel_id}")
         workers = Workers(tools.crypto, self._store)
-        self._committer = Committer(ledger, self.config, self.notifier, workers, tools.metrics, self._set_config)
+        self._committer = Committer(
+            ledger, self.config, self.notifier, workers, tools.metrics, self._set_config, tools.vouched
+        )
         followed = _sources(self, sources)
         self._feed = BlockFeed(
             ledger, lambda: self.config, followed, tools.orderers, self.notifier, tools.crypto, tools.feed

@@ -11,7 +11,7 @@ from privysharing.protocol.blocks import Block
 from privysharing.protocol.channel.bundle import ChannelConfig
 from privysharing.protocol.codes import HeaderType, TxCode
 from privysharing.protocol.reading import ReadTransaction
-from privysharing.protocol.signers import Signers, verify_all
+from privysharing.protocol.signers import Signers, Vouched, verify_all
 from services.peer.commits import make_commit
 from services.peer.ledger.types import AppendTimes, Commit, LedgerPort
 from services.peer.metrics import LedgerMetrics
@@ -67,13 +67,16 @@ class Committer:
         workers: Workers,
         metrics: LedgerMetrics,
         on_config: Callable[[ChannelConfig], None],
+        vouched: Vouched = (),
     ) -> None:
+        """`vouched` holds endorsements whose signatures nobody needs to verify."""
         self._ledger = ledger
         self._config = config
         self._notifier = notifier
         self._workers = workers
         self._metrics = metrics
         self._on_config = on_config
+        self._vouched = vouched
 
     async def follow(self, blocks: AsyncIterator[Block]) -> None:
         """Commit blocks as they come; the next ones are verified while one is being stored.
@@ -103,7 +106,7 @@ class Committer:
         loop = asyncio.get_running_loop()
         transactions = await loop.run_in_executor(self._workers.crypto, read_block, block)
         jobs = [
-            loop.run_in_executor(self._workers.crypto, verify_all, part, config.channel_id, config.msps)
+            loop.run_in_executor(self._workers.crypto, verify_all, part, config.channel_id, config.msps, self._vouched)
             for part in _parts(transactions)
         ]
         signers = tuple(by for part in await asyncio.gather(*jobs) for by in part)

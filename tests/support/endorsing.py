@@ -33,6 +33,7 @@ from services.peer.chaincode_host.stub import InProcessStub
 from services.peer.chaincode_host.watchdog import Watchdog
 from services.peer.commits import make_commit
 from services.peer.endorsement.endorser import Endorser, EndorserConfig, Outcome
+from services.peer.endorsement.issued import IssuedEndorsements
 from services.peer.endorsement.metrics import EndorserMetrics
 from services.peer.ledger.memory import MemoryLedger
 from services.peer.private_data import MemoryPrivateValues
@@ -192,6 +193,7 @@ class Peer:
         self.watchdog = Watchdog()
         self.channels = channels
         self.signer = organisation.signer("peer0", "peer")
+        self.issued = IssuedEndorsements()
         access = AccessControl(Msp(msp_config(organisation.msp_id, organisation.ca)))
         self.host = ChaincodeHost(
             contracts=Contracts({CHAINCODE: KeyValues} if contracts is None else contracts),
@@ -210,6 +212,7 @@ class Peer:
             channels=channels,
             host=self.host,
             private_values=self.private_values,
+            issued=self.issued,
             metrics=EndorserMetrics(self.registry),
             config=EndorserConfig(limits=limits),
             clock_ns=clock_ns,

@@ -44,6 +44,7 @@ from services.peer.chaincode_host.simulator import SimulationLimits, TxSimulator
 from services.peer.chaincode_host.transaction import Transaction
 from services.peer.endorsement import checks
 from services.peer.endorsement.interest import interest_of
+from services.peer.endorsement.issued import IssuedEndorsements
 from services.peer.endorsement.metrics import EndorserMetrics
 from services.peer.private_data import PrivateValues
 
@@ -104,6 +105,7 @@ class Endorser:
         channels: Channels,
         host: ChaincodeHost,
         private_values: PrivateValues,
+        issued: IssuedEndorsements,
         metrics: EndorserMetrics,
         config: EndorserConfig,
         clock_ns: Callable[[], int] = time.time_ns,
@@ -113,6 +115,7 @@ class Endorser:
         self._channels = channels
         self._host = host
         self._private_values = private_values
+        self._issued = issued
         self._metrics = metrics
         self._config = config
         self._clock_ns = clock_ns
@@ -253,6 +256,7 @@ class Endorser:
             self._metrics.endorsement_failures.of(channel_id, info.name, "true").inc()
             return ProposalResponse(response, version=0)
         endorsement = build.endorse(payload, self._signer)
+        self._issued.add(payload, endorsement)
         return ProposalResponse(response, payload, endorsement, interest=simulated.interest)
 
 
