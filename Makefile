@@ -26,8 +26,9 @@ check: $(READY) ## Style, types, layers, and generated code that is not out of d
 WORKLOAD ?= yardstick
 IN_FLIGHT ?= 600
 DURATION ?= 20
-bench: $(READY) ## Load on a network of its own; WORKLOAD= IN_FLIGHT= DURATION= RATE=
-	@$(BIN)/python -m bench --workload $(WORKLOAD) --in-flight $(IN_FLIGHT) --duration $(DURATION) $(if $(RATE),--rate $(RATE))
+TRANSPORT ?= batch
+bench: $(READY) ## Load on a network of its own; WORKLOAD= IN_FLIGHT= DURATION= RATE= TRANSPORT=batch|unary
+	@$(BIN)/python -m bench --workload $(WORKLOAD) --in-flight $(IN_FLIGHT) --duration $(DURATION) --transport $(TRANSPORT) $(if $(RATE),--rate $(RATE))
 
 up: $(READY) ## Start the demo network and leave it running (var/demo)
 	@$(BIN)/privy network up

@@ -8,7 +8,7 @@ import secrets
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 import psutil
@@ -21,7 +21,7 @@ from bench.workloads import CONTRACT, WORKLOADS, Workload, prepared_key, value
 from deploy.generate import generate
 from deploy.manifest import Network
 from deploy.topology import load_topology
-from privysharing.sdk import Call, Channel, connect
+from privysharing.sdk import Call, Channel, Transport, connect
 from services.client.network.contracts import bring_up
 from services.client.network.identities import fill_wallet, network_wallet, profile_of
 from services.client.network.processes import Processes
@@ -36,18 +36,27 @@ _PREPARED_AT_ONCE = 100
 @click.option("--in-flight", default=600, show_default=True, help="Callers that each wait for their answer.")
 @click.option("--duration", default=20.0, show_default=True, help="Seconds of load.")
 @click.option("--rate", type=float, help="Calls a second, whatever the answers do, instead of --in-flight.")
-def main(workload: str, in_flight: int, duration: float, rate: float | None) -> None:
+@click.option(
+    "--transport",
+    type=click.Choice(get_args(Transport)),
+    default="batch",
+    show_default=True,
+    help="Many calls on a stream, or Fabric's own calls.",
+)
+def main(workload: str, in_flight: int, duration: float, rate: float | None, transport: Transport) -> None:
     """Measure a network of processes on this machine, this client included."""
     console = Console(stderr=True, highlight=False)
     folder = Path(tempfile.mkdtemp(prefix="privysharing-bench-"))
     try:
-        result = asyncio.run(measure(folder, WORKLOADS[workload], Load(duration, in_flight, rate), console))
+        result = asyncio.run(measure(folder, WORKLOADS[workload], Load(duration, in_flight, rate), transport, console))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     print(json.dumps({"workload": workload, **result}))
 
 
-async def measure(folder: Path, workload: Workload, load: Load, console: Console) -> dict[str, Any]:
+async def measure(
+    folder: Path, workload: Workload, load: Load, transport: Transport, console: Console
+) -> dict[str, Any]:
     """The figures of one run on a network that is made for it."""
     network = generate(load_topology(TOPOLOGY), folder)
     fill_wallet(network)
@@ -60,7 +69,7 @@ async def measure(folder: Path, workload: Workload, load: Load, console: Console
     try:
         await bring_up(processes)
         with console.status(f"{workload.about}, for {load.duration_s:g} s"):
-            figures = await _apply(network, processes, workload, load)
+            figures = await _apply(network, processes, workload, load, transport)
         figures["peers_agree"] = await _peers_agree(network, processes)
     finally:
         processes.stop()
@@ -69,6 +78,7 @@ async def measure(folder: Path, workload: Workload, load: Load, console: Console
         "ratio_to_floor": round(figures["tps"] / floor, 3),
         "in_flight": None if load.rate else load.in_flight,
         "rate": load.rate,
+        "transport": transport,
         "duration_s": load.duration_s,
         "cores": len(os.sched_getaffinity(0)),
         "endorsers": endorsers,
@@ -76,9 +86,11 @@ async def measure(folder: Path, workload: Workload, load: Load, console: Console
     }
 
 
-async def _apply(network: Network, processes: Processes, workload: Workload, load: Load) -> dict[str, Any]:
+async def _apply(
+    network: Network, processes: Processes, workload: Workload, load: Load, transport: Transport
+) -> dict[str, Any]:
     entry = network_wallet(network).get(CLIENT)
-    async with connect(profile_of(network, entry.msp_id), entry.signing_identity()) as connection:
+    async with connect(profile_of(network, entry.msp_id), entry.signing_identity(), transport=transport) as connection:
         channel = connection.channel(CHANNEL)
         await _prepare(channel, workload)
         listeners = [await channel.commits(node) for node in channel.nodes.event_sources]

@@ -9,6 +9,7 @@ outcome is unknown says so (`CommitUnknown`): sending the same transaction again
 """
 
 from privysharing.sdk.channel import Call, Channel, Endorsed, Receipt, Timeouts
+from privysharing.sdk.connections import Transport
 from privysharing.sdk.network import Contract, Network, connect
 from privysharing.sdk.profile import ConnectionProfile
 from privysharing.sdk.wallet import Wallet, WalletEntry
@@ -22,6 +23,7 @@ __all__ = [
     "Network",
     "Receipt",
     "Timeouts",
+    "Transport",
     "Wallet",
     "WalletEntry",
     "connect",
