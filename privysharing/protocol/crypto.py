@@ -45,23 +45,23 @@ def to_low_s(signature: bytes, curve: ec.EllipticCurve | None = None) -> bytes:
 
     Raises ValueError when `signature` is none, or the curve is unknown.
     """
-    numbers = parse_signature(signature)
+    found = _read(signature)
     order = CURVE_ORDERS.get("secp256r1" if curve is None else curve.name)
-    if numbers is None or order is None or numbers[1] >= order:
+    if found is None or order is None or found[1] >= order:
         raise ValueError("not an ECDSA signature on a known curve")
-    r, s = numbers
-    return utils.encode_dss_signature(r, min(s, order - s))
+    r, s, der = found
+    return der if s <= order - s else utils.encode_dss_signature(r, order - s)
 
 
 def verify(public_key: object, signature: bytes, message: bytes) -> bool:
     """Whether `signature` is the low-S signature of `message` (bccsp/sw verifyECDSA). Never raises."""
     if not isinstance(public_key, ec.EllipticCurvePublicKey):
         return False
-    numbers = parse_signature(signature)
-    if numbers is None or numbers[1] > HALF_ORDERS.get(public_key.curve.name, 0):
+    found = _read(signature)
+    if found is None or found[1] > HALF_ORDERS.get(public_key.curve.name, 0):
         return False
     try:
-        public_key.verify(utils.encode_dss_signature(*numbers), message, _ECDSA)
+        public_key.verify(found[2], message, _ECDSA)
     except InvalidSignature:
         return False
     return True
@@ -73,6 +73,22 @@ def parse_signature(signature: bytes) -> tuple[int, int] | None:
     As lenient as Go's asn1.Unmarshal, on which Fabric's verdicts rest: integers and lengths must be minimal, but
     bytes after s, inside the sequence or behind it, are passed over.
     """
+    found = _read(signature)
+    return None if found is None else found[:2]
+
+
+def _read(signature: bytes) -> tuple[int, int, bytes] | None:
+    """The numbers r and s, and the one DER form that they have: mostly the very bytes given."""
+    try:
+        r, s = utils.decode_dss_signature(signature)
+    except ValueError:
+        numbers = _parse_leniently(signature)
+        return None if numbers is None else (*numbers, utils.encode_dss_signature(*numbers))
+    return (r, s, signature) if r > 0 and s > 0 else None
+
+
+def _parse_leniently(signature: bytes) -> tuple[int, int] | None:
+    """What Go reads beyond DER as well."""
     outer = _element(signature, 0, len(signature), _SEQUENCE)
     if outer is None:
         return None

@@ -19,6 +19,7 @@ from privysharing.protocol.crypto import (
     HALF_ORDERS,
     SigningIdentity,
     UnusableKey,
+    _parse_leniently,
     load_private_key,
     parse_signature,
     sha256,
@@ -133,6 +134,24 @@ def test_what_go_would_not_parse_is_refused() -> None:
         "length that is not there": b"\x30\x82\x01",
     }
     assert {why: parse_signature(raw) for why, raw in refused.items()} == dict.fromkeys(refused)
+
+
+@given(
+    st.lists(st.integers(-(1 << 264), 1 << 264), min_size=2, max_size=3),
+    st.sampled_from([b"", b"\x00", b"\x02\x00"]),
+    st.integers(0, 80),
+    st.integers(0, 255),
+)
+def test_der_s_own_reader_changes_nothing_about_what_is_read(
+    numbers: list[int], after: bytes, place: int, change: int
+) -> None:
+    integers = b"".join(
+        b"\x02" + bytes((len(content),)) + content
+        for content in (number.to_bytes(number.bit_length() // 8 + 1, "big", signed=True) for number in numbers)
+    )
+    changed = bytearray(sequence(integers) + after)
+    changed[place % len(changed)] ^= change
+    assert parse_signature(bytes(changed)) == _parse_leniently(bytes(changed))
 
 
 def test_long_lengths_are_read() -> None:
