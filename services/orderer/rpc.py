@@ -56,8 +56,8 @@ class AtomicBroadcastRpc:
 class BatchBroadcastRpc:
     """The servicer of privysharing.v1.BatchBroadcast."""
 
-    def __init__(self, intake: Intake, limits: BatchLimits = BatchLimits()) -> None:
-        self._calls = BatchCalls(BatchBroadcast(intake, _encode).begin, limits)
+    def __init__(self, intake: Intake, limits: BatchLimits | None = None) -> None:
+        self._calls = BatchCalls(BatchBroadcast(intake, _encode).begin, limits or BatchLimits())
 
     def handler(self) -> grpc.GenericRpcHandler:
         """What a server is given."""

@@ -50,9 +50,9 @@ class EndorserRpc:
 class BatchEndorserRpc:
     """The servicer of privysharing.v1.BatchEndorser: the same calls, many on a stream. Made on the event loop."""
 
-    def __init__(self, workers: EndorsementWorkers, limits: BatchLimits = BatchLimits()) -> None:
+    def __init__(self, workers: EndorsementWorkers, limits: BatchLimits | None = None) -> None:
         self._workers = workers
-        self._calls = BatchCalls(self._begin, limits)
+        self._calls = BatchCalls(self._begin, limits or BatchLimits())
         self._answered: Handover[tuple[Call, bytes | CallFailed]] = Handover(lambda pair: pair[0].answer(pair[1]))
 
     def handler(self) -> grpc.GenericRpcHandler:
