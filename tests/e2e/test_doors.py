@@ -334,7 +334,7 @@ def test_an_outsider_does_not_get_a_connection(scene: Scene, elsewhere: Generate
 def connects(address: str, tls: Tls) -> bool:
     """Whether a call gets as far as being answered; with TLS 1.3 a client learns only then that it was refused."""
     with foreign.connected(address, tls) as channel:
-        nothing = channel.unary_unary("/no.Such/Method")
+        nothing: Any = channel.unary_unary("/no.Such/Method")
         with contextlib.suppress(grpc.RpcError):
             nothing(b"", timeout=10)
         try:
@@ -353,7 +353,7 @@ def test_an_outsider_on_a_good_connection_is_refused_at_each_door(scene: Scene, 
                     with pytest.raises(grpc.RpcError) as refused:
                         call(channel, who, name, *args)
                     assert refused.value.code() is grpc.StatusCode.UNKNOWN
-                    assert f"access denied: channel [{CHANNEL}] creator org" in refused.value.details()
+                    assert f"access denied: channel [{CHANNEL}] creator org" in str(refused.value.details())
                 for fetch in (foreign.stored_blocks, foreign.filtered_blocks):
                     answers = list(fetch(channel, live.seek(who, foreign.OLDEST, foreign.NEWEST)))
                     assert [answer.status for answer in answers] == [foreign.common.FORBIDDEN]
