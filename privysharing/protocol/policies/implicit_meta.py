@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from privysharing.protocol.msp.identity import Identity
-from privysharing.protocol.policies.policy import Policy
+from privysharing.protocol.policies.policy import Policy, RememberingPolicy
 
 
 class MetaRule(IntEnum):
@@ -30,15 +30,16 @@ class ImplicitMeta:
         return {MetaRule.ANY: 1, MetaRule.ALL: groups, MetaRule.MAJORITY: groups // 2 + 1}[self.rule]
 
 
-class ImplicitMetaEvaluator:
+class ImplicitMetaEvaluator(RememberingPolicy):
     """Evaluates an implicit meta policy given each child group's policy (`RejectPolicy` where a group has none)."""
 
     def __init__(self, definition: ImplicitMeta, sub_policies: Iterable[Policy]) -> None:
+        super().__init__()
         self.definition = definition
         self._sub_policies = tuple(sub_policies)
         self.threshold = definition.threshold(len(self._sub_policies))
 
-    def evaluate(self, identities: Sequence[Identity]) -> bool:
+    def _decide(self, identities: Sequence[Identity]) -> bool:
         """Whether enough sub-policies are met, each by all of the identities."""
         return self.satisfied(identities) == self.threshold
 

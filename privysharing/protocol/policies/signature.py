@@ -7,7 +7,7 @@ from typing import Final
 from privysharing.protocol.msp.identity import Identity, distinct
 from privysharing.protocol.msp.manager import MspManager
 from privysharing.protocol.msp.principals import MspPrincipal, MspRole, RolePrincipal
-from privysharing.protocol.policies.policy import MalformedPolicy
+from privysharing.protocol.policies.policy import MalformedPolicy, RememberingPolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ def signed_by_n_of(n: int, role: MspRole, msp_ids: Iterable[str]) -> SignaturePo
     return SignaturePolicy(NOutOf(n, tuple(map(SignedBy, range(len(principals))))), principals)
 
 
-class SignaturePolicyEvaluator:
+class SignaturePolicyEvaluator(RememberingPolicy):
     """Evaluates one policy under one channel configuration, exactly as greedily as cauthdsl does.
 
     A `SignedBy` takes the first identity that satisfies it and that nothing took before; an `NOutOf` asks all of its
@@ -66,12 +66,13 @@ class SignaturePolicyEvaluator:
 
     def __init__(self, policy: SignaturePolicy, manager: MspManager) -> None:
         """Raises MalformedPolicy when a rule asks for a principal that is not listed."""
+        super().__init__()
         _check(policy.rule, len(policy.identities))
         self.policy = policy
         self._manager = manager
 
-    def evaluate(self, identities: Sequence[Identity]) -> bool:
-        """Whether these identities, whose signatures have been verified, meet the policy; repetitions do not count."""
+    def _decide(self, identities: Sequence[Identity]) -> bool:
+        """Repetitions do not count."""
         return self._taken(self.policy.rule, distinct(identities), 0) is not None
 
     def _taken(self, rule: Rule, identities: Sequence[Identity], taken: int) -> int | None:

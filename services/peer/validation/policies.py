@@ -1,6 +1,6 @@
 """Which policy decides over a chaincode or a collection, under one configuration and one state."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from privysharing.protocol.channel.bundle import ChannelConfig
@@ -15,7 +15,6 @@ from privysharing.protocol.lifecycle import (
     implicit_collection_msp_id,
 )
 from privysharing.protocol.lifecycle_state import read_definition
-from privysharing.protocol.msp.identity import Identity
 from privysharing.protocol.msp.principals import MspRole
 from privysharing.protocol.policies.policy import Policy, RejectPolicy
 from privysharing.protocol.policies.signature import (
@@ -27,24 +26,7 @@ from privysharing.protocol.policies.signature import (
 from services.peer.validation.errors import ChannelHalted
 from services.peer.validation.view import StateView
 
-
-class RememberedPolicy:
-    """A policy that is asked once about the same endorsers: in a block they are mostly the same."""
-
-    def __init__(self, policy: Policy) -> None:
-        self._policy = policy
-        self._decided: dict[tuple[bytes, ...], bool] = {}
-
-    def evaluate(self, identities: Sequence[Identity]) -> bool:
-        """Whether these identities, in this order, are enough."""
-        signers = tuple([identity.serialized for identity in identities])
-        decided = self._decided.get(signers)
-        if decided is None:
-            decided = self._decided[signers] = self._policy.evaluate(identities)
-        return decided
-
-
-REJECT = RememberedPolicy(RejectPolicy())
+REJECT = RejectPolicy()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +75,7 @@ class EndorsementPolicies:
                 policy: Policy = SignaturePolicyEvaluator(parse_signature_policy(parameter), self._config.msps)
             except ProtocolError:
                 policy = REJECT
-            self._keys[parameter] = RememberedPolicy(policy)
+            self._keys[parameter] = policy
         return self._keys[parameter]
 
     def _defined(self, namespace: str) -> ChaincodeRules | None:
@@ -118,7 +100,7 @@ class EndorsementPolicies:
     def _lifecycle_policy(self) -> Policy:
         """Resources LifecycleEndorsementPolicyAsBytes: the channel's, or else a majority of organisations' members."""
         if self._config.has_policy(LIFECYCLE_ENDORSEMENT_POLICY):
-            return RememberedPolicy(self._config.policy(LIFECYCLE_ENDORSEMENT_POLICY))
+            return self._config.policy(LIFECYCLE_ENDORSEMENT_POLICY)
         msp_ids = [org.msp_id for org in self._config.application_orgs.values()]
         return self._compiled(signed_by_n_of(len(msp_ids) // 2 + 1, MspRole.MEMBER, msp_ids))
 
@@ -135,7 +117,7 @@ class EndorsementPolicies:
             if org.msp_id == msp_id:
                 path = f"/Channel/Application/{org.name}/Endorsement"
                 if self._config.has_policy(path):
-                    return RememberedPolicy(self._config.policy(path))
+                    return self._config.policy(path)
                 return self._compiled(signed_by_n_of(1, MspRole.MEMBER, [msp_id]))
         return REJECT
 
@@ -148,5 +130,5 @@ class EndorsementPolicies:
 
     def _compiled(self, policy: ApplicationPolicy) -> Policy:
         if isinstance(policy, ChannelPolicyReference):
-            return RememberedPolicy(self._config.policy(policy.path))
-        return RememberedPolicy(SignaturePolicyEvaluator(policy, self._config.msps))
+            return self._config.policy(policy.path)
+        return SignaturePolicyEvaluator(policy, self._config.msps)
