@@ -65,7 +65,8 @@ class BroadcastClient:
             self._pump = asyncio.create_task(self._run())
         self._callers += 1
         try:
-            return await asyncio.wait_for(sending.answer, timeout_s)
+            async with asyncio.timeout(timeout_s):  # Python 3.11's wait_for loses a cancellation that comes now
+                return await sending.answer
         except TimeoutError:
             raise NodeUnavailable(self.node, f"no answer to a broadcast within {timeout_s:g} s") from None
         finally:

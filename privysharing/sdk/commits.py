@@ -58,7 +58,8 @@ class CommitListener:
         if self._task is None:
             self._task = asyncio.create_task(self._follow())
         try:
-            await asyncio.wait_for(self._tried.wait(), timeout_s)
+            async with asyncio.timeout(timeout_s):
+                await self._tried.wait()
         except TimeoutError:
             raise TimeoutError(f"no block within {timeout_s:g} s") from None
         if self._error is not None:
@@ -68,8 +69,9 @@ class CommitListener:
         """Stop following. Whoever still waits gets CommitUnknown."""
         if self._task is not None:
             self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+            await asyncio.wait((self._task,))
+            if not self._task.cancelled():
+                self._task.result()  # raises what ended it
         for tx_id, waiting in self._waiting.items():
             for verdict in waiting:
                 if not verdict.done():
@@ -82,7 +84,8 @@ class CommitListener:
         verdict: asyncio.Future[Verdict] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(tx_id, []).append(verdict)
         try:
-            return await asyncio.wait_for(verdict, timeout_s)
+            async with asyncio.timeout(timeout_s):  # Python 3.11's wait_for loses a cancellation that comes now
+                return await verdict
         except TimeoutError:
             raise CommitUnknown(tx_id, f"none came within {timeout_s:g} s") from None
         finally:

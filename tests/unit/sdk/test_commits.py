@@ -222,3 +222,18 @@ async def test_a_peer_that_ends_the_stream_in_order_is_asked_again() -> None:
         await listener.start(SOON)
     assert (await listener.verdict(TxId("tx3"), SOON)).block_num == 3
     await listener.close()
+
+
+async def test_whoever_waits_can_be_interrupted_at_the_very_moment_of_the_verdict() -> None:
+    """As Ctrl-C does it, which may come at any moment."""
+    peer = Peer(block(0))
+    listener = CommitListener(peer.blocks)
+    await listener.start(SOON)
+    waiting = asyncio.create_task(listener.verdict(TxId("a"), SOON))
+    await asyncio.sleep(0)
+    listener._take(block(1, a=TxCode.VALID))
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert await listener.verdict(TxId("a"), SOON) == Verdict(TxCode.VALID, 1)
+    await listener.close()
