@@ -57,10 +57,10 @@ class BatchStream:
         self._unwritten: deque[_Sending] = deque()
         self._unanswered: dict[int, asyncio.Future[bytes]] = {}  # written to the stream that is open
         self._ids = itertools.count(1)
-        self._window = ITEMS_MAX
+        self._window = 0  # 0: the node has not shown itself on this stream
         self._more = asyncio.Event()  # there is something to write, or room for it
         self._stream: grpc.aio.StreamStreamCall[bytes, bytes] | None = None
-        self._heard_at = 0.0  # when the node last said anything on this stream
+        self._heard_at = 0.0  # when the node last answered anything on this stream
         self._pump: asyncio.Task[None] | None = None
         self._closed = False
 
@@ -115,7 +115,8 @@ class BatchStream:
 
     async def _converse(self) -> None:
         """One stream, until either side ends it. What it has not answered fails; what was not written may go next."""
-        self._window = ITEMS_MAX  # until the node says how many
+        # Until the node says how many: a write to one that does not know the service fails by itself, and hides why.
+        self._window = 0
         self._heard_at = 0.0
         stream = self._stream = self._open()
         writer = asyncio.create_task(self._write(stream))
@@ -141,7 +142,7 @@ class BatchStream:
             await asyncio.gather(writer, return_exceptions=True)  # what it met, the reader has met
         _fail_all(self._unanswered.values(), reason)
         self._unanswered.clear()
-        if not self._heard_at:
+        if not self._window:
             self._fail(reason)  # the node is not there at all
 
     async def _write(self, stream: "grpc.aio.StreamStreamCall[bytes, bytes]") -> None:
@@ -170,9 +171,10 @@ class BatchStream:
         return items
 
     def _take(self, response: BatchResponse) -> None:
-        self._heard_at = asyncio.get_running_loop().time()
         if response.window is not None:
             self._window = response.window
+        if response.answers:
+            self._heard_at = asyncio.get_running_loop().time()
         for answer in response.answers:
             waiting = self._unanswered.pop(answer.id, None)
             if waiting is None:
@@ -197,7 +199,8 @@ class BatchStream:
 
     def _hang_up_if_silent(self, stream: "grpc.aio.StreamStreamCall[bytes, bytes] | None", since: float) -> None:
         """A node answers every call by its deadline, if only to say that it is over; one that does not is gone."""
-        if stream is not None and stream is self._stream and self._unanswered and self._heard_at < since:
+        owes = bool(self._unanswered) or not self._window
+        if stream is not None and stream is self._stream and owes and self._heard_at < since:
             stream.cancel()
 
     def _fail(self, error: Exception) -> None:

@@ -25,6 +25,7 @@ from tests.support.nodes import SUCCESS, broadcast_answer, calling, endorsing, s
 Context = grpc.aio.ServicerContext[bytes, bytes]
 SOON = 10.0  # seconds; nothing here takes as long
 ENDORSED = ProposalResponse(Response(200, "fine"), b"signed")
+WINDOW = encode_batch_response(BatchResponse((), ITEMS_MAX))
 
 
 @asynccontextmanager
@@ -226,6 +227,7 @@ async def test_nonsense_is_that_node_s_error_and_the_next_call_gets_a_new_stream
     async def serve(requests: AsyncIterator[bytes], _context: Context) -> AsyncIterator[bytes]:
         nonlocal opened
         opened += 1
+        yield WINDOW
         async for raw in requests:
             if opened == 1:
                 yield response
@@ -240,13 +242,16 @@ async def test_nonsense_is_that_node_s_error_and_the_next_call_gets_a_new_stream
         await stream.close()
 
 
-async def test_a_node_that_falls_silent_is_hung_up_on(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("announces", [True, False])
+async def test_a_node_that_falls_silent_is_hung_up_on(announces: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batch, "SILENCE_S", 0.1)
     opened = 0
 
     async def serve(requests: AsyncIterator[bytes], _context: Context) -> AsyncIterator[bytes]:
         nonlocal opened
         opened += 1
+        if announces or opened > 1:
+            yield WINDOW
         async for raw in requests:
             if opened > 1:
                 yield encode_batch_response(BatchResponse([BatchAnswer(i.id, b"ok") for i in parse_batch_request(raw)]))
