@@ -31,9 +31,9 @@ from privysharing.protocol.channel.bundle import ChannelConfig
 from privysharing.protocol.channel.genesis import genesis_block
 from privysharing.protocol.codec.blocks import encode_block
 from privysharing.protocol.codec.msps import encode_serialized_identity
+from privysharing.protocol.envelopes import NONCE_BYTES
 
 ENDORSEMENT = "/Channel/Application/Endorsement"
-NONCE_BYTES = 24
 
 
 class FolderNotEmpty(OSError):

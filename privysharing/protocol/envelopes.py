@@ -6,6 +6,8 @@ from typing import NewType
 
 TxId = NewType("TxId", str)
 
+NONCE_BYTES = 24  # fabric common/crypto GetRandomNonce
+
 
 @dataclass(frozen=True, slots=True)
 class ChannelHeader:

@@ -60,6 +60,10 @@ class RangeQuery:
     summary: MerkleSummary | None = None
 
 
+# protos.MetaDataKeys: the metadata entry that holds a key's own endorsement policy
+VALIDATION_PARAMETER = "VALIDATION_PARAMETER"
+
+
 @dataclass(frozen=True, slots=True)
 class HashedRead:
     """kvrwset.KVReadHash."""
@@ -111,9 +115,7 @@ class NamespaceRwSet:
     @property
     def writes_anything(self) -> bool:
         """Whether a committer must check this namespace's endorsement policy."""
-        return bool(
-            self.writes or self.metadata_writes or any(c.writes or c.metadata_writes for c in self.collections)
-        )
+        return bool(self.writes or self.metadata_writes or any(c.writes or c.metadata_writes for c in self.collections))
 
 
 @dataclass(frozen=True, slots=True)

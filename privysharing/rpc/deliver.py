@@ -17,11 +17,9 @@ from privysharing.protocol.codec.envelopes import (
 from privysharing.protocol.codes import HeaderType, Status
 from privysharing.protocol.crypto import SigningIdentity
 from privysharing.protocol.deliver import DeliverResponse, FilteredBlock, SeekInfo
-from privysharing.protocol.envelopes import ChannelHeader, SignatureHeader, TxId
+from privysharing.protocol.envelopes import NONCE_BYTES, ChannelHeader, SignatureHeader, TxId
 from privysharing.protocol.errors import MalformedMessage
 from privysharing.rpc.errors import NodeError, node_error
-
-NONCE_BYTES = 24
 
 ORDERER_BLOCKS = "/orderer.AtomicBroadcast/Deliver"
 PEER_BLOCKS = "/protos.Deliver/Deliver"

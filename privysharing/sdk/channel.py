@@ -14,7 +14,7 @@ from privysharing.protocol.codec.transactions import (
     parse_proposal_response_payload,
 )
 from privysharing.protocol.codes import Status, TxCode
-from privysharing.protocol.envelopes import TxId
+from privysharing.protocol.envelopes import NONCE_BYTES, TxId
 from privysharing.protocol.errors import ProtocolError
 from privysharing.protocol.transactions import ChaincodeInput, Proposal, ProposalResponse
 from privysharing.rpc.errors import NodeError, NodeRefused
@@ -23,8 +23,6 @@ from privysharing.sdk.connections import Connections
 from privysharing.sdk.endorsing import NO_STATUS, collect, refusal_of
 from privysharing.sdk.errors import CommitRefused, OrderingRefused, Refused, Unavailable
 from privysharing.sdk.profile import ChannelNodes, Node
-
-NONCE_BYTES = 24  # fabric crypto.GetRandomNonce
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

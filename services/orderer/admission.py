@@ -16,8 +16,8 @@ from privysharing.protocol.codec.envelopes import (
 )
 from privysharing.protocol.codes import HeaderType, Status
 from privysharing.protocol.errors import MalformedMessage
-from privysharing.protocol.msp.identity import Identity, InvalidIdentity
-from privysharing.protocol.policies.implicit_meta import ImplicitMetaEvaluator
+from privysharing.protocol.msp.identity import InvalidIdentity
+from privysharing.protocol.policies.unmet import unmet
 from privysharing.protocol.seek import Signed
 
 ORDERER_WRITERS = "/Channel/Orderer/Writers"
@@ -144,18 +144,7 @@ def _judge_signer(signed: Signed, config: ChannelConfig) -> Refusal | None:
     signers = signed.signers(config.msps)
     if config.policy(path).evaluate(signers):
         return None
-    return Refusal(Status.FORBIDDEN, f"{_reason(config, path, signers)}: permission denied")
-
-
-def _reason(config: ChannelConfig, path: str, signers: tuple[Identity, ...]) -> str:
-    policy = config.policy(path)
-    if not isinstance(policy, ImplicitMetaEvaluator):
-        return "signature set did not satisfy policy"
-    return (
-        f"implicit policy evaluation failed - {policy.satisfied(signers)} sub-policies were satisfied, "
-        f"but this policy requires {policy.threshold} of the '{policy.definition.sub_policy}' sub-policies to be "
-        "satisfied"
-    )
+    return Refusal(Status.FORBIDDEN, f"{unmet(config.policy(path), signers)}: permission denied")
 
 
 def _expired(creator: bytes, config: ChannelConfig, now_ns: int) -> bool:

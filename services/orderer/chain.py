@@ -18,10 +18,11 @@ from privysharing.protocol.channel.update import derive
 from privysharing.protocol.codec.blocks import encode_block, last_config_index, parse_block
 from privysharing.protocol.codec.ordering import encode_record
 from privysharing.protocol.crypto import SigningIdentity
+from privysharing.protocol.envelopes import NONCE_BYTES
 from privysharing.protocol.ordering import Connect, Record, RecordClass, Regular, TimeToCut
 from services.orderer.log import OrderedLog
-from services.orderer.metrics import OrdererMetrics
-from services.orderer.sealing import NONCE_BYTES, config_envelope, next_header, position_of, seal
+from services.orderer.metrics import RELATION_CONSENTER, STATUS_ACTIVE, STATUS_INACTIVE, OrdererMetrics
+from services.orderer.sealing import config_envelope, next_header, position_of, seal
 from services.orderer.sequencer import Cut, Effect, Reconfigure, Resubmit, Sequencer, Skip
 from services.orderer.store import BlockStore
 
@@ -80,6 +81,8 @@ class Chain:
         self._last_cut = 0.0
         self._asked_for = -1  # the block for which a TimeToCut is on its way
         self._alarm: asyncio.TimerHandle | None = None
+        context.metrics.relation.of(self.channel_id).set(RELATION_CONSENTER)
+        context.metrics.status.of(self.channel_id).set(STATUS_ACTIVE)
         self._goal = log.end()  # blocks up to here are there before anybody is served
         if self._goal == 0:
             self._post(Connect())  # before anybody can put an envelope at offset 0
@@ -134,6 +137,7 @@ class Chain:
     def halt(self) -> None:
         """Take nothing more, and let go of everybody who waits for a block."""
         self.halted = True
+        self._context.metrics.status.of(self.channel_id).set(STATUS_INACTIVE)
         if self._alarm is not None:
             self._alarm.cancel()
         self._open.set()

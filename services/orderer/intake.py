@@ -12,6 +12,7 @@ from privysharing.protocol.channel.update import derive
 from privysharing.protocol.codec.configs import parse_config_envelope
 from privysharing.protocol.codes import HeaderType, Status
 from privysharing.protocol.crypto import SigningIdentity
+from privysharing.protocol.envelopes import NONCE_BYTES
 from privysharing.protocol.errors import ProtocolError
 from privysharing.protocol.ordering import RecordClass, Regular
 from services.orderer.admission import (
@@ -28,7 +29,7 @@ from services.orderer.chain import Chain, ChainHalted
 from services.orderer.channels import Channels
 from services.orderer.log import LogClosed
 from services.orderer.metrics import OrdererMetrics
-from services.orderer.sealing import NONCE_BYTES, config_envelope
+from services.orderer.sealing import config_envelope
 
 _log = logging.getLogger(__name__)
 

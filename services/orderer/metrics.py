@@ -2,6 +2,11 @@
 
 from services.runtime.metrics import Registry
 
+# orderer/common/multichannel: what this orderer is to a channel, and how it is doing there
+RELATION_CONSENTER = 1
+STATUS_INACTIVE = 0
+STATUS_ACTIVE = 1
+
 
 class OrdererMetrics:
     """Every figure of the service, by the room that keeps it."""

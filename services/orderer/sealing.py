@@ -23,7 +23,6 @@ from privysharing.protocol.crypto import SigningIdentity
 from privysharing.protocol.envelopes import ChannelHeader, SignatureHeader, TxId
 from privysharing.protocol.ordering import START, LogPosition
 
-NONCE_BYTES = 24
 SECOND_NS = 1_000_000_000
 
 

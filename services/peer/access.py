@@ -13,7 +13,7 @@ from privysharing.protocol.msp.identity import Identity, InvalidIdentity
 from privysharing.protocol.msp.manager import MspManager
 from privysharing.protocol.msp.principals import MspRole, RolePrincipal
 from privysharing.protocol.msp.provider import Msp
-from privysharing.protocol.policies.implicit_meta import ImplicitMetaEvaluator
+from privysharing.protocol.policies.unmet import unmet
 
 PROPOSE: Final = "peer/Propose"
 CHAINCODE_TO_CHAINCODE: Final = "peer/ChaincodeToChaincode"
@@ -102,10 +102,4 @@ def _as_member(channel: ChannelConfig, who: Identity) -> tuple[Identity, ...]:
 def _why(channel: ChannelConfig, path: str, members: tuple[Identity, ...]) -> str:
     if not channel.has_policy(path):
         return f"no such policy: '{path}'"
-    policy = channel.policy(path)
-    if isinstance(policy, ImplicitMetaEvaluator):
-        return (
-            f"implicit policy evaluation failed - {policy.satisfied(members)} sub-policies were satisfied, but this "
-            f"policy requires {policy.threshold} of the '{policy.definition.sub_policy}' sub-policies to be satisfied"
-        )
-    return "signature set did not satisfy policy"
+    return unmet(channel.policy(path), members)

@@ -2,12 +2,9 @@
 
 from privysharing.protocol.codec.rwsets import parse_state_metadata
 from privysharing.protocol.interests import ChaincodeCall, ChaincodeInterest
-from privysharing.protocol.rwsets import NamespaceRwSet, TxRwSet
+from privysharing.protocol.rwsets import VALIDATION_PARAMETER, NamespaceRwSet, TxRwSet
 from privysharing.protocol.system_chaincodes import SYSTEM_CHAINCODES
 from services.peer.chaincode_host.simulator import State
-
-# protos.MetaDataKeys
-VALIDATION_PARAMETER = "VALIDATION_PARAMETER"
 
 
 def interest_of(rwset: TxRwSet, state: State) -> ChaincodeInterest:

@@ -11,12 +11,9 @@ from privysharing.protocol.codec.rwsets import parse_state_metadata
 from privysharing.protocol.codes import TxCode
 from privysharing.protocol.msp.identity import Identity
 from privysharing.protocol.reading import EndorsedAction
-from privysharing.protocol.rwsets import NamespaceRwSet
+from privysharing.protocol.rwsets import VALIDATION_PARAMETER, NamespaceRwSet
 from services.peer.validation.policies import ChaincodeRules, EndorsementPolicies
 from services.peer.validation.view import StateView
-
-# protos.MetaDataKeys: the metadata entry that holds a key's own policy
-VALIDATION_PARAMETER = "VALIDATION_PARAMETER"
 
 PublicKey = tuple[str, str]  # namespace, key
 HashedKey = tuple[str, str, bytes]  # namespace, collection, key hash

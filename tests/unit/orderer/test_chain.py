@@ -210,7 +210,10 @@ async def test_a_record_that_makes_no_sense_is_counted_and_stops_nothing() -> No
     assert 'privysharing_orderer_records_skipped{channel="health",reason="not a record"} 1' in page
     assert 'privysharing_orderer_records_skipped{channel="health",reason="time to cut a later block"} 1' in page
     assert 'ledger_blockchain_height{channel="health"} 2' in page
+    assert 'participation_consensus_relation{channel="health"} 1' in page
+    assert 'participation_status{channel="health"} 1' in page
     await running.stop()
+    assert 'participation_status{channel="health"} 0' in registry.render()
 
 
 async def test_a_halted_chain_takes_nothing_and_lets_waiters_go() -> None:
