@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 
+from privysharing.protocol.blocks import header_hash
 from privysharing.protocol.codec.blocks import encode_block
 from privysharing.protocol.codec.system_chaincodes import encode_blockchain_info
 from privysharing.protocol.codec.transactions import encode_processed_transaction
@@ -62,10 +63,8 @@ def _chain_info(ledger: LedgerPort) -> BlockchainInfo:
     block = ledger.block(newest)
     if block is None:
         return BlockchainInfo(0, b"", b"")
-    # The block read, not the ledger's tip: a commit in between must not mix two heights.
-    following = ledger.block(newest + 1)
-    current = following.header.previous_hash if following is not None else ledger.tip
-    return BlockchainInfo(newest + 1, current, block.header.previous_hash)
+    # Of the block read, not the ledger's tip: a commit in between must not mix two heights.
+    return BlockchainInfo(newest + 1, header_hash(block.header), block.header.previous_hash)
 
 
 def _transaction_by_id(ledger: LedgerPort, tx_id: bytes) -> Response:
