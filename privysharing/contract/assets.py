@@ -141,8 +141,8 @@ def _require_confidentiality(confidentiality: str) -> None:
 
 def _changed(asset: Asset, field: str, value: JsonValue) -> Asset:
     match field, value:
-        case "status", "active" | "retired":
-            return replace(asset, status=str(value))
+        case "status", str(status) if status in (ACTIVE, RETIRED):
+            return replace(asset, status=status)
         case "description", str(text):
             return replace(asset, description=free_text("description", text, DESCRIPTION_MAX))
     raise bad_value(f"change of {field[:40]}", "status active or retired; description text", repr(value))

@@ -109,6 +109,16 @@ def spend(context: Context, holder: Party, coin_ids: Sequence[str]) -> int:
     return total
 
 
+def pay_from(context: Context, payer: Party, coin_ids: Sequence[str], amount: int) -> Outputs:
+    """Spend outputs for an amount and give the change back. Pays nobody else yet."""
+    held = spend(context, payer, coin_ids)
+    if held < amount:
+        raise not_enough_coins(amount, f"{held} coins")
+    outputs = Outputs(context)
+    outputs.pay(payer, held - amount)
+    return outputs
+
+
 def put_in_escrow(context: Context, request_id: str, payer: Party, amount: int) -> None:
     store(context, composite_key(ESCROW, request_id), Escrow(request_id, str(payer), amount))
 
@@ -137,7 +147,7 @@ class CoinFunctions(Contract):
         """Destroy coins that the Ministry holds, once for each payout in money. Only the Ministry."""
         holder = require_ministry(context)
         issue = _new_issue(context, BURN, payout, holder, amount)
-        _pay_from(context, holder, coins, amount)
+        pay_from(context, holder, coins, amount)
         return issue.to_json()
 
     @transaction
@@ -148,7 +158,7 @@ class CoinFunctions(Contract):
         """
         payer, payee = caller(context), Party.parse(to)
         _require_amount(amount)
-        _pay_from(context, payer, coins, amount).pay(payee, amount)
+        pay_from(context, payer, coins, amount).pay(payee, amount)
         return {"to": str(payee), "amount": amount}
 
     @query
@@ -205,16 +215,6 @@ def _new_issue(context: Context, object_type: str, reference_text: str, party: P
     issue = Issue(reference_text, str(party), amount, format_instant(now(context)), context.tx_id)
     store(context, key, issue)
     return issue
-
-
-def _pay_from(context: Context, payer: Party, coin_ids: Sequence[str], amount: int) -> Outputs:
-    """Spend outputs for an amount and give the change back. Pays nobody else yet."""
-    held = spend(context, payer, coin_ids)
-    if held < amount:
-        raise not_enough_coins(amount, f"{held} coins")
-    outputs = Outputs(context)
-    outputs.pay(payer, held - amount)
-    return outputs
 
 
 def _sum(context: Context, object_type: str, record_type: type[_AmountT]) -> int:

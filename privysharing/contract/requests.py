@@ -15,13 +15,13 @@ from privysharing.chaincode.contract import Contract, query, transaction
 from privysharing.chaincode.errors import ContractError
 from privysharing.chaincode.keys import composite_key, split
 from privysharing.contract.access import caller, require_owner
-from privysharing.contract.coins import Outputs, put_in_escrow, spend, take_from_escrow
+from privysharing.contract.coins import Outputs, pay_from, put_in_escrow, take_from_escrow
 from privysharing.contract.history import record_act
 from privysharing.contract.instants import DAY_NS, format_instant, moments, now, parse_instant
 from privysharing.contract.listing import PAGE_DEFAULT, page, read_page
 from privysharing.contract.names import AssetId, Party, free_text
 from privysharing.contract.records import Record, decode, load, store
-from privysharing.contract.refusals import bad_value, not_enough_coins
+from privysharing.contract.refusals import bad_value
 from privysharing.contract.settings import settings_of
 
 REQUEST = "request"  # key: owner, asset name, requester
@@ -115,10 +115,7 @@ class RequestFunctions(Contract):
         if me == asset_id.owner:
             raise bad_value("request", "an asset of somebody else's", "one's own")
         self._require_none_open(context, asset_id, me)
-        held = spend(context, me, coins)
-        if held < price:
-            raise not_enough_coins(price, f"{held} coins")
-        Outputs(context).pay(me, held - price)
+        pay_from(context, me, coins, price)
         put_in_escrow(context, context.tx_id, me, price)
         settings = settings_of(context)
         request = Request(

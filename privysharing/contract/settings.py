@@ -80,10 +80,10 @@ def _changed(settings: Settings, name: str, value: JsonValue) -> Settings:
     match name, value:
         case "asset_types", [_, *_] as types if isinstance(types, list) and all(t in ALL_ASSET_TYPES for t in types):
             return replace(settings, asset_types=sorted({str(asset_type) for asset_type in types}))
-        case "settlement", "immediate":
+        case "settlement", str(settlement) if settlement == IMMEDIATE:
             return replace(settings, settlement=IMMEDIATE)
-        case "settlement", "vesting":
-            raise not_available("settlement vesting", IMMEDIATE)
+        case "settlement", str(settlement) if settlement == VESTING:
+            raise not_available(f"settlement {VESTING}", IMMEDIATE)
         case "request_days", int(days) if not isinstance(value, bool) and 1 <= days <= REQUEST_DAYS_MAX:
             return replace(settings, request_days=days)
         case "day_seconds", int(seconds) if not isinstance(value, bool) and 1 <= seconds <= DAY_SECONDS_MAX:
