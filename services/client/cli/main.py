@@ -54,7 +54,7 @@ def privy() -> None:
     """PrivySharing: citizens own their data, organisations share a ledger.
 
     Begin with `privy demo`. To play yourself: `privy network up`, then
-    `privy asset create --as alice heart_rate`, and so on.
+    `privy asset create heart_rate pulse --as alice`, and so on.
     """
 
 
