@@ -16,8 +16,6 @@ import yaml
 
 _DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)")
 _SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
-_SIZE = re.compile(r"(\d+)\s*([kmg]?)(?:i?b)?", re.IGNORECASE)
-_SIZE_UNITS = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
 
 
 class ConfigError(Exception):
@@ -165,15 +163,6 @@ class Section:
         if not (whole or value == "0") or seconds < least:
             raise self._error(key, value, f"a duration such as 250ms, 2s or 1m30s, at least {least:g}s")
         return seconds
-
-    def size(self, key: str, default: str | None = None, *, most: int = 2**63 - 1) -> int:
-        """Bytes, with an optional unit of 1024s: 512 KB, 10 MB."""
-        value = str(self._required(key, default)).strip()
-        match = _SIZE.fullmatch(value)
-        number = int(match[1]) * _SIZE_UNITS[match[2].lower()] if match else -1
-        if not 0 <= number <= most:
-            raise self._error(key, value, f"a size such as 512 KB or 10 MB, at most {most} bytes")
-        return number
 
     def address(self, key: str, default: str | None = None) -> Address:
         """host:port."""

@@ -96,11 +96,6 @@ def decode_value(raw: bytes) -> VersionedValue:
     return VersionedValue(raw[split:], Version(block_num, tx_num), raw[_VALUE_HEAD.size : split])
 
 
-def decode_version(raw: bytes) -> Version:
-    """The version alone, for whoever does not need the value."""
-    return Version(*_HEIGHT.unpack_from(raw))
-
-
 def encode_location(location: TxLocation) -> bytes:
     return _LOCATION.pack(location.block_num, location.tx_num, location.code)
 

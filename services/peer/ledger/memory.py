@@ -1,4 +1,4 @@
-"""A ledger in dictionaries: the reference that `Ledger` is tested against, and the one that simulations use."""
+"""A ledger in dictionaries: the reference that `Ledger` is tested against."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Self, TypeVar

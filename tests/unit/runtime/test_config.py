@@ -14,7 +14,6 @@ General:
   ListenPort: 7050
   TLS: {Enabled: true, PrivateKey: tls/server.key}
   BatchTimeout: 1m30s
-  Limit: 10 MB
   Roots: [a.pem, b.pem]
   Misspelt: 1
 Channels:
@@ -36,7 +35,6 @@ def test_values_are_found_whatever_the_case_of_their_key(tmp_path: Path) -> None
     assert general.section("tls").flag("enabled") is True
     assert general.section("TLS").path("privateKey") == tmp_path / "tls" / "server.key"
     assert general.seconds("BatchTimeout") == 90
-    assert general.size("Limit") == 10 * 1024 * 1024
     assert general.texts("Roots") == ("a.pem", "b.pem")
     assert general.paths("Roots") == (tmp_path / "a.pem", tmp_path / "b.pem")
 
@@ -72,7 +70,6 @@ def test_the_environment_overrides_the_file(tmp_path: Path) -> None:
         ("Port", "maybe", "flag", "G.Port: maybe is not true or false"),
         ("Port", "5", "seconds", "G.Port: 5 is not a duration such as 250ms, 2s or 1m30s, at least 0s"),
         ("Port", "2 fortnights", "seconds", "G.Port: 2 fortnights is not a duration such as 250ms, 2s or 1m30s"),
-        ("Port", "10 XB", "size", "G.Port: 10 XB is not a size such as 512 KB or 10 MB"),
         ("Port", "localhost", "address", "G.Port: localhost is not host:port"),
         ("Port", "{a: 1}", "text", "G.Port: {'a': 1} is not text"),
         ("Port", "{a: 1}", "texts", "G.Port: {'a': 1} is not a list of texts"),
@@ -114,7 +111,7 @@ def test_a_choice_is_refused_unless_it_is_one_of_those_allowed(tmp_path: Path) -
 def test_keys_that_nobody_asked_for_are_reported(tmp_path: Path) -> None:
     root = load(tmp_path)
     general = root.section("General")
-    for key in ("ListenAddress", "ListenPort", "BatchTimeout", "Limit", "Roots"):
+    for key in ("ListenAddress", "ListenPort", "BatchTimeout", "Roots"):
         general.has(key)
     general.section("TLS").has("Enabled")
     for channel in root.sections("Channels"):
