@@ -60,7 +60,14 @@ class Channel:
         self._store = ThreadPoolExecutor(1, f"ledger-{ledger.channel_id}")
         workers = Workers(tools.crypto, self._store)
         self._committer = Committer(
-            ledger, self.config, self.notifier, workers, tools.metrics, self._set_config, tools.vouched
+            ledger,
+            self.config,
+            self.notifier,
+            workers,
+            tools.metrics,
+            self._set_config,
+            tools.vouched,
+            self.filtered.committed,
         )
         followed = _sources(self, sources)
         self._feed = BlockFeed(

@@ -29,6 +29,10 @@ _ENDORSED_CODES = frozenset((TxCode.VALID, TxCode.MVCC_READ_CONFLICT, TxCode.PHA
 _log = logging.getLogger(__name__)
 
 
+# Takes the number of a block that is stored, its transactions as they were read, and the verdicts on them.
+OnBlock = Callable[[int, Sequence[ReadTransaction], Sequence[TxCode]], None]
+
+
 @dataclass(frozen=True, slots=True)
 class Workers:
     """Threads for work that would hold up the event loop. `store` has one, so that blocks are stored in order."""
@@ -68,14 +72,16 @@ class Committer:
         metrics: LedgerMetrics,
         on_config: Callable[[ChannelConfig], None],
         vouched: Vouched = (),
+        on_block: OnBlock | None = None,
     ) -> None:
-        """`vouched` holds endorsements whose signatures nobody needs to verify."""
+        """`vouched` holds endorsements whose signatures nobody needs to verify; `on_block` is told before anybody."""
         self._ledger = ledger
         self._config = config
         self._notifier = notifier
         self._workers = workers
         self._metrics = metrics
         self._on_config = on_config
+        self._on_block = on_block
         self._vouched = vouched
 
     async def follow(self, blocks: AsyncIterator[Block]) -> None:
@@ -120,6 +126,8 @@ class Committer:
             self._on_config(stored.config)
         commit = stored.commit
         number = commit.block.header.number
+        if self._on_block is not None:
+            self._on_block(number, verified.transactions, commit.verdicts)
         self._notifier.committed(number, zip(commit.tx_ids, commit.verdicts, strict=True))
         _count(self._metrics, self._ledger.channel_id, verified, stored)
         _log.info(

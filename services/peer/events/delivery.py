@@ -4,15 +4,16 @@ import asyncio
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, AsyncIterable, Callable
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Protocol
 
 from privysharing.protocol.channel.bundle import ChannelConfig
 from privysharing.protocol.codec.deliver import encode_deliver_block, encode_deliver_filtered, encode_deliver_status
-from privysharing.protocol.codes import Status
+from privysharing.protocol.codes import Status, TxCode
 from privysharing.protocol.deliver import SeekContentType, SeekInfo
+from privysharing.protocol.reading import ReadTransaction
 from privysharing.protocol.seek import (
     Permission,
     Plan,
@@ -23,7 +24,7 @@ from privysharing.protocol.seek import (
     read_seek,
     without_transactions,
 )
-from services.peer.events.filtered import filtered_block
+from services.peer.events.filtered import filtered_block, filtered_commit
 from services.peer.ledger.types import LedgerPort
 from services.peer.metrics import DeliverMetrics
 from services.peer.notifier import ChannelStopped, CommitNotifier
@@ -63,20 +64,33 @@ FILTERED = Form("event/FilteredBlock", filtered=True, data_type="filtered_block"
 
 
 class FilteredBlocks:
-    """Encoded answers with a channel's filtered blocks, each made once for all who listen."""
+    """Encoded answers with a channel's filtered blocks, each made once for all who listen.
+
+    New blocks are filtered as they are committed, from what was read to judge them; older ones are read again.
+    """
 
     def __init__(self, ledger: LedgerPort) -> None:
         self._ledger = ledger
-        self._made: OrderedDict[int, asyncio.Task[bytes]] = OrderedDict()
+        self._made: OrderedDict[int, asyncio.Future[bytes]] = OrderedDict()
+
+    def committed(self, number: int, transactions: Sequence[ReadTransaction], codes: Sequence[TxCode]) -> None:
+        """Take a block that is about to be shown."""
+        made: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        made.set_result(encode_deliver_filtered(filtered_commit(self._ledger.channel_id, number, transactions, codes)))
+        self._keep(number, made)
 
     async def answer(self, number: int) -> bytes:
         """The answer with this block, which must exist."""
         made = self._made.get(number)
         if made is None:
-            made = self._made[number] = asyncio.create_task(asyncio.to_thread(self._make, number))
-            if len(self._made) > FILTERED_BLOCKS_KEPT:
-                self._made.popitem(last=False)
-        return await asyncio.shield(made)
+            made = asyncio.create_task(asyncio.to_thread(self._make, number))
+            self._keep(number, made)
+        return made.result() if made.done() else await asyncio.shield(made)
+
+    def _keep(self, number: int, made: "asyncio.Future[bytes]") -> None:
+        self._made[number] = made
+        if len(self._made) > FILTERED_BLOCKS_KEPT:
+            self._made.popitem(last=False)
 
     def _make(self, number: int) -> bytes:
         block = self._ledger.block(number)

@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import pytest
 
+from privysharing.protocol import build
 from privysharing.protocol.blocks import MetadataIndex
-from privysharing.protocol.codec.blocks import encode_filter, parse_block
+from privysharing.protocol.codec.blocks import encode_filter, parse_block, parse_filter
 from privysharing.protocol.codec.deliver import parse_deliver_response
 from privysharing.protocol.codes import HeaderType, Status, TxCode
 from privysharing.protocol.deliver import (
@@ -20,10 +21,13 @@ from privysharing.protocol.deliver import (
     SeekPosition,
 )
 from privysharing.protocol.envelopes import TxId
+from privysharing.protocol.reading import read_transaction
 from services.peer.events.delivery import FILTERED
-from services.peer.events.filtered import filtered_block
+from services.peer.events.filtered import filtered_block, filtered_commit
+from services.peer.validation.validate import read_block
 from tests.support import chains
 from tests.support.deliveries import Room
+from tests.support.endorsing import CHAINCODE, Network, endorsed, proposal, signed
 from tests.support.ordering import CHANNEL, CITY, NOW_NS, STRANGERS, genesis, seek_envelope
 
 AT = SeekPosition.at
@@ -171,6 +175,35 @@ def test_a_transaction_that_cannot_be_read_hides_no_other() -> None:
     readable = chains.envelope(chains.Tx("t1"), CHANNEL)
     block = chains.next_block(None, [b"\xff", b"", readable], [TxCode.BAD_PAYLOAD, TxCode.BAD_PAYLOAD, TxCode.VALID])
     assert [tx.tx_id for tx in filtered_block(CHANNEL, block).transactions] == ["t1"]
+
+
+def test_a_block_shows_the_same_as_it_is_committed_and_as_it_is_read_again() -> None:
+    network = Network()
+    network.define()
+    envelopes = []
+    for call in (("put", "a", "1"), ("event", "shouted"), ("rmw", "a"), ("rmw", "a")):
+        what = proposal(network.client, CHAINCODE, *call)
+        answers = [endorsed(peer.endorser.process(signed(what, network.client))) for peer in network.peers]
+        envelopes.append(build.signed(build.make_transaction(what, answers), network.client).raw)
+    codes = network.channel.commit(*envelopes, b"\xff")
+    assert set(codes) == {TxCode.VALID, TxCode.MVCC_READ_CONFLICT, TxCode.INVALID_OTHER_REASON}
+    ledger = network.channel.ledger
+    for number in range(ledger.height):
+        block = ledger.block(number)
+        assert block is not None
+        verdicts = parse_filter(block.metadata[MetadataIndex.TRANSACTIONS_FILTER])
+        again = filtered_block(CHANNEL, block)
+        assert filtered_commit(CHANNEL, number, read_block(block), verdicts) == again
+    assert [event.name for tx in again.transactions for event in tx.events] == ["shouted"]
+    network.close()
+
+
+async def test_a_committed_block_is_shown_from_what_was_read_to_judge_it(room: Room) -> None:
+    read = [read_transaction(chains.envelope(chains.Tx("new"), CHANNEL))]
+    room.filtered.committed(3, read, [TxCode.VALID])  # the ledger does not even have it
+    answer = parse_deliver_response(await room.filtered.answer(3)).filtered_block
+    assert answer is not None
+    assert [(tx.tx_id, tx.code) for tx in answer.transactions] == [("new", TxCode.VALID)]
 
 
 def test_a_configuration_shows_without_events() -> None:
