@@ -8,17 +8,15 @@ from privysharing.wire.peer import proposal_response_pb2
 
 def encode_interest(interest: ChaincodeInterest) -> bytes:
     """A chaincode interest. MalformedMessage when a key's policy is none."""
-    calls = [
-        proposal_response_pb2.ChaincodeCall(
-            name=call.name,
-            collection_names=call.collections,
-            no_private_reads=call.no_private_reads,
-            key_policies=[decode(policies_pb2.SignaturePolicyEnvelope, policy) for policy in call.key_policies],
-            disregard_namespace_policy=call.disregard_namespace_policy,
-        )
-        for call in interest.calls
-    ]
-    return proposal_response_pb2.ChaincodeInterest(chaincodes=calls).SerializeToString()
+    message = proposal_response_pb2.ChaincodeInterest()
+    for call in interest.calls:
+        one = message.chaincodes.add()
+        one.name = call.name
+        one.collection_names.extend(call.collections)
+        one.no_private_reads = call.no_private_reads
+        one.key_policies.extend(decode(policies_pb2.SignaturePolicyEnvelope, policy) for policy in call.key_policies)
+        one.disregard_namespace_policy = call.disregard_namespace_policy
+    return message.SerializeToString()
 
 
 def parse_interest(raw: bytes) -> ChaincodeInterest:
