@@ -13,6 +13,8 @@ KEEPALIVE_TIMEOUT_MS = 20_000
 # Nodes of one network are near and restart quickly; gRPC's own second to two minutes would be felt.
 RECONNECT_FIRST_MS = 100
 RECONNECT_MAX_MS = 3_000
+# A node under load may take seconds to shake hands; who gives up earlier makes it begin again.
+CONNECT_MS_MAX = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,7 @@ def open_channel(address: str, tls: ClientTls | None, *, server_name: str | None
         ("grpc.keepalive_time_ms", KEEPALIVE_INTERVAL_MS),
         ("grpc.keepalive_timeout_ms", KEEPALIVE_TIMEOUT_MS),
         ("grpc.initial_reconnect_backoff_ms", RECONNECT_FIRST_MS),
-        ("grpc.min_reconnect_backoff_ms", RECONNECT_FIRST_MS),
+        ("grpc.min_reconnect_backoff_ms", CONNECT_MS_MAX),  # how long one attempt may take, whatever its name says
         ("grpc.max_reconnect_backoff_ms", RECONNECT_MAX_MS),
         ("grpc.enable_http_proxy", 0),
     ]
