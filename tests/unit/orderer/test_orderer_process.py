@@ -29,8 +29,11 @@ from privysharing.protocol.codes import Status
 from privysharing.protocol.crypto import SigningIdentity
 from privysharing.protocol.deliver import OLDEST, SeekInfo, SeekPosition
 from privysharing.protocol.msp.signing import load_signing_identity
+from privysharing.rpc.batch import BatchBroadcastClient
 from privysharing.rpc.broadcast import BroadcastClient
 from privysharing.rpc.deliver import ORDERER_BLOCKS, DeliverClient, DeliverRefused
+from privysharing.rpc.errors import NodeUnavailable
+from tests.support.nodes import until
 from tests.support.ordering import envelope
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -153,6 +156,19 @@ async def fetch(city: City, who: SigningIdentity, wanted: int, certificate_hash:
     return blocks
 
 
+async def find(city: City, missing: set[bytes]) -> None:
+    """Return once all of these have been seen in blocks, in blocks that hang together."""
+    blocks: list[Block] = []
+    async with connection(city) as channel, asyncio.timeout(20):
+        client = DeliverClient("orderer0", channel, peer_identity(city), city.certificate_hash())
+        async for raw in client.blocks(CHANNEL, SeekInfo(OLDEST, SeekPosition.at(2**63)), method=ORDERER_BLOCKS):
+            blocks.append(parse_block(raw))
+            missing -= set(blocks[-1].data)
+            if not missing:
+                break
+    check_chain(blocks)
+
+
 def peer_identity(city: City) -> SigningIdentity:
     return city.identity(city.peer.msp, city.peer.msp_id)
 
@@ -228,3 +244,40 @@ def test_a_bad_configuration_ends_the_process_with_a_line_that_names_it(city: Ci
     )
     assert ended.returncode == 2
     assert ended.stderr == "configuration: General.ListenPort: x is not a whole number from 0 to 65535\n"
+
+
+async def test_a_kill_under_load_loses_nothing_acknowledged_and_hangs_nobody(city: City) -> None:
+    acknowledged: list[bytes] = []
+    over = asyncio.Event()
+
+    async def caller(client: BatchBroadcastClient) -> None:
+        while not over.is_set():
+            raw = fresh(city)
+            try:
+                if (await client.send(raw, 5)).status is Status.SUCCESS:
+                    acknowledged.append(raw)
+            except NodeUnavailable:
+                await asyncio.sleep(0.1)
+
+    async def grow(by: int) -> None:
+        goal = len(acknowledged) + by
+        await until(lambda: len(acknowledged) >= goal)
+
+    channel = grpc.aio.secure_channel(city.orderer.address, city.credentials())
+    client = BatchBroadcastClient(channel, BroadcastClient("orderer0", channel))
+    callers: list[asyncio.Task[None]] = []
+    try:
+        for _ in range(2):
+            with running(city):  # killed at the end
+                callers = callers or [asyncio.create_task(caller(client)) for _ in range(40)]
+                await grow(by=300)
+        with running(city):
+            await grow(by=300)
+            over.set()
+            async with asyncio.timeout(15):
+                await asyncio.gather(*callers)
+            await find(city, set(acknowledged))
+    finally:
+        over.set()
+        await client.close()
+        await channel.close()
