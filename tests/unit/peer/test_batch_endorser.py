@@ -20,7 +20,7 @@ from privysharing.protocol.transactions import ProposalResponse, Response
 from privysharing.rpc.batch import ENDORSE, BatchEndorserClient
 from privysharing.rpc.endorser import EndorserClient
 from privysharing.rpc.errors import NodeRefused, NodeUnavailable
-from services.peer.endorsement.workers import OVERLOADED, EndorsementWorkers, WorkersConfig
+from services.peer.endorsement.workers import EndorsementWorkers, WorkersConfig, overloaded
 from services.peer.rpc import BatchEndorserRpc, EndorserRpc
 from services.runtime.batching import TOO_LATE, BatchLimits
 from tests.support.batches import Sender, connected, item
@@ -122,8 +122,9 @@ def comparable(raw: bytes) -> ProposalResponse:
 
 async def alone(channel: grpc.aio.Channel, raw: bytes) -> ProposalResponse | CallFailed:
     """The answer of Fabric's own call."""
+    process: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(PROCESS_PROPOSAL)
     try:
-        return comparable(await channel.unary_unary(PROCESS_PROPOSAL)(raw))
+        return comparable(await process(raw))
     except grpc.aio.AioRpcError as error:
         return CallFailed(error.code().value[0], error.details() or "")
 
@@ -173,7 +174,7 @@ async def test_what_the_line_has_no_room_for_is_refused_beside_what_it_takes(net
         await sender.send(item(1, call(network, "wait")))
         await asyncio.to_thread(RUNNING.acquire)
         await sender.send(*(item(number, call(network, "put", "a", "1")) for number in range(2, 6)))
-        full = CallFailed(grpc.StatusCode.RESOURCE_EXHAUSTED.value[0], OVERLOADED.message)
+        full = CallFailed(grpc.StatusCode.RESOURCE_EXHAUSTED.value[0], overloaded(2).message)
         assert await sender.answers(2) == {4: full, 5: full}
         client = BatchEndorserClient(channel, EndorserClient("peer", channel))
         with pytest.raises(NodeUnavailable, match="too many requests"):
