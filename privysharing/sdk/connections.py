@@ -22,9 +22,7 @@ Ordering = BroadcastClient | BatchBroadcastClient
 class Connections:
     """Opens what is needed when it is first needed, on behalf of one identity."""
 
-    def __init__(
-        self, profile: ConnectionProfile, identity: SigningIdentity, transport: Transport = "batch"
-    ) -> None:
+    def __init__(self, profile: ConnectionProfile, identity: SigningIdentity, transport: Transport = "batch") -> None:
         self.profile = profile
         self._batches = transport == "batch"
         self.identity = identity
