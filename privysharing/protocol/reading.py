@@ -126,7 +126,9 @@ def _read_endorser_transaction(header: Header, data: bytes) -> EndorserTransacti
         if len(actions) != 1:
             return None
         action_header, action_payload = actions[0]
-        if not _is_signature_header(parse_signature_header(action_header)):
+        # Mostly the envelope's own signature header again, which has been read.
+        repeated = action_header == header.signature_bytes
+        if not _is_signature_header(header.signature if repeated else parse_signature_header(action_header)):
             return None
         transaction = parse_action(action_header, action_payload)
     except MalformedMessage:

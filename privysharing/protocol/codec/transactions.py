@@ -102,13 +102,12 @@ def parse_invocation(raw: bytes) -> ChaincodeInput:
 
 def encode_invocation(chaincode: ChaincodeId, chaincode_input: ChaincodeInput) -> bytes:
     """A ChaincodeInvocationSpec; its type is GOLANG as Fabric's clients write it, and means nothing to a peer."""
-    return chaincode_pb2.ChaincodeInvocationSpec(
-        chaincode_spec=chaincode_pb2.ChaincodeSpec(
-            type=chaincode_pb2.ChaincodeSpec.GOLANG,
-            chaincode_id=_encode_chaincode_id(chaincode),
-            input=_encode_input(chaincode_input),
-        )
-    ).SerializeToString(deterministic=True)
+    message = chaincode_pb2.ChaincodeInvocationSpec()
+    spec = message.chaincode_spec
+    spec.type = chaincode_pb2.ChaincodeSpec.GOLANG
+    _fill_chaincode_id(spec.chaincode_id, chaincode)
+    _fill_input(spec.input, chaincode_input)
+    return message.SerializeToString(deterministic=True)
 
 
 def parse_chaincode_input(raw: bytes) -> ChaincodeInput:
@@ -118,7 +117,9 @@ def parse_chaincode_input(raw: bytes) -> ChaincodeInput:
 
 def encode_chaincode_input(chaincode_input: ChaincodeInput) -> bytes:
     """A bare ChaincodeInput."""
-    return _encode_input(chaincode_input).SerializeToString(deterministic=True)
+    message = chaincode_pb2.ChaincodeInput()
+    _fill_input(message, chaincode_input)
+    return message.SerializeToString(deterministic=True)
 
 
 def parse_chaincode_header_extension(raw: bytes) -> ChaincodeId | None:
@@ -129,7 +130,9 @@ def parse_chaincode_header_extension(raw: bytes) -> ChaincodeId | None:
 
 def encode_chaincode_header_extension(chaincode: ChaincodeId) -> bytes:
     """ChaincodeHeaderExtension."""
-    return proposal_pb2.ChaincodeHeaderExtension(chaincode_id=_encode_chaincode_id(chaincode)).SerializeToString()
+    message = proposal_pb2.ChaincodeHeaderExtension()
+    _fill_chaincode_id(message.chaincode_id, chaincode)
+    return message.SerializeToString()
 
 
 def parse_proposal_response(raw: bytes) -> ProposalResponse:
@@ -148,16 +151,17 @@ def parse_proposal_response(raw: bytes) -> ProposalResponse:
 
 def encode_proposal_response(answer: ProposalResponse) -> bytes:
     """An endorser's answer."""
-    message = proposal_response_pb2.ProposalResponse(
-        version=answer.version, response=_encode_response(answer.response), payload=answer.payload
-    )
+    message = proposal_response_pb2.ProposalResponse()
+    message.version = answer.version
+    message.payload = answer.payload
+    _fill_response(message.response, answer.response)
     if answer.timestamp_ns is not None:
         message.timestamp.CopyFrom(timestamp(answer.timestamp_ns))
     if answer.endorsement is not None:
         message.endorsement.endorser = answer.endorsement.endorser
         message.endorsement.signature = answer.endorsement.signature
     if answer.interest:
-        message.interest.CopyFrom(decode(proposal_response_pb2.ChaincodeInterest, answer.interest))
+        message.interest.MergeFromString(answer.interest)
     return message.SerializeToString()
 
 
@@ -187,11 +191,13 @@ def parse_chaincode_action(raw: bytes) -> ChaincodeAction:
 
 def encode_chaincode_action(action: ChaincodeAction) -> bytes:
     """A ChaincodeAction."""
-    message = proposal_pb2.ChaincodeAction(results=action.results, events=action.events)
+    message = proposal_pb2.ChaincodeAction()
+    message.results = action.results
+    message.events = action.events
     if action.response is not None:
-        message.response.CopyFrom(_encode_response(action.response))
+        _fill_response(message.response, action.response)
     if action.chaincode is not None:
-        message.chaincode_id.CopyFrom(_encode_chaincode_id(action.chaincode))
+        _fill_chaincode_id(message.chaincode_id, action.chaincode)
     return message.SerializeToString()
 
 
@@ -215,7 +221,9 @@ def parse_response(raw: bytes) -> Response:
 
 def encode_response(response: Response) -> bytes:
     """A bare protos.Response."""
-    return _encode_response(response).SerializeToString()
+    message = proposal_response_pb2.Response()
+    _fill_response(message, response)
+    return message.SerializeToString()
 
 
 def parse_actions(raw: bytes) -> tuple[tuple[bytes, bytes], ...]:
@@ -283,21 +291,30 @@ def _chaincode_id(message: chaincode_pb2.ChaincodeID) -> ChaincodeId:
     return ChaincodeId(message.name, message.version, message.path)
 
 
-def _encode_chaincode_id(chaincode: ChaincodeId) -> chaincode_pb2.ChaincodeID:
-    return chaincode_pb2.ChaincodeID(name=chaincode.name, version=chaincode.version, path=chaincode.path)
+def _fill_chaincode_id(message: chaincode_pb2.ChaincodeID, chaincode: ChaincodeId) -> None:
+    message.SetInParent()  # also when all of it is empty
+    message.name = chaincode.name
+    message.version = chaincode.version
+    message.path = chaincode.path
 
 
 def _chaincode_input(message: chaincode_pb2.ChaincodeInput) -> ChaincodeInput:
     return ChaincodeInput(tuple(message.args), dict(message.decorations), message.is_init)
 
 
-def _encode_input(value: ChaincodeInput) -> chaincode_pb2.ChaincodeInput:
-    return chaincode_pb2.ChaincodeInput(args=value.args, decorations=value.decorations, is_init=value.is_init)
+def _fill_input(message: chaincode_pb2.ChaincodeInput, value: ChaincodeInput) -> None:
+    message.SetInParent()
+    message.args.extend(value.args)
+    message.decorations.update(value.decorations)
+    message.is_init = value.is_init
 
 
 def _response(message: proposal_response_pb2.Response) -> Response:
     return Response(message.status, message.message, message.payload)
 
 
-def _encode_response(response: Response) -> proposal_response_pb2.Response:
-    return proposal_response_pb2.Response(status=response.status, message=response.message, payload=response.payload)
+def _fill_response(message: proposal_response_pb2.Response, response: Response) -> None:
+    message.SetInParent()
+    message.status = response.status
+    message.message = response.message
+    message.payload = response.payload

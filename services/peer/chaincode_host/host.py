@@ -110,7 +110,6 @@ class ChaincodeHost:
     ) -> tuple[Response, ChaincodeEvent | None]:
         chaincode_id = f"{info.name}:{info.version}"
         contract = self._contracts.launch(info.name, chaincode_id, self._metrics)
-        inner = replace(transaction, callers=(*transaction.callers, (transaction.channel_id, info.name)))
         running: Execution | None = None
 
         def work(execution: Execution) -> tuple[Response, ChaincodeEvent | None]:
@@ -121,7 +120,7 @@ class ChaincodeHost:
                 info.name,
                 call.args,
                 execution=execution,
-                call=lambda name, args, channel_id: self._call(inner, name, args, channel_id),
+                call=lambda callee, args, channel_id: self._call(transaction, info.name, callee, args, channel_id),
                 requests=self._metrics.requests(transaction.channel_id, chaincode_id),
             )
             return contract.invoke(stub), stub.event
@@ -140,10 +139,13 @@ class ChaincodeHost:
             raise ContractFailed(f"transaction returned with failure: chaincode {info.name} failed") from None
         return _checked(response, info.name), event
 
-    def _call(self, transaction: Transaction, name: str, args: Sequence[bytes], channel_id: str) -> Response:
+    def _call(
+        self, transaction: Transaction, caller: str, name: str, args: Sequence[bytes], channel_id: str
+    ) -> Response:
         """A chaincode calls another (Handler.HandleInvokeChaincode); what fails is the callee's failure alone."""
+        inner = replace(transaction, callers=(*transaction.callers, (transaction.channel_id, caller)))
         try:
-            return self._call_on(transaction, name, args, channel_id)
+            return self._call_on(inner, name, args, channel_id)
         except ChaincodeError as error:
             # In the payload, not in the message: what Fabric's shims make of an ERROR message.
             why = f"INVOKE_CHAINCODE failed: transaction ID: {transaction.tx_id}: {error}"

@@ -3,10 +3,9 @@
 Read `Endorser.process`, then `_admit`, `_endorse`, `_simulate`: they are the stages, in order.
 """
 
-import contextlib
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from privysharing.chaincode.stub import PEER_TIME_DECORATION
@@ -84,10 +83,15 @@ class EndorserConfig:
             raise ValueError("peer.authentication.timewindow must be positive")
 
 
+class _NotRunnable(Exception):
+    """A chaincode that the channel has not defined, or that this peer does not run."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Simulated:
     """What a chaincode's run came to."""
 
+    info: ChaincodeInfo
     response: Response
     event: ChaincodeEvent | None = None
     results: bytes = b""
@@ -199,75 +203,69 @@ class Endorser:
         return creator
 
     def _endorse(self, proposal: Proposal, creator: Identity, channel: Channel | None, now_ns: int) -> ProposalResponse:
-        """Simulate, and sign if it succeeded (Endorser.ProcessProposalSuccessfullyOrError)."""
-        with self._simulation(proposal, creator, channel, now_ns) as transaction:
-            name, channel_id = proposal.chaincode.name, transaction.channel_id
-            try:
-                info = self._host.info(transaction, name)
-            except ChaincodeError as error:
-                return _failed(
-                    f"make sure the chaincode {name} has been successfully defined on channel {channel_id} and try "
-                    f"again: {error}"
-                )
-            try:
-                simulated = self._simulate(transaction, info)
-            except (ChaincodeError, MalformedMessage) as error:
-                self._metrics.simulation_failures.of(channel_id, name).inc()
-                return _failed(f"error in simulation: {error}")
-        return self._answer(proposal, info, simulated)
-
-    @contextlib.contextmanager
-    def _simulation(
-        self, proposal: Proposal, creator: Identity, channel: Channel | None, now_ns: int
-    ) -> Iterator[Transaction]:
-        """A transaction on one view of the channel, for as long as it is simulated."""
-        channel_id = proposal.header.channel.channel_id
+        """Simulate on one view of the channel, and sign if it succeeded (ProcessProposalSuccessfullyOrError)."""
+        channel_id, name = proposal.header.channel.channel_id, proposal.chaincode.name
         decorations = {PEER_TIME_DECORATION: str(now_ns).encode()}
-        if channel is None or proposal.chaincode.name in WITHOUT_SIMULATION:
-            yield Transaction(proposal, creator, channel, None, channel_id, decorations)
-            return
-        with channel.ledger.snapshot() as snapshot:
-            simulator = TxSimulator(snapshot, self._private_values, self._config.limits)
-            yield Transaction(proposal, creator, channel, simulator, channel_id, decorations)
+        try:
+            if channel is None or name in WITHOUT_SIMULATION:
+                simulated = self._simulate(Transaction(proposal, creator, channel, None, channel_id, decorations))
+            else:
+                with channel.ledger.snapshot() as snapshot:
+                    simulator = TxSimulator(snapshot, self._private_values, self._config.limits)
+                    transaction = Transaction(proposal, creator, channel, simulator, channel_id, decorations)
+                    simulated = self._simulate(transaction)
+        except _NotRunnable as error:
+            return _failed(
+                f"make sure the chaincode {name} has been successfully defined on channel {channel_id} and try again: "
+                f"{error}"
+            )
+        except (ChaincodeError, MalformedMessage) as error:
+            self._metrics.simulation_failures.of(channel_id, name).inc()
+            return _failed(f"error in simulation: {error}")
+        return self._answer(proposal, simulated)
 
-    def _simulate(self, transaction: Transaction, info: ChaincodeInfo) -> _Simulated:
+    def _simulate(self, transaction: Transaction) -> _Simulated:
         """Run the chaincode and collect what it did (Endorser.simulateProposal). Raises ChaincodeError."""
+        try:
+            info = self._host.info(transaction, transaction.proposal.chaincode.name)
+        except ChaincodeError as error:
+            raise _NotRunnable(str(error)) from error
         response, event = self._host.execute(transaction, info, transaction.proposal.input)
         if response.status >= ERROR_THRESHOLD:
             event = None
         if transaction.simulator is None:
-            return _Simulated(response, event)
+            return _Simulated(info, response, event)
         results = transaction.simulator.results()
         # Durable before an endorsement with their hashes can leave.
         values = [write.value for private in results.private for write in private.writes]
         if values:
             self._private_values.keep(values)
         interest = encode_interest(interest_of(results.rwset, transaction.simulator.state))
-        return _Simulated(response, event, results.public, interest)
+        return _Simulated(info, response, event, results.public, interest)
 
-    def _answer(self, proposal: Proposal, info: ChaincodeInfo, simulated: _Simulated) -> ProposalResponse:
+    def _answer(self, proposal: Proposal, simulated: _Simulated) -> ProposalResponse:
         channel_id, response = proposal.header.channel.channel_id, simulated.response
-        payload = _response_payload(proposal, info, simulated)
+        payload = _response_payload(proposal, simulated)
         if response.status >= ERROR:
             return ProposalResponse(response, payload, version=0, interest=simulated.interest)
         if not channel_id:
             return ProposalResponse(response, version=0)  # about the peer itself: nothing to order
         if response.status >= ERROR_THRESHOLD:
-            self._metrics.endorsement_failures.of(channel_id, info.name, "true").inc()
+            self._metrics.endorsement_failures.of(channel_id, simulated.info.name, "true").inc()
             return ProposalResponse(response, version=0)
         endorsement = build.endorse(payload, self._signer)
         self._issued.add(payload, endorsement)
         return ProposalResponse(response, payload, endorsement, interest=simulated.interest)
 
 
-def _response_payload(proposal: Proposal, info: ChaincodeInfo, simulated: _Simulated) -> bytes:
+def _response_payload(proposal: Proposal, simulated: _Simulated) -> bytes:
     """protos.ProposalResponsePayload: what every endorser of a proposal must come to alike."""
     header = proposal.header
     action = ChaincodeAction(
         results=simulated.results,
         events=encode_chaincode_event(simulated.event) if simulated.event is not None else b"",
         response=simulated.response,
-        chaincode=ChaincodeId(info.name, info.version),
+        chaincode=ChaincodeId(simulated.info.name, simulated.info.version),
     )
     return encode_proposal_response_payload(
         proposal_hash(header.channel_bytes, header.signature_bytes, proposal.payload_without_transient),

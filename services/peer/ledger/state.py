@@ -75,8 +75,12 @@ class LevelSnapshot(LevelState):
     def __init__(self, reader: LevelReader, handle: Any) -> None:
         super().__init__(reader)
         self._handle = handle
-        raw = reader.get(keys.SAVEPOINT_KEY)
-        self.height = 0 if raw is None else keys.Savepoint.decode(raw).height
+
+    @property
+    def height(self) -> int:
+        """Number of blocks that made this state."""
+        raw = self._reader.get(keys.SAVEPOINT_KEY)
+        return 0 if raw is None else keys.Savepoint.decode(raw).height
 
     def __enter__(self) -> Self:
         return self
