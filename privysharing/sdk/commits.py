@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from privysharing.sdk.errors import CommitUnknown
 
 _RECONNECT_S = (0.1, 0.5, 1.0, 2.0)  # waits between attempts; the last one repeats
 _REMEMBERED_MAX = 10_000  # verdicts kept for whoever asks late
+
+_log = logging.getLogger(__name__)
 
 _FOREVER = SeekPosition.at(2**64 - 1)
 
@@ -35,13 +38,14 @@ class CommitListener:
     once that the peer delivers again.
     """
 
-    def __init__(self, blocks: FilteredBlocks) -> None:
+    def __init__(self, blocks: FilteredBlocks, start: SeekPosition = NEWEST) -> None:
         self._blocks = blocks
         self._waiting: dict[TxId, list[asyncio.Future[Verdict]]] = {}
         self._seen: OrderedDict[TxId, Verdict] = OrderedDict()
-        self._from: SeekPosition = NEWEST
+        self._from = start
         self._tried = asyncio.Event()  # a first block has come, or a first attempt has failed
-        self._error: NodeError | None = None  # of the last attempt; none since a block has come
+        self._error: Exception | None = None  # of the last attempt; none since a block has come
+        self._ended: str | None = None  # why there will be no further attempt
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -49,11 +53,16 @@ class CommitListener:
         """Whether the peer delivers, as far as is known."""
         return self._tried.is_set() and self._error is None
 
+    @property
+    def reached(self) -> int:
+        """The newest block seen: what is ordered from now on stands behind it."""
+        return self._from.number
+
     async def start(self, timeout_s: float) -> None:
         """Return once the stream brings blocks: from here on no commit goes unnoticed.
 
         Raises NodeError when the last attempt to follow has failed, though more will be made; TimeoutError when nothing
-        came of the first within `timeout_s`.
+        came of the first within `timeout_s`; any other exception when it ended the listener.
         """
         if self._task is None:
             self._task = asyncio.create_task(self._follow())
@@ -70,17 +79,14 @@ class CommitListener:
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait((self._task,))
-            if not self._task.cancelled():
-                self._task.result()  # raises what ended it
-        for tx_id, waiting in self._waiting.items():
-            for verdict in waiting:
-                if not verdict.done():
-                    verdict.set_exception(CommitUnknown(tx_id, "the client has stopped listening"))
+        self._end("the client has stopped listening")
 
     async def verdict(self, tx_id: TxId, timeout_s: float) -> Verdict:
         """The verdict on a transaction, now or when it comes; CommitUnknown when it does not come in time."""
         if tx_id in self._seen:
             return self._seen[tx_id]
+        if self._ended is not None:
+            raise CommitUnknown(tx_id, self._ended)
         verdict: asyncio.Future[Verdict] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(tx_id, []).append(verdict)
         try:
@@ -106,8 +112,21 @@ class CommitListener:
             except NodeError as error:
                 self._error = error
                 self._tried.set()
+            except Exception as error:
+                _log.exception("a listener has failed")
+                self._error = error
+                self._end(f"the listener has failed: {error!r}")
+                self._tried.set()
+                return
             await asyncio.sleep(_RECONNECT_S[min(failures, len(_RECONNECT_S) - 1)])
             failures += 1
+
+    def _end(self, why: str) -> None:
+        self._ended = why
+        for tx_id, waiting in self._waiting.items():
+            for verdict in waiting:
+                if not verdict.done():
+                    verdict.set_exception(CommitUnknown(tx_id, why))
 
     def _take(self, block: FilteredBlock) -> None:
         for transaction in block.transactions:

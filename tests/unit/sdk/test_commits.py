@@ -190,6 +190,31 @@ async def test_who_waits_when_the_client_closes_is_told() -> None:
         await waiting
 
 
+async def test_a_defect_fails_whoever_waits_at_once_and_whoever_comes_later() -> None:
+    defect = asyncio.Event()
+
+    async def blocks(_seek: SeekInfo) -> AsyncGenerator[FilteredBlock]:
+        yield block(1, a=TxCode.VALID)
+        await defect.wait()
+        raise ValueError("a defect")
+
+    listener = CommitListener(blocks)
+    await listener.start(SOON)
+    assert (listener.follows, listener.reached) == (True, 1)
+    waiting = asyncio.create_task(listener.verdict(TxId("b"), 3600))
+    await asyncio.sleep(0)
+    defect.set()
+    with pytest.raises(CommitUnknown, match="the listener has failed: ValueError"):
+        await waiting
+    assert not listener.follows
+    with pytest.raises(CommitUnknown, match="the listener has failed: ValueError"):
+        await listener.verdict(TxId("c"), 3600)
+    assert (await listener.verdict(TxId("a"), SOON)).code is TxCode.VALID  # what is known stays known
+    with pytest.raises(ValueError, match="a defect"):
+        await listener.start(SOON)
+    await listener.close()
+
+
 async def test_who_is_cancelled_leaves_the_others_waiting() -> None:
     peer = Peer(block(0))
     listener = CommitListener(peer.blocks)
