@@ -11,6 +11,7 @@ from privysharing.rpc.broadcast import BroadcastClient
 from privysharing.rpc.channels import ClientTls, open_channel
 from privysharing.rpc.deliver import DeliverClient
 from privysharing.rpc.endorser import EndorserClient
+from privysharing.sdk.failures import RecentFailures
 from privysharing.sdk.profile import ConnectionProfile, Node
 
 # How to propose and to order: many calls on a stream where a node offers it, or Fabric's own calls in any case.
@@ -24,6 +25,7 @@ class Connections:
 
     def __init__(self, profile: ConnectionProfile, identity: SigningIdentity, transport: Transport = "batch") -> None:
         self.profile = profile
+        self.failures = RecentFailures()
         self._batches = transport == "batch"
         self.identity = identity
         self._channels: dict[str, grpc.aio.Channel] = {}
