@@ -10,6 +10,7 @@ from cryptography.x509.oid import NameOID
 
 from privysharing.chaincode.canonical import loads
 from privysharing.protocol.codec.msps import parse_serialized_identity
+from privysharing.protocol.msp.certificates import parse_certificate
 
 # fabric-ca lib/attrmgr: attributes that a CA vouches for, JSON {"attrs": {name: value}}
 _ATTRIBUTES_OID = x509.ObjectIdentifier("1.2.3.4.5.6.7.8.1")
@@ -47,9 +48,13 @@ class ClientIdentity:
 
 @lru_cache(maxsize=_IDENTITIES_CACHED_MAX)
 def client_identity(creator: bytes) -> ClientIdentity:
-    """Parse an msp.SerializedIdentity that a peer has validated. Raises MalformedMessage or ValueError for others."""
+    """Parse an msp.SerializedIdentity that a peer has validated. Raises ProtocolError or ValueError for others.
+
+    The certificate is read by the very function that the MSP reads it with: bytes that held two certificates would be
+    one person to the peer, which checks the signature, and another to the contract.
+    """
     msp_id, certificate_bytes = parse_serialized_identity(creator)
-    certificate = x509.load_pem_x509_certificate(certificate_bytes)
+    certificate = parse_certificate(certificate_bytes)
     common_names = _values(certificate.subject, NameOID.COMMON_NAME)
     return ClientIdentity(
         msp_id=msp_id,

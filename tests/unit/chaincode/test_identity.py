@@ -7,7 +7,9 @@ from cryptography.x509.oid import NameOID
 from privysharing.chaincode.identity import client_identity
 from privysharing.protocol.codec.msps import encode_serialized_identity
 from privysharing.protocol.errors import MalformedMessage
-from tests.support.authorities import root
+from privysharing.protocol.msp.identity import InvalidIdentity
+from privysharing.protocol.msp.provider import Msp
+from tests.support.authorities import msp_config, root
 from tests.support.city import ATTRIBUTES_OID
 
 AUTHORITY = root("ca.citizens")
@@ -68,8 +70,31 @@ def test_attributes_that_do_not_parse_are_an_error_not_none(content):
         client_identity(identity_of(attributes=content))
 
 
+MALLORY, ALICE = AUTHORITY.issue("mallory", "client").pem, root("forger").issue("alice", "admin").pem
+
+
+@pytest.mark.parametrize(
+    "certificates",
+    [
+        MALLORY + ALICE,
+        MALLORY.replace(b"CERTIFICATE", b"CERT") + ALICE,
+        MALLORY.replace(b"CERTIFICATE", b"") + ALICE,
+        b"any text\n" + MALLORY.replace(b"CERTIFICATE", b"X509 CERTIFICATE") + ALICE,
+        MALLORY.replace(b"-----\n", b"-----\nname: value\n", 1) + ALICE,
+        b"-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n" + MALLORY + ALICE,
+    ],
+)
+def test_the_contract_sees_the_certificate_whose_signature_the_peer_has_checked(certificates):
+    """A client chooses these bytes: to the peer and the contract they must be one and the same person."""
+    serialized = encode_serialized_identity("CitizensMSP", certificates)
+    checked = Msp(msp_config("CitizensMSP", AUTHORITY)).identity(certificates, serialized)
+    assert checked.certificate.subject.rfc4514_string() in {"CN=mallory,OU=client", "OU=client,CN=mallory"}
+    seen = client_identity(serialized)
+    assert (seen.enrollment_id, seen.organizational_units) == ("mallory", ("client",))
+
+
 def test_what_is_no_identity_is_refused():
     with pytest.raises(MalformedMessage):
         client_identity(b"\xff\xff")
-    with pytest.raises(ValueError, match="PEM"):
+    with pytest.raises(InvalidIdentity, match="PEM"):
         client_identity(encode_serialized_identity("CitizensMSP", b"no certificate"))
