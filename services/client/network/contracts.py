@@ -4,7 +4,12 @@ import asyncio
 from collections.abc import Iterable, Sequence
 
 from deploy.manifest import ChannelEntry, ContractEntry, Network
-from privysharing.protocol.codec.lifecycle import encode_approve_args, encode_definition_args, encode_query_args
+from privysharing.protocol.codec.lifecycle import (
+    encode_approve_args,
+    encode_definition_args,
+    encode_query_args,
+    parse_commit_readiness,
+)
 from privysharing.protocol.lifecycle import LIFECYCLE, ChaincodeDefinition
 from privysharing.sdk import Call, Channel, Receipt, connect
 from privysharing.sdk.commits import CommitListener
@@ -43,12 +48,24 @@ async def _define(network: Network, channel: ChannelEntry, contract: ContractEnt
         if await _is_defined(on_channel, contract.name):
             return
         peers = [await on_channel.commits(node) for node in on_channel.nodes.event_sources]
+        missing = await _missing_approvals(on_channel, contract.name, definition)
         approvals = await asyncio.gather(
-            *(_approve(network, member, channel, contract, definition) for member in channel.members)
+            *(
+                _approve(network, member, channel, contract, definition)
+                for member in channel.members
+                if network.organisation(member).msp_id in missing
+            )
         )
         await _everywhere(peers, approvals)  # a peer that does not know of one would not endorse the commit
         commit = Call(LIFECYCLE, "CommitChaincodeDefinition", (encode_definition_args(contract.name, definition),))
         await _everywhere(peers, [await on_channel.submit(commit, list(_one_endorser_each(on_channel).values()))])
+
+
+async def _missing_approvals(channel: Channel, contract: str, definition: ChaincodeDefinition) -> set[str]:
+    """MSP ids of those who have not approved yet: an earlier attempt may have been interrupted half way."""
+    question = Call(LIFECYCLE, "CheckCommitReadiness", (encode_definition_args(contract, definition),))
+    readiness = parse_commit_readiness(await channel.evaluate(question))
+    return {msp_id for msp_id, approved in readiness.approvals.items() if not approved}
 
 
 async def _is_defined(channel: Channel, contract: str) -> bool:
