@@ -5,13 +5,15 @@ Fabric's protocol. `connect` opens a network; `Contract.evaluate` asks, `Contrac
 Data in: a connection profile and an identity. Data out: what the contract returns, and receipts.
 Does not: decide who may do what (the contract does), or trust one peer's word (it compares endorsements).
 Failure: one tree of exceptions (`errors`); `retryable` says whether the same call can succeed later. A call whose
-outcome is unknown says so (`CommitUnknown`): sending the same transaction again is safe, a new one may do it twice.
+outcome is unknown says so (`CommitUnknown`): `Channel.resubmit` orders the same transaction again, which is safe, and
+finds its verdict; a new call may do it twice.
 """
 
-from privysharing.sdk.channel import Call, Channel, Endorsed, Receipt, Timeouts
+from privysharing.sdk.channel import Channel, Timeouts
 from privysharing.sdk.connections import Transport
 from privysharing.sdk.network import Contract, Network, connect
 from privysharing.sdk.profile import ConnectionProfile
+from privysharing.sdk.transactions import Call, Endorsed, Pending, Receipt
 from privysharing.sdk.wallet import Wallet, WalletEntry
 
 __all__ = [
@@ -21,6 +23,7 @@ __all__ = [
     "Contract",
     "Endorsed",
     "Network",
+    "Pending",
     "Receipt",
     "Timeouts",
     "Transport",

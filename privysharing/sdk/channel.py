@@ -4,7 +4,7 @@ import asyncio
 import functools
 import secrets
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from privysharing.protocol.build import make_proposal, make_transaction, sign_proposal, signed
@@ -14,15 +14,17 @@ from privysharing.protocol.codec.transactions import (
     parse_proposal_response_payload,
 )
 from privysharing.protocol.codes import Status, TxCode
-from privysharing.protocol.envelopes import NONCE_BYTES, TxId
+from privysharing.protocol.deliver import NEWEST, SeekPosition
+from privysharing.protocol.envelopes import NONCE_BYTES
 from privysharing.protocol.errors import ProtocolError
 from privysharing.protocol.transactions import ChaincodeInput, Proposal, ProposalResponse
 from privysharing.rpc.errors import NodeError, NodeRefused
 from privysharing.sdk.commits import CommitListener
 from privysharing.sdk.connections import Connections
 from privysharing.sdk.endorsing import NO_STATUS, collect, refusal_of
-from privysharing.sdk.errors import CommitRefused, OrderingRefused, Refused, Unavailable
+from privysharing.sdk.errors import CommitRefused, CommitUnknown, OrderingRefused, Refused, Unavailable
 from privysharing.sdk.profile import ChannelNodes, Node
+from privysharing.sdk.transactions import Call, Endorsed, Pending, Receipt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,34 +35,6 @@ class Timeouts:
     endorse: float = 15.0
     broadcast: float = 10.0
     commit: float = 60.0
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """A function of a chaincode with its arguments. `transient` reaches the endorsers and nobody else."""
-
-    chaincode: str
-    function: str
-    args: tuple[str | bytes, ...] = ()
-    transient: Mapping[str, bytes] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Endorsed:
-    """A proposal with the equal answers of its endorsers, signed: ready to be ordered."""
-
-    tx_id: TxId
-    envelope: bytes
-    payload: bytes  # what the contract returned
-
-
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """A committed transaction: its id, the block that holds it, and what the contract returned."""
-
-    tx_id: TxId
-    block_num: int
-    payload: bytes
 
 
 class Channel:
@@ -77,11 +51,9 @@ class Channel:
         """Ask one peer, the next one when it cannot be reached. Nothing is ordered."""
         signed_proposal, _ = self._propose(call)
         problems: list[str] = []
-        for node in peers or self.nodes.endorsers:
+        for node in self._connections.failures.in_order(peers or self.nodes.endorsers):
             try:
-                answer = await self._connections.endorser(node).process_proposal(
-                    signed_proposal, self.timeouts.evaluate
-                )
+                answer = await self._ask(node, signed_proposal, self.timeouts.evaluate)
             except NodeRefused as error:
                 raise Refused(node.name, NO_STATUS, error.reason) from None
             except NodeError as error:
@@ -93,23 +65,44 @@ class Channel:
         raise Unavailable(f"no endorsing peer of {self.name} answered: {'; '.join(problems) or 'none is known'}")
 
     async def submit(self, call: Call, endorsers: Sequence[Node] = ()) -> Receipt:
-        """Endorse, order, and wait until a peer has committed. CommitRefused when the peers found it invalid."""
+        """Endorse, order, and wait until a peer has committed.
+
+        CommitRefused when the peers found it invalid; CommitUnknown, which `resubmit` takes up, without a verdict.
+        """
         listener = await self.commits()
         endorsed = await self.endorse(call, endorsers)
+        pending = Pending(endorsed, listener.reached)
         await self.order(endorsed.envelope)
-        verdict = await listener.verdict(endorsed.tx_id, self.timeouts.commit)
-        if verdict.code is not TxCode.VALID:
-            raise CommitRefused(endorsed.tx_id, verdict.code, verdict.block_num)
-        return Receipt(endorsed.tx_id, verdict.block_num, endorsed.payload)
+        return await self._receipt(listener, pending)
+
+    async def resubmit(self, pending: Pending) -> Receipt:
+        """Order a transaction of unknown outcome once more, and wait for the verdict on whichever copy came first.
+
+        Nothing happens twice: an id that a block holds is used up, and every later copy is a DUPLICATE_TXID. A peer's
+        blocks are read again from where the transaction cannot have been yet, so a first copy is met before the later.
+        Raises as `submit` does, but for OrderingRefused: that the copy is refused (it may be too old by now) says
+        nothing about the first.
+        """
+        problems: list[str] = []
+        for source in self._event_sources():
+            listener = self._new_listener(source, SeekPosition.at(pending.since))
+            try:
+                if problem := await self._problem_of(listener, source):
+                    problems.append(problem)
+                else:
+                    return await self._resubmit(pending, listener)
+            finally:
+                await listener.close()
+        raise self._no_events(problems)
 
     async def endorse(self, call: Call, endorsers: Sequence[Node] = ()) -> Endorsed:
         """Have a call endorsed, by all of `endorsers` or by as many peers as the profile says, and sign the result."""
         signed_proposal, proposal = self._propose(call)
 
         async def ask(node: Node) -> ProposalResponse:
-            return await self._connections.endorser(node).process_proposal(signed_proposal, self.timeouts.endorse)
+            return await self._ask(node, signed_proposal, self.timeouts.endorse)
 
-        peers = endorsers or self.nodes.endorsers
+        peers = self._connections.failures.in_order(endorsers or self.nodes.endorsers)
         answers = await collect(ask, peers, len(endorsers) or self.nodes.endorsements or len(peers))
         try:
             transaction = make_transaction(proposal, answers)
@@ -125,9 +118,10 @@ class Channel:
     async def order(self, envelope: bytes) -> None:
         """Hand an envelope to the ordering service; return once an orderer has acknowledged it."""
         problems: list[str] = []
-        for node in self.nodes.orderers:
+        for node in self._connections.failures.in_order(self.nodes.orderers):
             try:
-                answer = await self._connections.broadcast(node).send(envelope, self.timeouts.broadcast)
+                with self._connections.failures.watching(node):
+                    answer = await self._connections.broadcast(node).send(envelope, self.timeouts.broadcast)
             except NodeError as error:
                 problems.append(str(error))
                 continue
@@ -141,28 +135,65 @@ class Channel:
     async def commits(self, node: Node | None = None) -> CommitListener:
         """A running listener on one peer's verdicts: that of `node`, or of the first event source that answers."""
         problems: list[str] = []
-        sources = (node,) if node else self.nodes.event_sources
-        for source in sorted(sources, key=lambda source: not self._listener(source).follows):
+        for source in (node,) if node else self._event_sources():
             listener = self._listener(source)
-            try:
-                await listener.start(self.timeouts.evaluate)
-            except NodeError as error:
-                problems.append(str(error))
-            except TimeoutError as error:
-                problems.append(f"{source.name}: {error}")
-            else:
+            problem = await self._problem_of(listener, source)
+            if problem is None:
                 return listener
-        raise Unavailable(f"no peer delivers the events of {self.name}: {'; '.join(problems) or 'none is known'}")
+            problems.append(problem)
+        raise self._no_events(problems)
 
     async def close(self) -> None:
         """Stop listening."""
         await asyncio.gather(*(listener.close() for listener in self._listeners.values()))
 
+    async def _ask(self, node: Node, signed_proposal: bytes, timeout_s: float) -> ProposalResponse:
+        with self._connections.failures.watching(node):
+            return await self._connections.endorser(node).process_proposal(signed_proposal, timeout_s)
+
+    async def _resubmit(self, pending: Pending, listener: CommitListener) -> Receipt:
+        untaken = ""
+        try:
+            await self.order(pending.endorsed.envelope)
+        except (OrderingRefused, Unavailable) as error:
+            untaken = f", and its copy was not taken: {error}"
+        return await self._receipt(listener, pending, untaken)
+
+    async def _receipt(self, listener: CommitListener, pending: Pending, besides: str = "") -> Receipt:
+        endorsed = pending.endorsed
+        try:
+            verdict = await listener.verdict(endorsed.tx_id, self.timeouts.commit)
+        except CommitUnknown as error:
+            raise CommitUnknown(endorsed.tx_id, error.why + besides, pending) from None
+        if verdict.code is not TxCode.VALID:
+            raise CommitRefused(endorsed.tx_id, verdict.code, verdict.block_num)
+        return Receipt(endorsed.tx_id, verdict.block_num, endorsed.payload)
+
+    def _event_sources(self) -> list[Node]:
+        """Those that are known to deliver first."""
+        return sorted(self.nodes.event_sources, key=lambda source: not self._listener(source).follows)
+
+    async def _problem_of(self, listener: CommitListener, source: Node) -> str | None:
+        """Start a listener: None when its peer delivers, or why it does not."""
+        try:
+            await listener.start(self.timeouts.evaluate)
+        except NodeError as error:
+            return str(error)
+        except TimeoutError as error:
+            return f"{source.name}: {error}"
+        return None
+
+    def _no_events(self, problems: Sequence[str]) -> Unavailable:
+        return Unavailable(f"no peer delivers the events of {self.name}: {'; '.join(problems) or 'none is known'}")
+
     def _listener(self, source: Node) -> CommitListener:
         if source.name not in self._listeners:
-            filtered_blocks = self._connections.deliver(source).filtered_blocks
-            self._listeners[source.name] = CommitListener(functools.partial(filtered_blocks, self.name))
+            self._listeners[source.name] = self._new_listener(source, NEWEST)
         return self._listeners[source.name]
+
+    def _new_listener(self, source: Node, start: SeekPosition) -> CommitListener:
+        filtered_blocks = self._connections.deliver(source).filtered_blocks
+        return CommitListener(functools.partial(filtered_blocks, self.name), start)
 
     def _propose(self, call: Call) -> tuple[bytes, Proposal]:
         identity = self._connections.identity

@@ -7,6 +7,7 @@ from typing import Any
 
 from privysharing.protocol.codes import Status, TxCode
 from privysharing.protocol.envelopes import TxId
+from privysharing.sdk.transactions import Pending
 
 
 class SdkError(Exception):
@@ -108,8 +109,13 @@ class CommitRefused(SdkError):
 
 
 class CommitUnknown(SdkError):
-    """No verdict came in time: the transaction may or may not still be committed. Ask for its status before a retry."""
+    """No verdict came in time: the transaction may or may not be committed. `Channel.resubmit(pending)` finds out.
 
-    def __init__(self, tx_id: TxId, why: str) -> None:
+    A new call instead may do the same thing twice. `pending` is None when a listener was asked for a bare id.
+    """
+
+    def __init__(self, tx_id: TxId, why: str, pending: Pending | None = None) -> None:
         super().__init__(f"no verdict on transaction {tx_id}: {why}; it may still be committed")
         self.tx_id = tx_id
+        self.why = why
+        self.pending = pending

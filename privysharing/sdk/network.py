@@ -10,9 +10,10 @@ import contextlib
 from collections.abc import AsyncIterator, Mapping
 
 from privysharing.protocol.crypto import SigningIdentity
-from privysharing.sdk.channel import Call, Channel, Receipt, Timeouts
+from privysharing.sdk.channel import Channel, Timeouts
 from privysharing.sdk.connections import Connections, Transport
 from privysharing.sdk.profile import ConnectionProfile
+from privysharing.sdk.transactions import Call, Receipt
 
 
 class Contract:

@@ -4,7 +4,7 @@ import asyncio
 import functools
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 import grpc
@@ -12,7 +12,7 @@ import pytest
 
 from deploy.certificates import Authority, Credential
 from privysharing.protocol.build import endorse
-from privysharing.protocol.codec.deliver import encode_deliver_filtered
+from privysharing.protocol.codec.deliver import encode_deliver_filtered, parse_seek_info
 from privysharing.protocol.codec.envelopes import parse_envelope, parse_payload
 from privysharing.protocol.codec.transactions import (
     encode_chaincode_action,
@@ -24,11 +24,18 @@ from privysharing.protocol.codec.transactions import (
 )
 from privysharing.protocol.codes import HeaderType, Status, TxCode
 from privysharing.protocol.crypto import SigningIdentity
-from privysharing.protocol.deliver import FilteredBlock, FilteredTransaction
+from privysharing.protocol.deliver import FilteredBlock, FilteredTransaction, SeekKind
 from privysharing.protocol.msp.signing import load_signing_identity
 from privysharing.protocol.transactions import ChaincodeAction, ChaincodeId, ProposalResponse, Response
-from privysharing.sdk import Call, Channel, ConnectionProfile, Timeouts, connect
-from privysharing.sdk.errors import CommitRefused, EndorsementMismatch, OrderingRefused, Refused, Unavailable
+from privysharing.sdk import Call, Channel, ConnectionProfile, Pending, Timeouts, connect
+from privysharing.sdk.errors import (
+    CommitRefused,
+    CommitUnknown,
+    EndorsementMismatch,
+    OrderingRefused,
+    Refused,
+    Unavailable,
+)
 from privysharing.sdk.profile import ChannelNodes, Node
 from tests.support.nodes import SUCCESS, broadcast_answer, endorser, serving, streams
 
@@ -58,21 +65,27 @@ class World:
     """What all nodes of a test share: a chain of filtered blocks that the orderers lengthen."""
 
     code: TxCode = TxCode.VALID
+    loses: bool = False  # what was acknowledged comes into no block
     envelopes: list[bytes] = field(default_factory=list)
     blocks: list[FilteredBlock] = field(default_factory=lambda: [FilteredBlock("health", 0, ())])
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     async def order(self, envelope: bytes) -> None:
         self.envelopes.append(envelope)
+        if self.loses:
+            return
         tx_id = parse_payload(parse_envelope(envelope).payload).header.channel.tx_id
-        transaction = FilteredTransaction(tx_id, HeaderType.ENDORSER_TRANSACTION, self.code)
+        known = any(tx_id == transaction.tx_id for block in self.blocks for transaction in block.transactions)
+        code = TxCode.DUPLICATE_TXID if known else self.code
+        transaction = FilteredTransaction(tx_id, HeaderType.ENDORSER_TRANSACTION, code)
         self.blocks.append(FilteredBlock("health", len(self.blocks), (transaction,)))
         async with self.changed:
             self.changed.notify_all()
 
     async def filtered(self, requests: AsyncIterator[bytes], _context: Context) -> AsyncIterator[bytes]:
-        await anext(aiter(requests))
-        number = len(self.blocks) - 1
+        start = parse_seek_info(parse_payload(parse_envelope(await anext(aiter(requests))).payload).data).start
+        assert start is not None
+        number = len(self.blocks) - 1 if start.kind is SeekKind.NEWEST else start.number
         while True:
             async with self.changed:
                 while number >= len(self.blocks):
@@ -88,17 +101,20 @@ async def silence(_requests: AsyncIterator[bytes], _context: Context) -> AsyncIt
 
 @dataclass
 class Peer:
-    """Endorses with `result`, or as a test says instead. A silent one delivers no blocks."""
+    """Endorses with `result`, or as a test says instead. A silent one delivers no blocks, a hanging one no answer."""
 
     world: World
     name: str
     result: bytes = b"done"
     instead: ProposalResponse | None = None
     silent: bool = False
+    hangs: bool = False
     proposals: list[bytes] = field(default_factory=list)
 
     async def process(self, request: bytes, _context: Context) -> bytes:
         self.proposals.append(request)
+        if self.hangs:
+            await asyncio.Event().wait()
         if self.instead is not None:
             return encode_proposal_response(self.instead)
         action = ChaincodeAction(b"", b"", Response(200, payload=self.result), ChaincodeId("kv", "1"))
@@ -189,6 +205,90 @@ async def test_a_transaction_that_the_peers_find_invalid_is_refused_with_their_v
             await channel.submit(CALL)
     assert caught.value.retryable
     assert not CommitRefused(caught.value.tx_id, TxCode.ENDORSEMENT_POLICY_FAILURE, 1).retryable
+
+
+async def lost(world: World) -> Pending:
+    """A transaction that was acknowledged, and came into no block while its client waited."""
+    world.loses = True
+    async with channel_of(Peer(world, "peer0"), Orderer(world, "orderer")) as channel:
+        channel.timeouts = replace(PATIENCE, commit=0.05)
+        with pytest.raises(CommitUnknown, match="may still be committed") as caught:
+            await channel.submit(CALL)
+    world.loses = False
+    pending = caught.value.pending
+    assert pending is not None
+    assert [pending.endorsed.envelope] == world.envelopes
+    assert (pending.endorsed.tx_id, pending.since) == (caught.value.tx_id, len(world.blocks) - 1)
+    return pending
+
+
+def codes(world: World) -> list[TxCode]:
+    return [transaction.code for block in world.blocks for transaction in block.transactions]
+
+
+async def test_a_lost_transaction_is_ordered_again_and_committed() -> None:
+    world = World()
+    pending = await lost(world)
+    async with channel_of(Peer(world, "peer0"), Orderer(world, "orderer")) as channel:
+        receipt = await channel.resubmit(pending)
+    assert (receipt.tx_id, receipt.block_num, receipt.payload) == (pending.endorsed.tx_id, 1, b"done")
+    assert codes(world) == [TxCode.VALID]
+
+
+async def test_a_copy_that_is_a_duplicate_does_not_hide_that_the_first_is_valid() -> None:
+    world = World()
+    pending = await lost(world)
+    await world.order(pending.endorsed.envelope)  # late, and while no client of ours listened
+    peers = [Peer(world, "gone"), Peer(world, "silent", silent=True), Peer(world, "peer0")]
+    async with channel_of(*peers, Orderer(world, "orderer")) as channel:
+        channel.timeouts = replace(PATIENCE, evaluate=0.5)
+        assert (await channel.resubmit(pending)).block_num == 1
+    assert codes(world) in ([TxCode.VALID], [TxCode.VALID, TxCode.DUPLICATE_TXID])
+
+
+async def test_a_copy_does_not_revive_what_the_peers_found_invalid() -> None:
+    world = World()
+    pending = await lost(world)
+    world.code = TxCode.MVCC_READ_CONFLICT
+    await world.order(pending.endorsed.envelope)
+    world.code = TxCode.VALID
+    async with channel_of(Peer(world, "peer0"), Orderer(world, "orderer")) as channel:
+        with pytest.raises(CommitRefused, match="MVCC_READ_CONFLICT in block 1"):
+            await channel.resubmit(pending)
+
+
+async def test_a_copy_that_is_not_taken_says_nothing_about_the_first() -> None:
+    world = World()
+    pending = await lost(world)
+    async with channel_of(Peer(world, "peer0"), Orderer(world, "orderer", Status.FORBIDDEN)) as channel:
+        channel.timeouts = replace(PATIENCE, commit=0.05)
+        with pytest.raises(CommitUnknown, match=r"its copy was not taken: .*FORBIDDEN") as caught:
+            await channel.resubmit(pending)
+        assert caught.value.pending == pending
+        await world.order(pending.endorsed.envelope)
+        assert (await channel.resubmit(pending)).block_num == 1
+
+
+async def test_nothing_is_ordered_again_where_no_peer_would_tell_the_verdict() -> None:
+    world = World()
+    pending = await lost(world)
+    async with channel_of(Peer(world, "gone"), Orderer(world, "orderer")) as channel:
+        with pytest.raises(Unavailable, match="no peer delivers the events of health: gone: "):
+            await channel.resubmit(pending)
+    assert world.envelopes == [pending.endorsed.envelope]
+
+
+async def test_an_endorser_that_hangs_holds_up_the_first_call_alone() -> None:
+    world = World()
+    hung, peer, orderer = Peer(world, "peer0", hangs=True), Peer(world, "peer1"), Orderer(world, "orderer")
+    async with channel_of(hung, peer, orderer, needed=1) as channel:
+        channel.timeouts = replace(PATIENCE, evaluate=0.5, endorse=0.5)
+        assert await channel.evaluate(CALL) == b"done"
+        assert await channel.evaluate(CALL) == b"done"
+        assert (await channel.submit(CALL)).payload == b"done"
+        assert (len(hung.proposals), len(peer.proposals)) == (1, 3)
+        with pytest.raises(Unavailable, match="peer0"):
+            await channel.evaluate(CALL, [channel.nodes.endorsers[0]])  # who has no other is asked all the same
 
 
 async def test_what_an_orderer_refuses_is_offered_to_no_other() -> None:

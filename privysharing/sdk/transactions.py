@@ -1,0 +1,42 @@
+"""A transaction on its way: called, endorsed, ordered, committed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from privysharing.protocol.envelopes import TxId
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A function of a chaincode with its arguments. `transient` reaches the endorsers and nobody else."""
+
+    chaincode: str
+    function: str
+    args: tuple[str | bytes, ...] = ()
+    transient: Mapping[str, bytes] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Endorsed:
+    """A proposal with the equal answers of its endorsers, signed: ready to be ordered."""
+
+    tx_id: TxId
+    envelope: bytes
+    payload: bytes  # what the contract returned
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A transaction that was handed to the ordering service, and has no verdict yet."""
+
+    endorsed: Endorsed
+    since: int  # a block that was there before: the verdict stands behind it
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """A committed transaction: its id, the block that holds it, and what the contract returned."""
+
+    tx_id: TxId
+    block_num: int
+    payload: bytes
