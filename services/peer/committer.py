@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from privysharing.protocol.blocks import Block
 from privysharing.protocol.channel.bundle import ChannelConfig
 from privysharing.protocol.codes import HeaderType, TxCode
-from privysharing.protocol.reading import ReadTransaction
+from privysharing.protocol.reading import ReadTransaction, read_transaction
 from privysharing.protocol.signers import Signers, Vouched, verify_all
 from services.peer.commits import make_commit
 from services.peer.ledger.types import AppendTimes, Commit, LedgerPort
@@ -110,13 +110,16 @@ class Committer:
         started = time.perf_counter()
         config = self._config
         loop = asyncio.get_running_loop()
-        transactions = await loop.run_in_executor(self._workers.crypto, read_block, block)
-        jobs = [
-            loop.run_in_executor(self._workers.crypto, verify_all, part, config.channel_id, config.msps, self._vouched)
-            for part in _parts(transactions)
-        ]
-        signers = tuple(by for part in await asyncio.gather(*jobs) for by in part)
+        jobs = [loop.run_in_executor(self._workers.crypto, self._read, part, config) for part in _parts(block.data)]
+        parts = await asyncio.gather(*jobs)
+        transactions = tuple(tx for part, _ in parts for tx in part)
+        signers = tuple(by for _, part in parts for by in part)
         return VerifiedBlock(block, transactions, signers, started)
+
+    def _read(self, envelopes: Sequence[bytes], config: ChannelConfig) -> tuple[list[ReadTransaction], list[Signers]]:
+        """One job of a block: while it verifies a signature, another may read."""
+        transactions = [read_transaction(envelope) for envelope in envelopes]
+        return transactions, verify_all(transactions, config.channel_id, config.msps, self._vouched)
 
     async def _store(self, verified: VerifiedBlock) -> tuple[TxCode, ...]:
         loop = asyncio.get_running_loop()
@@ -159,11 +162,8 @@ def store_genesis(ledger: LedgerPort, block: Block) -> None:
     ledger.append(make_commit(block, read_block(block), judgement.verdicts, judgement.updates, ledger.commit_hash))
 
 
-def _parts(transactions: Sequence[ReadTransaction]) -> list[Sequence[ReadTransaction]]:
-    return [
-        transactions[start : start + TRANSACTIONS_PER_JOB]
-        for start in range(0, len(transactions), TRANSACTIONS_PER_JOB)
-    ]
+def _parts(envelopes: Sequence[bytes]) -> list[Sequence[bytes]]:
+    return [envelopes[start : start + TRANSACTIONS_PER_JOB] for start in range(0, len(envelopes), TRANSACTIONS_PER_JOB)]
 
 
 def _count(metrics: LedgerMetrics, channel_id: str, verified: VerifiedBlock, stored: StoredBlock) -> None:
