@@ -10,7 +10,7 @@ from privysharing.protocol.channel.update import derive
 from privysharing.protocol.codec.blocks import encode_block, encode_block_without_data
 from privysharing.protocol.codes import Status
 from privysharing.protocol.crypto import SigningIdentity
-from privysharing.protocol.deliver import SeekContentType, SeekInfo
+from privysharing.protocol.deliver import SeekBehavior, SeekContentType, SeekInfo
 from privysharing.protocol.ordering import LogPosition
 from privysharing.rpc.deliver import DeliverRefused
 from privysharing.rpc.errors import NodeUnavailable
@@ -64,13 +64,18 @@ class OrderedChain:
 
 
 class MemoryOrderers:
-    """Orderers by address (block_feed.feed.OrdererCalls). `changes` alter what one of them sends."""
+    """Orderers by address (block_feed.feed.OrdererCalls). `changes` alter what one of them sends.
+
+    Those that are `stalled` send nothing more, and do not hang up.
+    """
 
     def __init__(self, **chains: OrderedChain) -> None:
         self.chains = chains
         self.changes: dict[str, Callable[[Block], Block]] = {}
         self.down: set[str] = set()
+        self.stalled: set[str] = set()
         self.served: list[tuple[str, int]] = []
+        self.refused: list[tuple[str, int]] = []  # since the block is not there yet
         self._grown = asyncio.Condition()
 
     def source(self, address: str, msp_id: str = "OrdererMSP") -> OrdererSource:
@@ -87,9 +92,14 @@ class MemoryOrderers:
         number = seek.start.number
         if number > len(chain.blocks):
             raise DeliverRefused(source.address, Status.NOT_FOUND)
+        if number == len(chain.blocks) and seek.behavior is SeekBehavior.FAIL_IF_NOT_READY:
+            self.refused.append((source.address, number))
+            raise DeliverRefused(source.address, Status.NOT_FOUND)
         while True:
             async with self._grown:
-                while number >= len(chain.blocks) and source.address not in self.down:
+                while source.address not in self.down and (
+                    number >= len(chain.blocks) or source.address in self.stalled
+                ):
                     await self._grown.wait()
             if source.address in self.down:
                 raise NodeUnavailable(source.address, "it is down")

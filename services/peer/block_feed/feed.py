@@ -12,9 +12,9 @@ from privysharing.protocol.block_checks import BadBlock, check_block, is_config_
 from privysharing.protocol.blocks import Block, header_hash
 from privysharing.protocol.channel.bundle import ChannelConfig
 from privysharing.protocol.codec.blocks import parse_block
-from privysharing.protocol.deliver import SeekInfo, SeekPosition
+from privysharing.protocol.deliver import SeekBehavior, SeekInfo, SeekPosition
 from privysharing.protocol.errors import MalformedMessage
-from privysharing.rpc.errors import NodeError
+from privysharing.rpc.errors import NodeError, NodeUnavailable
 from services.peer.block_feed.evidence import check_same
 from services.peer.block_feed.sources import OrdererSource
 from services.peer.ledger.types import LedgerPort
@@ -31,11 +31,14 @@ class FeedConfig:
     """core.yaml, peer.deliveryclient."""
 
     first_answer_seconds: float = 3.0  # connTimeout
+    silence_seconds: float = 10.0  # ours: without a block, before we ask the others whether there is one
     pause_seconds_min: float = 0.1  # minimalReconnectInterval
     pause_seconds_max: float = 5.0  # ours; reConnectBackoffThreshold of Fabric is 3600 s
 
     def __post_init__(self) -> None:
-        if not 0 < self.pause_seconds_min <= self.pause_seconds_max or self.first_answer_seconds <= 0:
+        if not 0 < self.pause_seconds_min <= self.pause_seconds_max or not (
+            self.first_answer_seconds > 0 and self.silence_seconds > 0
+        ):
             raise ValueError("peer.deliveryclient: intervals must be positive, and the least one not above the most")
 
 
@@ -49,6 +52,9 @@ class OrdererCalls(Protocol):
 
 class BlockFeed:
     """The blocks behind a ledger's tip, for ever. One reader.
+
+    Silence alone is no fault: a channel may be idle. An orderer that stays silent is left when another one has the
+    next block. With one orderer, or with several that all withhold, nothing can be known, and we wait.
 
     Each connection begins with the block that the ledger ends in: an orderer that has another one there is on
     another chain, and that shows before anything of it is taken.
@@ -78,15 +84,16 @@ class BlockFeed:
 
     async def blocks(self) -> AsyncGenerator[Block]:
         """Blocks, checked, each the next of the one before. Raises ForkedChain, ChannelStopped."""
-        failures = 0
+        turn = failures = 0
         while True:
             sources = self._sources()
             if sources:
-                self.source = sources[failures % len(sources)]
+                self.source = sources[turn % len(sources)]
                 async with aclosing(self._follow(self.source)) as blocks:
                     async for block in blocks:
                         failures = 0
                         yield block
+            turn += 1
             failures += 1
             if failures >= len(sources):
                 await asyncio.sleep(self._pause(failures - len(sources)))
@@ -100,8 +107,8 @@ class BlockFeed:
                 async with asyncio.timeout(self._settings.first_answer_seconds):
                     first = await anext(answers)
                 check_same(self._last, await self._parsed(first), source.address, self._config)
-                async for raw in answers:
-                    self._last = await self._checked(raw)
+                while True:
+                    self._last = await self._checked(await self._next(answers, source))
                     yield self._last
                     if is_config_block(self._last):
                         await self._notifier.above(self._last.header.number)
@@ -115,6 +122,43 @@ class BlockFeed:
                 "orderer sent a bad block",
                 extra={"channel": self._channel_id, "orderer": source.address, "reason": str(error)},
             )
+
+    async def _next(self, answers: AsyncGenerator[bytes], source: OrdererSource) -> bytes:
+        """What the orderer sends next, however long that takes, unless another one has long had the next block.
+
+        Raises NodeUnavailable for one that keeps silent all the same, StopAsyncIteration at the end of its answers.
+        """
+        silence, number = self._settings.silence_seconds, self._last.header.number + 1
+        arriving = asyncio.ensure_future(anext(answers))
+        ahead: OrdererSource | None = None
+        try:
+            while not (await asyncio.wait((arriving,), timeout=silence))[0]:
+                if ahead is not None:
+                    reason = f"silent for {silence:g} s more, while {ahead.address} has block {number}"
+                    raise NodeUnavailable(source.address, reason)
+                ahead = await self._who_is_ahead(source)
+            return await arriving
+        finally:
+            arriving.cancel()
+            await asyncio.gather(arriving, return_exceptions=True)
+
+    async def _who_is_ahead(self, of: OrdererSource) -> OrdererSource | None:
+        """Another orderer that shows the block behind our last one; checked, so that nobody can lie us away."""
+        here = SeekPosition.at(self._last.header.number + 1)
+        seek = SeekInfo(here, here, SeekBehavior.FAIL_IF_NOT_READY)
+        for other in self._sources():
+            if other == of:
+                continue
+            try:
+                async with (
+                    asyncio.timeout(self._settings.first_answer_seconds),
+                    aclosing(self._calls.blocks(other, self._channel_id, seek)) as answers,
+                ):
+                    await self._checked(await anext(answers))
+            except (NodeError, TimeoutError, StopAsyncIteration, BadBlock, MalformedMessage):
+                continue  # it has none, or none that is any good
+            return other
+        return None
 
     async def _parsed(self, raw: bytes) -> Block:
         return await asyncio.get_running_loop().run_in_executor(self._crypto, parse_block, raw)

@@ -24,10 +24,21 @@ from services.peer.notifier import CommitNotifier
 from services.peer.validation.validate import read_block, validate_block
 from services.runtime.disk import RealDisk
 from tests.support.following import MemoryOrderers, OrderedChain
+from tests.support.nodes import until
 from tests.support.ordering import CITY, SIGNER, batch_update, envelope, genesis
 
 GENESIS = genesis()
-SETTINGS = FeedConfig(first_answer_seconds=0.2, pause_seconds_min=0.001, pause_seconds_max=0.01)
+SETTINGS = FeedConfig(first_answer_seconds=0.2, silence_seconds=0.05, pause_seconds_min=0.001, pause_seconds_max=0.01)
+
+
+class CountedSources(list[OrdererSource]):
+    """Counts how often somebody has gone through them."""
+
+    looks = 0
+
+    def __iter__(self) -> Iterator[OrdererSource]:
+        self.looks += 1
+        return super().__iter__()
 
 
 class Follower:
@@ -89,7 +100,7 @@ async def test_blocks_come_in_order_and_those_cut_later_too(chain: OrderedChain,
     follower = Follower(orderers, [orderers.source("one")], crypto)
     await follower.take(6)
     taking = asyncio.create_task(follower.take(7))
-    await asyncio.sleep(0.01)
+    await until(lambda: orderers.served.count(("one", 5)) == 2)  # the second stream has sent all there is
     chain.cut(envelope())
     await orderers.grow()
     await taking
@@ -122,6 +133,55 @@ async def test_an_orderer_that_is_behind_is_left_for_one_that_is_not(
         follower.ledger, lambda: follower.config, lambda: both, orderers, follower.notifier, crypto, SETTINGS
     )
     await follower.take(6)
+    assert follower.data == data_of(chain)
+
+
+@pytest.mark.parametrize("keeps", ["silent", "behind"])
+async def test_an_orderer_that_withholds_a_block_is_left_for_one_that_shows_it(
+    chain: OrderedChain, crypto: ThreadPoolExecutor, keeps: str
+) -> None:
+    orderers = MemoryOrderers(withholds=chain if keeps == "silent" else chain.copy(), gone=chain, honest=chain)
+    orderers.down.add("gone")
+    follower = Follower(orderers, [orderers.source(name) for name in ("withholds", "gone", "honest")], crypto)
+    async with asyncio.timeout(5), aclosing(follower.feed.blocks()) as blocks:
+        await follower._take(blocks, 6)
+        assert follower.feed.source == orderers.source("withholds")
+        if keeps == "silent":
+            orderers.stalled.add("withholds")
+        chain.cut(envelope())
+        await orderers.grow()
+        await follower._take(blocks, 7)
+    assert follower.feed.source == orderers.source("honest")
+    assert follower.data == data_of(chain)
+
+
+async def test_an_orderer_is_not_left_for_its_silence_when_nobody_has_more(
+    chain: OrderedChain, crypto: ThreadPoolExecutor
+) -> None:
+    orderers = MemoryOrderers(one=chain, two=chain)
+    follower = Follower(orderers, [orderers.source("one"), orderers.source("two")], crypto)
+    taking = asyncio.create_task(follower.take(7))
+    await until(lambda: orderers.refused.count(("two", 6)) >= 3)
+    chain.cut(envelope())
+    await orderers.grow()
+    await taking
+    assert follower.feed.source == orderers.source("one")
+    assert follower.data == data_of(chain)
+
+
+async def test_an_orderer_is_not_left_for_a_block_that_no_orderer_signed(
+    chain: OrderedChain, crypto: ThreadPoolExecutor
+) -> None:
+    fork = chain.copy()
+    fork.cut(envelope(b"forged"), signer=CITY.peer)
+    orderers = MemoryOrderers(honest=chain, liar=fork)
+    follower = Follower(orderers, [orderers.source("honest"), orderers.source("liar")], crypto)
+    taking = asyncio.create_task(follower.take(7))
+    await until(lambda: orderers.served.count(("liar", 6)) >= 3)
+    chain.cut(envelope())
+    await orderers.grow()
+    await taking
+    assert follower.feed.source == orderers.source("honest")
     assert follower.data == data_of(chain)
 
 
@@ -222,10 +282,12 @@ async def test_headers_are_compared_with_an_orderer_of_another_organisation(
 
 async def test_nothing_is_compared_within_one_organisation(chain: OrderedChain, crypto: ThreadPoolExecutor) -> None:
     orderers = MemoryOrderers(one=chain, two=chain)
-    follower = Follower(orderers, [orderers.source("one"), orderers.source("two")], crypto)
-    comparing = asyncio.create_task(follower.cross_check.run())
+    sources = CountedSources([orderers.source("one"), orderers.source("two")])
+    follower = Follower(orderers, sources, crypto)
     await follower.take(6)
-    await asyncio.sleep(0.05)
+    before = sources.looks
+    comparing = asyncio.create_task(follower.cross_check.run())
+    await until(lambda: sources.looks >= before + 3)
     comparing.cancel()
     assert {name for name, _ in orderers.served} == {"one"}
 
