@@ -28,24 +28,33 @@ SETTINGS = FeedConfig(first_answer_seconds=0.5, pause_seconds_min=0.001, pause_s
 
 
 @asynccontextmanager
-async def peer(
+async def opened(
     folder: Path, orderers: MemoryOrderers, bootstraps: Sequence[ChannelBootstrap] = ()
 ) -> AsyncIterator[Channels]:
+    """A peer's channels, which do not grow."""
     with ThreadPoolExecutor(2) as crypto:
         tools = ChannelTools(RealDisk(), crypto, LedgerMetrics.register(Registry()), orderers, SETTINGS)
         channels = Channels(folder, tools, bootstraps)
-        running = None
         try:
             await channels.open()
-            running = asyncio.create_task(channels.run())
             yield channels
         finally:
-            if running is not None:
-                running.cancel()
-                await asyncio.wait((running,))
             channels.close()
-            if running is not None and not running.cancelled():
-                running.result()
+
+
+@asynccontextmanager
+async def peer(
+    folder: Path, orderers: MemoryOrderers, bootstraps: Sequence[ChannelBootstrap] = ()
+) -> AsyncIterator[Channels]:
+    async with opened(folder, orderers, bootstraps) as channels:
+        running = asyncio.create_task(channels.run())
+        try:
+            yield channels
+        finally:
+            running.cancel()
+            await asyncio.wait((running,))
+        if not running.cancelled():
+            running.result()
 
 
 def bootstrap(orderers: MemoryOrderers, *addresses: str, block: Block | None = None) -> ChannelBootstrap:
@@ -150,17 +159,15 @@ async def test_a_configuration_that_cannot_be_applied_stops_its_channel_only(tmp
 
 
 async def test_a_fault_of_storage_ends_the_peer(tmp_path: Path) -> None:
-    with pytest.raises(ExceptionGroup) as caught:
-        await follow_with_a_broken_ledger(tmp_path)
-    assert caught.group_contains((LedgerFault, OSError))
-
-
-async def follow_with_a_broken_ledger(folder: Path) -> None:
     chain = OrderedChain(genesis(), SIGNER)
     orderers = MemoryOrderers(one=chain)
-    async with peer(folder, orderers, [bootstrap(orderers, "one")]) as channels:
+    async with opened(tmp_path, orderers, [bootstrap(orderers, "one")]) as channels:
+        running = asyncio.create_task(channels.run())
         channel = await reaches(channels, 1)
         channel.ledger._blocks.close()  # type: ignore[attr-defined]
         chain.cut(envelope())
         await orderers.grow()
-        await asyncio.sleep(0.3)
+        with pytest.raises(ExceptionGroup) as caught:
+            async with asyncio.timeout(5):
+                await running
+    assert caught.group_contains((LedgerFault, OSError))

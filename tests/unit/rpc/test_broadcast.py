@@ -118,7 +118,8 @@ async def test_an_orderer_that_is_not_there_is_unavailable_until_it_comes_back()
     client = BroadcastClient("orderer", channel)
     assert [type(error) for error in await outcomes(client, b"a", b"b")] == [NodeUnavailable] * 2
     async with serving(streams(broadcast=orderer.broadcast), port=port):
-        await asyncio.sleep(0.3)  # longer than the first wait before gRPC connects again
+        async with asyncio.timeout(SOON):
+            await channel.channel_ready()
         assert await client.send(b"c", SOON) == SENT
         await client.close()
         await channel.close()

@@ -3,7 +3,6 @@
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -41,25 +40,25 @@ def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
     return process.returncode, out, err
 
 
-def wait_for_start(process: subprocess.Popen[str]) -> None:
+def wait_for(process: subprocess.Popen[str], line: str) -> None:
     assert process.stdout is not None
-    assert process.stdout.readline() == "started\n"
+    assert process.stdout.readline() == f"{line}\n"
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_lets_the_process_drain(number: signal.Signals) -> None:
     process = start("await stop.wait()")
-    wait_for_start(process)
+    wait_for(process, "started")
     process.send_signal(number)
     code, out, _ = finish(process)
     assert (code, out) == (0, "drained\n")
 
 
 def test_a_second_signal_ends_it_at_once() -> None:
-    process = start("await asyncio.sleep(60)")
-    wait_for_start(process)
+    process = start("await stop.wait(); print('stopping', flush=True); await asyncio.sleep(60)")
+    wait_for(process, "started")
     process.send_signal(signal.SIGTERM)
-    time.sleep(0.2)
+    wait_for(process, "stopping")
     process.send_signal(signal.SIGTERM)
     code, out, err = finish(process)
     assert (code, out) == (1, "")
@@ -69,7 +68,7 @@ def test_a_second_signal_ends_it_at_once() -> None:
 def test_a_process_ends_with_the_one_it_belongs_to() -> None:
     owner = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     process = start("await stop.wait()", str(owner.pid))
-    wait_for_start(process)
+    wait_for(process, "started")
     owner.kill()
     owner.communicate()
     assert finish(process)[:2] == (0, "drained\n")
