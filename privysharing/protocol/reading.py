@@ -1,30 +1,46 @@
-"""An ordered envelope read down to the last key, once, with what its form alone says against it.
+"""An ordered envelope, read once, with what its form alone says against it.
 
 Fabric finds faults of form at three stages, between which it looks at signatures and at the ledger. All three need
-nothing but the bytes, so they are found here, and each is kept for its stage.
+nothing but the bytes, so they are found here, and each is kept for its stage. Only the keys that were read and written
+stay unread until somebody asks for them: whether anybody endorsed them is not known here.
 """
 
 from dataclasses import dataclass, field
 
 from privysharing.protocol.codec.envelopes import join_header, parse_envelope, parse_signature_header, split_payload
-from privysharing.protocol.codec.rwsets import parse_tx_rwset
+from privysharing.protocol.codec.rwsets import outline_tx_rwset, parse_tx_rwset
 from privysharing.protocol.codec.transactions import (
     parse_action,
-    parse_actions,
     parse_chaincode_action,
     parse_chaincode_event,
     parse_chaincode_header_extension,
+    parse_only_action,
     proposal_hash,
 )
 from privysharing.protocol.codes import HeaderType, TxCode
 from privysharing.protocol.envelopes import Envelope, Header, SignatureHeader, TxId, compute_tx_id
 from privysharing.protocol.errors import MalformedMessage
-from privysharing.protocol.rwsets import TxRwSet
+from privysharing.protocol.rwsets import RwSetOutline, TxRwSet
 from privysharing.protocol.transactions import ChaincodeAction, EndorserTransaction
 
 # validation validateChannelHeader: any other type is a bad header
 KNOWN_TYPES = frozenset({HeaderType.ENDORSER_TRANSACTION, HeaderType.CONFIG, HeaderType.CONFIG_UPDATE})
-EMPTY_RWSET = TxRwSet()
+EMPTY_OUTLINE = RwSetOutline()
+
+
+@dataclass(slots=True)
+class UnreadRwSet:
+    """A read/write set that is well-formed, down to the last key: `outline` was made of it."""
+
+    raw: bytes = field(default=b"", repr=False)
+    outline: RwSetOutline = EMPTY_OUTLINE
+    _whole: TxRwSet | None = field(default=None, repr=False)
+
+    def whole(self) -> TxRwSet:
+        """All of it, in work and memory many times the bytes: for those that were endorsed, or that one looks at."""
+        if self._whole is None:
+            self._whole = parse_tx_rwset(self.raw)
+        return self._whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,15 +50,19 @@ class EndorsedAction:
     transaction: EndorserTransaction = field(repr=False)
     fault: TxCode = TxCode.VALID
     action: ChaincodeAction | None = field(default=None, repr=False)  # None: unreadable, so there is a fault
-    rwset: TxRwSet = EMPTY_RWSET
+    results: UnreadRwSet = field(default_factory=UnreadRwSet)
+
+    @property
+    def rwset(self) -> TxRwSet:
+        """What was read and is to be written; see `UnreadRwSet.whole`."""
+        return self.results.whole()
 
     @property
     def namespaces(self) -> tuple[str, ...]:
         """Whose endorsement policies decide: the chaincode that was called, then what else was written."""
         assert self.action is not None
         assert self.action.chaincode is not None
-        written = (ns.namespace for ns in self.rwset.namespaces if ns.writes_anything)
-        return tuple(dict.fromkeys((self.action.chaincode.name, *written)))
+        return tuple(dict.fromkeys((self.action.chaincode.name, *self.results.outline.written)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,10 +142,7 @@ def _read_data(header: Header, data: bytes) -> tuple[TxCode, EndorsedAction | No
 def _read_endorser_transaction(header: Header, data: bytes) -> EndorserTransaction | None:
     """Validation validateEndorserTransaction. The hash is over the action's own header, whoever's that is."""
     try:
-        actions = parse_actions(data)
-        if len(actions) != 1:
-            return None
-        action_header, action_payload = actions[0]
+        action_header, action_payload = parse_only_action(data)
         # Mostly the envelope's own signature header again, which has been read.
         repeated = action_header == header.signature_bytes
         if not _is_signature_header(header.signature if repeated else parse_signature_header(action_header)):
@@ -150,14 +167,15 @@ def _read_action(header: Header, transaction: EndorserTransaction) -> EndorsedAc
     except MalformedMessage:
         return EndorsedAction(transaction, TxCode.BAD_RESPONSE_PAYLOAD)
     try:
-        rwset = parse_tx_rwset(action.results)
+        outline = outline_tx_rwset(action.results)
     except MalformedMessage:
         return EndorsedAction(transaction, TxCode.BAD_RWSET, action)
     called_name = None if called is None else called.name
-    return EndorsedAction(transaction, _content_fault(called_name, action, rwset), action, rwset)
+    fault = _content_fault(called_name, action, outline)
+    return EndorsedAction(transaction, fault, action, UnreadRwSet(action.results, outline))
 
 
-def _content_fault(called: str | None, action: ChaincodeAction, rwset: TxRwSet) -> TxCode:
+def _content_fault(called: str | None, action: ChaincodeAction, outline: RwSetOutline) -> TxCode:
     """What the parts of a readable action say against each other."""
     if called is None or action.chaincode is None:
         return TxCode.INVALID_OTHER_REASON
@@ -170,5 +188,4 @@ def _content_fault(called: str | None, action: ChaincodeAction, rwset: TxRwSet) 
             return TxCode.INVALID_OTHER_REASON
         if event.chaincode_id != called:
             return TxCode.INVALID_OTHER_REASON
-    namespaces = [ns.namespace for ns in rwset.namespaces]
-    return TxCode.VALID if len(set(namespaces)) == len(namespaces) else TxCode.ILLEGAL_WRITESET
+    return TxCode.ILLEGAL_WRITESET if outline.repeats_namespace else TxCode.VALID

@@ -112,17 +112,24 @@ class NamespaceRwSet:
     metadata_writes: tuple[MetadataWrite, ...] = ()
     collections: tuple[CollectionHashedRwSet, ...] = ()
 
-    @property
-    def writes_anything(self) -> bool:
-        """Whether a committer must check this namespace's endorsement policy."""
-        return bool(self.writes or self.metadata_writes or any(c.writes or c.metadata_writes for c in self.collections))
-
 
 @dataclass(frozen=True, slots=True)
 class TxRwSet:
     """rwset.TxReadWriteSet: sorted by namespace."""
 
     namespaces: tuple[NamespaceRwSet, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RwSetOutline:
+    """What a committer must know of a read/write set before it knows that anybody endorsed it."""
+
+    written: tuple[str, ...] = ()  # the namespaces that something is written to, in their order
+    repeats_namespace: bool = False
+
+
+PublicKey = tuple[str, str]  # namespace, key
+HashedKey = tuple[str, str, bytes]  # namespace, collection, key hash
 
 
 @dataclass(frozen=True, slots=True)

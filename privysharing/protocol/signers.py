@@ -63,10 +63,14 @@ def verify_endorsers(transaction: EndorserTransaction, msps: MspManager, vouched
     """
     payload = transaction.response_payload
     endorsers: dict[tuple[str, bytes], Identity] = {}
+    refused: set[bytes] = set()  # an endorsement of two bytes can stand there a million times
     for endorsement in transaction.endorsements:
+        if endorsement.endorser in refused:
+            continue
         try:
             identity = msps.deserialize(endorsement.endorser)
         except InvalidIdentity:
+            refused.add(endorsement.endorser)
             continue
         if identity.dedupe_key not in endorsers and (
             (payload, endorsement) in vouched

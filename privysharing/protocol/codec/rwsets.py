@@ -1,18 +1,21 @@
 """rwset.TxReadWriteSet and the sets encoded inside it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from privysharing.protocol.codec.decode import decode
 from privysharing.protocol.rwsets import (
     CollectionHashedRwSet,
+    HashedKey,
     HashedMetadataWrite,
     HashedRead,
     HashedWrite,
     MerkleSummary,
     MetadataWrite,
     NamespaceRwSet,
+    PublicKey,
     RangeQuery,
     Read,
+    RwSetOutline,
     TxRwSet,
     Version,
     Write,
@@ -25,6 +28,46 @@ def parse_tx_rwset(raw: bytes) -> TxRwSet:
     """Read a whole read/write set, down to every key (rwsetutil TxRwSetFromProtoMsg)."""
     message = decode(rwset_pb2.TxReadWriteSet, raw)
     return TxRwSet(tuple(map(_parse_namespace, message.ns_rwset)))
+
+
+def outline_tx_rwset(raw: bytes) -> RwSetOutline:
+    """See that all of a read/write set can be read, and make nothing of its entries.
+
+    Two bytes are an entry, and anybody who may write to a channel can have millions of them ordered: what costs more
+    than decoding them waits until the endorsers are known to have signed.
+    """
+    names: set[str] = set()
+    written: dict[str, None] = {}
+    repeats = False
+    for ns in decode(rwset_pb2.TxReadWriteSet, raw).ns_rwset:
+        name = ns.namespace
+        repeats = repeats or name in names
+        names.add(name)
+        if _writes_anything(ns):
+            written[name] = None
+    return RwSetOutline(tuple(written), repeats)
+
+
+def written_keys(raw: bytes, namespace: str) -> Iterator[PublicKey | HashedKey]:
+    """What a read/write set writes to in a namespace, each key when it is asked for; those of values come first."""
+    for ns in _parts_of(raw, namespace):
+        public = decode(kv.KVRWSet, ns.rwset)
+        for write in public.writes:
+            yield namespace, write.key
+        for metadata in public.metadata_writes:
+            yield namespace, metadata.key
+        for collection in ns.collection_hashed_rwset:
+            for hashed in decode(kv.HashedRWSet, collection.hashed_rwset).hashed_writes:
+                yield namespace, collection.collection_name, hashed.key_hash
+        yield from _hashed_metadata_keys(ns)
+
+
+def metadata_keys(raw: bytes, namespace: str) -> Iterator[PublicKey | HashedKey]:
+    """Those keys of a namespace whose metadata a read/write set replaces, each when it is asked for."""
+    for ns in _parts_of(raw, namespace):
+        for metadata in decode(kv.KVRWSet, ns.rwset).metadata_writes:
+            yield namespace, metadata.key
+        yield from _hashed_metadata_keys(ns)
 
 
 def encode_tx_rwset(rwset: TxRwSet) -> bytes:
@@ -61,6 +104,29 @@ def encode_state_metadata(entries: Iterable[tuple[str, bytes]]) -> bytes:
     message = kv.KVMetadataWrite()
     _fill_entries(message, entries)
     return message.SerializeToString()
+
+
+def _writes_anything(ns: rwset_pb2.NsReadWriteSet) -> bool:
+    """Whether a committer must ask this namespace's endorsement policy. Reads all of it: each part may be malformed."""
+    writes = False
+    if ns.rwset:
+        public = decode(kv.KVRWSet, ns.rwset)
+        writes = bool(public.writes or public.metadata_writes)
+    for collection in ns.collection_hashed_rwset:
+        if collection.hashed_rwset:
+            hashed = decode(kv.HashedRWSet, collection.hashed_rwset)
+            writes = writes or bool(hashed.hashed_writes or hashed.metadata_writes)
+    return writes
+
+
+def _parts_of(raw: bytes, namespace: str) -> Iterator[rwset_pb2.NsReadWriteSet]:
+    return (ns for ns in decode(rwset_pb2.TxReadWriteSet, raw).ns_rwset if ns.namespace == namespace)
+
+
+def _hashed_metadata_keys(ns: rwset_pb2.NsReadWriteSet) -> Iterator[HashedKey]:
+    for collection in ns.collection_hashed_rwset:
+        for metadata in decode(kv.HashedRWSet, collection.hashed_rwset).metadata_writes:
+            yield ns.namespace, collection.collection_name, metadata.key_hash
 
 
 def _parse_namespace(message: rwset_pb2.NsReadWriteSet) -> NamespaceRwSet:

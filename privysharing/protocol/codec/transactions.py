@@ -1,7 +1,7 @@
 """Proposals, proposal responses and endorser transactions."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from privysharing.protocol.codec.decode import decode
 from privysharing.protocol.codec.envelopes import encode_header, parse_header, timestamp, timestamp_ns
@@ -226,9 +226,17 @@ def encode_response(response: Response) -> bytes:
     return message.SerializeToString()
 
 
-def parse_actions(raw: bytes) -> tuple[tuple[bytes, bytes], ...]:
+def parse_actions(raw: bytes) -> Iterator[tuple[bytes, bytes]]:
     """The actions of a protos.Transaction, each as its header bytes and ChaincodeActionPayload bytes."""
-    return tuple((action.header, action.payload) for action in decode(transaction_pb2.Transaction, raw).actions)
+    return ((action.header, action.payload) for action in decode(transaction_pb2.Transaction, raw).actions)
+
+
+def parse_only_action(raw: bytes) -> tuple[bytes, bytes]:
+    """The one action of a protos.Transaction: its header bytes and ChaincodeActionPayload bytes."""
+    actions = decode(transaction_pb2.Transaction, raw).actions
+    if len(actions) != 1:
+        raise MalformedMessage(f"only one action per transaction is supported, tx contains {len(actions)}")
+    return actions[0].header, actions[0].payload
 
 
 def parse_action(action_header: bytes, action_payload: bytes) -> EndorserTransaction:
@@ -250,10 +258,7 @@ def parse_action(action_header: bytes, action_payload: bytes) -> EndorserTransac
 
 def parse_endorser_transaction(raw: bytes) -> EndorserTransaction:
     """Read a protos.Transaction, which must hold exactly one action."""
-    actions = parse_actions(raw)
-    if len(actions) != 1:
-        raise MalformedMessage(f"only one action per transaction is supported, tx contains {len(actions)}")
-    return parse_action(*actions[0])
+    return parse_action(*parse_only_action(raw))
 
 
 def encode_endorser_transaction(

@@ -4,19 +4,16 @@ One object judges one block, transaction by transaction in the block's order: wh
 later ones of the block fail on that key, since they were endorsed under the old policy.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from privysharing.protocol.channel.bundle import ChannelConfig
-from privysharing.protocol.codec.rwsets import parse_state_metadata
+from privysharing.protocol.codec.rwsets import metadata_keys, parse_state_metadata, written_keys
 from privysharing.protocol.codes import TxCode
 from privysharing.protocol.msp.identity import Identity
 from privysharing.protocol.reading import EndorsedAction
-from privysharing.protocol.rwsets import VALIDATION_PARAMETER, NamespaceRwSet
+from privysharing.protocol.rwsets import VALIDATION_PARAMETER, HashedKey, PublicKey
 from services.peer.validation.policies import ChaincodeRules, EndorsementPolicies
 from services.peer.validation.view import StateView
-
-PublicKey = tuple[str, str]  # namespace, key
-HashedKey = tuple[str, str, bytes]  # namespace, collection, key hash
 
 
 class Endorsements:
@@ -29,27 +26,33 @@ class Endorsements:
 
     def check(self, action: EndorsedAction, endorsers: Sequence[Identity]) -> TxCode:
         """Every namespace that matters by its own policies (plugindispatcher Dispatch, its last loop)."""
-        written = {ns.namespace: ns for ns in action.rwset.namespaces}
+        results = action.results.raw
         for namespace in action.namespaces:
             rules = self._policies.chaincode(namespace)
             if rules is None:
                 return TxCode.INVALID_CHAINCODE
-            rwset = written.get(namespace, NamespaceRwSet(namespace))
-            if not self._is_endorsed(rwset, rules, endorsers):
+            if not self._is_endorsed(results, namespace, rules, endorsers):
                 return TxCode.ENDORSEMENT_POLICY_FAILURE
             # From here on, also if the transaction turns out stale or a duplicate: Fabric knows neither yet.
-            self._policy_changed.update(_metadata_keys(rwset))
+            self._policy_changed.update(metadata_keys(results, namespace))
         return TxCode.VALID
 
-    def _is_endorsed(self, rwset: NamespaceRwSet, rules: ChaincodeRules, endorsers: Sequence[Identity]) -> bool:
+    def _is_endorsed(
+        self, results: bytes, namespace: str, rules: ChaincodeRules, endorsers: Sequence[Identity]
+    ) -> bool:
         """Statebased baseEvaluator Evaluate and checkSBAndCCEP.
 
         A key's own policy comes before its collection's, that before the chaincode's; each of the latter two is
-        asked once. If nothing was written, the chaincode's is.
+        asked once. If nothing was written, the chaincode's is. The first policy that is not met ends it, mostly at the
+        first key: of what nobody endorsed, however long, no more is looked at.
         """
+        seen: set[PublicKey | HashedKey] = set()
         asked: set[str] = set()
         key_policy_asked = False
-        for place in _written_keys(rwset):
+        for place in written_keys(results, namespace):
+            if place in seen:
+                continue
+            seen.add(place)
             if place in self._policy_changed:
                 return False
             parameter = self._validation_parameter(place)
@@ -61,7 +64,7 @@ class Endorsements:
             collection = place[1] if len(place) == 3 else ""
             if collection in asked:
                 continue
-            policy = self._policies.collection(rwset.namespace, collection, rules) if collection else rules.policy
+            policy = self._policies.collection(namespace, collection, rules) if collection else rules.policy
             if not policy.evaluate(endorsers):
                 return False
             asked.add(collection)
@@ -73,26 +76,3 @@ class Endorsements:
         if found is None or not found.metadata:
             return b""
         return parse_state_metadata(found.metadata).get(VALIDATION_PARAMETER, b"")
-
-
-def _written_keys(rwset: NamespaceRwSet) -> Iterator[PublicKey | HashedKey]:
-    """Keys in the order in which their policies are asked: it decides which failure comes first, not whether."""
-    namespace = rwset.namespace
-    for write in rwset.writes:
-        yield namespace, write.key
-    for metadata_write in rwset.metadata_writes:
-        yield namespace, metadata_write.key
-    for collection in rwset.collections:
-        for hashed in collection.writes:
-            yield namespace, collection.collection, hashed.key_hash
-    for collection in rwset.collections:
-        for hashed_metadata in collection.metadata_writes:
-            yield namespace, collection.collection, hashed_metadata.key_hash
-
-
-def _metadata_keys(rwset: NamespaceRwSet) -> Iterator[PublicKey | HashedKey]:
-    for write in rwset.metadata_writes:
-        yield rwset.namespace, write.key
-    for collection in rwset.collections:
-        for hashed in collection.metadata_writes:
-            yield rwset.namespace, collection.collection, hashed.key_hash
