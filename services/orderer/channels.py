@@ -14,10 +14,11 @@ from services.orderer.chain import Chain, ChainContext
 from services.orderer.log.filelog import FileLog
 from services.orderer.store import BlockStore
 from services.runtime.config import ConfigError
-from services.runtime.disk import Disk
+from services.runtime.disk import Disk, DiskLock, InUse
 
 CHAINS_FOLDER = "chains"  # below FileLedger.Location, as in Fabric: blocks
 LOGS_FOLDER = "logs"  # and beside it: ordering logs
+LOCK_FILE = "LOCK"  # held while a process has the others open
 
 _log = logging.getLogger(__name__)
 
@@ -50,10 +51,12 @@ class Channels:
         self._location = location
         self._context = context
         self._chains: dict[str, Chain] = {}
+        self._lock: DiskLock | None = None
 
     async def open(self, geneses: Iterable[Genesis]) -> None:
         """Open every stored channel, and start those that are new. Raises ConfigError, StorageError, LostRecords."""
         new = {genesis.channel_id: genesis for genesis in geneses}
+        self._lock = await asyncio.to_thread(self._locked)
         self._disk.make_folder(self._location / CHAINS_FOLDER)
         stored = self._disk.folders(self._location / CHAINS_FOLDER)
         for channel_id in sorted({*stored, *new}):
@@ -95,6 +98,16 @@ class Channels:
         """Halt, and store everything durably."""
         for chain in self.all():
             await chain.close()
+        if self._lock is not None:
+            self._lock.release()
+
+    def _locked(self) -> DiskLock:
+        """The location, ours alone: two orderers would append to the same logs, and overwrite what both promised."""
+        self._disk.make_folder(self._location)
+        try:
+            return self._disk.lock(self._location / LOCK_FILE)
+        except InUse:
+            raise ConfigError(f"FileLedger.Location: {self._location} is in use by another orderer") from None
 
     async def _open(self, channel_id: str, genesis: Genesis | None) -> Chain | None:
         store = await asyncio.to_thread(BlockStore, self._disk, self._location / CHAINS_FOLDER / channel_id)

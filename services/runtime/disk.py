@@ -4,6 +4,7 @@ What is written survives a power cut only after `sync`; a file's name only after
 machine's; its twin `memorydisk.MemoryDisk` forgets, tears and reorders what was not synced.
 """
 
+import fcntl
 import os
 import weakref
 from collections.abc import Callable
@@ -21,6 +22,22 @@ class DiskFault(StorageError):
     def __init__(self, path: Path, deed: str, cause: OSError) -> None:
         super().__init__(f"cannot {deed} {path}: {cause.strerror or cause}")
         self.path = path
+
+
+class InUse(StorageError):
+    """Another process, or another store of this one, has the lock."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"{path} is locked by another process")
+        self.path = path
+
+
+class DiskLock(Protocol):
+    """A lock that is held until it is released, or its process ends."""
+
+    def release(self) -> None:
+        """Let others have it. Does nothing the second time."""
+        ...
 
 
 class DiskFile(Protocol):
@@ -57,6 +74,10 @@ class Disk(Protocol):
 
     def open(self, path: Path, *, create: bool = False) -> DiskFile:
         """Open a file for reading and appending; `create` makes it, and it must not exist. Else FileNotFoundError."""
+        ...
+
+    def lock(self, path: Path) -> DiskLock:
+        """Lock a file, made if need be, against every other holder. Raises InUse at once when there is one."""
         ...
 
     def exists(self, path: Path) -> bool:
@@ -120,6 +141,19 @@ class RealDisk:
         flags = os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT | os.O_EXCL if create else 0)
         return _RealFile(path, os.open(path, flags, 0o600))
 
+    def lock(self, path: Path) -> DiskLock:
+        """See `Disk.lock`."""
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            raise InUse(path) from None
+        except OSError as error:
+            os.close(descriptor)
+            raise DiskFault(path, "lock", error) from error
+        return _RealLock(descriptor)
+
     def exists(self, path: Path) -> bool:
         """See `Disk.exists`."""
         return path.exists()
@@ -157,6 +191,13 @@ class RealDisk:
             raise DiskFault(folder, "sync", error) from error
         finally:
             os.close(descriptor)
+
+
+class _RealLock:
+    """The lock of a descriptor (flock): the system lets go of it with the last process that has it open."""
+
+    def __init__(self, descriptor: int) -> None:
+        self.release = weakref.finalize(self, os.close, descriptor)
 
 
 class _RealFile:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from services.runtime.disk import DiskFault, DiskFile, StorageError
+from services.runtime.disk import DiskFault, DiskFile, DiskLock, InUse, StorageError
 
 SECTOR_BYTES = 512
 
@@ -55,6 +55,7 @@ class MemoryDisk:
         self._folders: set[Path] = set()
         self._deeds_left: int | None = None
         self._generation = 0
+        self._locked: set[Path] = set()
         self.deeds = 0  # writes, cuts, syncs, creations, renames and removals so far
         self.failing_syncs = False
 
@@ -78,6 +79,7 @@ class MemoryDisk:
         self._renames = []
         self._deeds_left = None
         self._generation += 1
+        self._locked = set()
 
     def open(self, path: Path, *, create: bool = False) -> DiskFile:
         """See `Disk.open`."""
@@ -89,6 +91,13 @@ class MemoryDisk:
         if path not in self._seen:
             raise FileNotFoundError(path)
         return _MemoryFile(self, path, self._seen[path], self._generation)
+
+    def lock(self, path: Path) -> DiskLock:
+        """See `Disk.lock`."""
+        if path in self._locked:
+            raise InUse(path)
+        self._locked.add(path)
+        return _MemoryLock(self._locked, path)
 
     def exists(self, path: Path) -> bool:
         """See `Disk.exists`."""
@@ -155,6 +164,15 @@ class MemoryDisk:
         self.spend()
         deed(self._seen)
         self._renames.append((folder, deed))
+
+
+class _MemoryLock:
+    def __init__(self, locked: set[Path], path: Path) -> None:
+        self._locked = locked
+        self._path = path
+
+    def release(self) -> None:
+        self._locked.discard(self._path)
 
 
 class _MemoryFile:

@@ -246,6 +246,29 @@ def test_a_bad_configuration_ends_the_process_with_a_line_that_names_it(city: Ci
     assert ended.stderr == "configuration: General.ListenPort: x is not a whole number from 0 to 65535\n"
 
 
+async def test_a_second_orderer_on_the_same_folder_ends_and_the_first_goes_on(city: City) -> None:
+    config = city.network.folder / city.orderer.config
+    environment = {
+        **os.environ,
+        "ORDERER_GENERAL_LISTENPORT": "0",
+        "ORDERER_OPERATIONS_LISTENADDRESS": "127.0.0.1:0",
+    }
+    with running(city):
+        ended = await asyncio.to_thread(
+            subprocess.run,
+            command("--config", str(config)),
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            env=environment,
+            timeout=30,
+            check=False,
+        )
+        assert ended.returncode == 2
+        assert ended.stderr.endswith(f"{config.parent / 'data'} is in use by another orderer\n")
+        assert await submit(city, fresh(city)) == [Status.SUCCESS]
+
+
 async def test_a_kill_under_load_loses_nothing_acknowledged_and_hangs_nobody(city: City) -> None:
     acknowledged: list[bytes] = []
     over = asyncio.Event()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from services.runtime.disk import Disk, DiskFault, RealDisk, read_whole, write_whole
+from services.runtime.disk import Disk, DiskFault, InUse, RealDisk, read_whole, write_whole
 from services.runtime.memorydisk import SECTOR_BYTES, MemoryDisk, PowerLoss
 
 
@@ -41,6 +41,23 @@ def test_files_are_listed_renamed_and_removed(disk: Disk, tmp_path: Path) -> Non
     assert disk.folders(tmp_path) == ["below"]
     assert disk.exists(tmp_path / "three")
     assert not disk.exists(tmp_path / "one")
+
+
+def test_a_lock_has_one_holder_at_a_time(disk: Disk, tmp_path: Path) -> None:
+    disk.make_folder(tmp_path)
+    lock = disk.lock(tmp_path / "LOCK")
+    with pytest.raises(InUse, match="LOCK is locked by another process"):
+        disk.lock(tmp_path / "LOCK")
+    lock.release()
+    lock.release()
+    disk.lock(tmp_path / "LOCK").release()
+
+
+def test_a_power_cut_lets_go_of_a_lock(tmp_path: Path) -> None:
+    disk = MemoryDisk()
+    disk.lock(tmp_path / "LOCK")
+    disk.restart()
+    disk.lock(tmp_path / "LOCK")
 
 
 def test_creating_a_file_that_exists_is_refused_and_so_is_opening_one_that_does_not(disk: Disk, tmp_path: Path) -> None:
