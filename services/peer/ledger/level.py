@@ -3,6 +3,7 @@
 import logging
 import shutil
 from collections.abc import Generator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ BLOCK_CACHE_BYTES = 8 * 1024 * 1024
 OPEN_FILES_MAX = 200
 BLOOM_BITS = 10  # about 1 % of look-ups of an unknown key read the disk
 DOUBT_FILE = "DOUBT"
+LAST_KEY = b"\xff" * 8  # behind every key of a ledger: each begins with a letter
 
 
 class LevelReader:
@@ -34,10 +36,27 @@ class LevelReader:
         return value
 
     def scan(self, start: bytes, stop: bytes, *, reverse: bool = False) -> Generator[tuple[bytes, bytes]]:
-        """Entries from `start` up to, not including, `stop`. Reads a consistent state from its first entry on."""
+        """Entries from `start` up to, not including, `stop`. Reads a consistent state from its first entry on.
+
+        Over LevelDB's own cursor: plyvel's other iterator takes damage for the end.
+        """
         try:
-            with self._source.iterator(start=start, stop=stop, reverse=reverse, verify_checksums=True) as entries:
-                yield from entries
+            with closing(self._source.raw_iterator(verify_checksums=True)) as cursor:
+                cursor.seek(stop if reverse else start)
+                if reverse:
+                    if cursor.valid():
+                        cursor.prev()
+                    else:
+                        cursor.seek_to_last()
+                while cursor.valid():
+                    key, value = cursor.item()
+                    if key < start if reverse else key >= stop:
+                        return
+                    yield key, value
+                    if reverse:
+                        cursor.prev()
+                    else:
+                        cursor.next()
         except plyvel.Error as error:
             raise self._fault(error) from error
 
@@ -72,7 +91,7 @@ class LevelStore(LevelReader):
 
     def empty(self) -> bool:
         """Whether nothing is stored."""
-        with self._db.iterator(include_value=False) as entries:
+        with closing(self.scan(b"", LAST_KEY)) as entries:
             return next(entries, None) is None
 
     def close(self) -> None:
@@ -85,7 +104,14 @@ class LevelStore(LevelReader):
 
 
 def _remove(folder: Path) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
+    """All of it or a fault: what is left of a damaged database must not be opened again."""
+    try:
+        shutil.rmtree(folder)
+    except FileNotFoundError:
+        if folder.exists():
+            raise LedgerFault(f"state database {folder} changes while it is removed") from None
+    except OSError as error:
+        raise LedgerFault(f"state database {folder} is not to be trusted and cannot be removed: {error}") from error
 
 
 def _open_or_discard(folder: Path) -> Any:
