@@ -38,7 +38,7 @@ from privysharing.protocol.codes import HeaderType, TxCode
 from privysharing.protocol.commit_hash import next_commit_hash
 from privysharing.protocol.envelopes import TxId
 from privysharing.protocol.errors import ProtocolError
-from privysharing.protocol.reading import ReadTransaction, read_transaction
+from privysharing.protocol.reading import EndorsedAction, ReadTransaction, read_transaction
 from privysharing.protocol.rwsets import Update, UpdateBatch, Version, VersionedValue
 from privysharing.protocol.signers import Signers, formal_verdict, verify_signatures
 
@@ -215,6 +215,7 @@ class ChainAudit:
     def _check_transactions(self, transactions: Sequence[ReadTransaction], report: BlockReport) -> list[bool]:
         """Every transaction by itself; whether each may have an effect."""
         accepted = []
+        valid_ids: set[TxId] = set()
         for index, tx in enumerate(transactions):
             signers = verify_signatures(tx, self._config.channel_id, self._config.msps)
             derived = self._derived_verdict(tx, signers)
@@ -223,8 +224,11 @@ class ChainAudit:
                     report.notes.append(f"transaction {index} will be {derived.name}")
             else:
                 _check_verdict(index, derived, report.verdicts[index])
-                if report.verdicts[index] is TxCode.VALID:
-                    self._check_endorsements(index, tx, signers, report)
+                if report.verdicts[index] is TxCode.VALID and tx.endorsed is not None:
+                    if tx.tx_id in valid_ids:
+                        raise _Broken("tx_id", f"transaction {index} is marked as valid, and so is its twin before it")
+                    valid_ids.add(tx.tx_id)
+                    self._check_endorsements(index, tx.endorsed, signers, report)
             stored = derived if report.verdicts is None else report.verdicts[index]
             accepted.append(stored is TxCode.VALID)
         return accepted
@@ -235,11 +239,9 @@ class ChainAudit:
             return verdict
         return TxCode.DUPLICATE_TXID if tx.tx_id in self._ids else tx.endorsed.fault
 
-    def _check_endorsements(self, index: int, tx: ReadTransaction, signers: Signers, report: BlockReport) -> None:
+    def _check_endorsements(self, index: int, tx: EndorsedAction, signers: Signers, report: BlockReport) -> None:
         """A peer passes bad endorsements over too, and a policy may need none: only all of them bad is a fault."""
-        if tx.endorsed is None:
-            return
-        found, good = len(tx.endorsed.transaction.endorsements), len(signers.endorsers)
+        found, good = len(tx.transaction.endorsements), len(signers.endorsers)
         if found and not good:
             raise _Broken("endorsement", f"transaction {index} is marked as valid, but no endorser signed it")
         if good < found:

@@ -274,6 +274,16 @@ def test_a_repeated_transaction_marked_as_valid_is_found() -> None:
     assert only_fault(chain.reports()) == "tx_id"
 
 
+def test_twins_in_one_block_of_which_both_are_marked_as_valid_are_found() -> None:
+    raw = tx().raw
+    honest, lying = Chain(), Chain()
+    honest.add(raw, raw)
+    lying.add(raw, raw, verdicts=[VALID, VALID])
+    (report,) = honest.reports()
+    assert (report.fault, report.verdicts) == (None, (VALID, TxCode.DUPLICATE_TXID))
+    assert only_fault(lying.reports()) == "tx_id"
+
+
 def test_a_bad_endorsement_beside_a_good_one_is_noted_as_a_peer_passes_it_over() -> None:
     chain = Chain()
     chain.add(one_bad(tx()).raw, verdicts=[VALID])
