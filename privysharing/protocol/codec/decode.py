@@ -14,4 +14,4 @@ def decode(kind: type[M], raw: bytes) -> M:
     try:
         return kind.FromString(raw)
     except DecodeError:
-        raise MalformedMessage(f"not a {kind.DESCRIPTOR.full_name}") from None
+        raise MalformedMessage(f"not a {kind.DESCRIPTOR.full_name}", message=kind.DESCRIPTOR.name) from None

@@ -12,7 +12,7 @@ from privysharing.protocol.msp.certificates import parse_certificate
 from privysharing.protocol.msp.identity import Identity, InvalidIdentity
 from privysharing.protocol.transactions import Proposal, SignedProposal
 from services.peer.access import PROPOSE, AccessControl
-from services.peer.chaincode_host.faults import go_text, unreadable
+from services.peer.chaincode_host.faults import go_text
 from services.peer.chaincode_host.ports import Channel
 
 _SECOND_NS = 1_000_000_000
@@ -39,7 +39,7 @@ def read_header(proposal: bytes) -> Header:
     try:
         return parse_proposal_header(proposal)
     except MalformedMessage as error:
-        part = _HEADER_PARTS.get(unreadable(error) or "", "proposal")
+        part = _HEADER_PARTS.get(error.message or "", "proposal")
         raise Refusal(f"failed parsing {part}: {go_text(error)}") from error
 
 
