@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Self
 
@@ -48,18 +48,20 @@ class Ledger:
         """Open or create the ledger, and recover. Raises LedgerFault, or DiskFault where the disk fails."""
         disk.make_folder(folder)
         _check_format(disk, folder)
-        store = LevelStore(folder / "state")  # first: its lock keeps a second process from the block files
-        try:
+        with ExitStack() as opened:  # closed again if recovery fails
+            store = LevelStore(folder / "state")  # first: its lock keeps a second process from the block files
+            opened.callback(store.close)
             blocks = _open_blocks(channel_id, disk, folder / "blocks")
-        except BaseException:
-            store.close()
-            raise
-        ledger = cls(channel_id, blocks, store)
-        if not ledger._trustworthy():
-            ledger._store.discard()
-            ledger = cls(channel_id, blocks, LevelStore(folder / "state"))
-        ledger._replay(replay)
-        return ledger
+            opened.callback(blocks.close)
+            ledger = cls(channel_id, blocks, store)
+            if not ledger._trustworthy():
+                store.discard()
+                store = LevelStore(folder / "state")
+                opened.callback(store.close)
+                ledger = cls(channel_id, blocks, store)
+            ledger._replay(replay)
+            opened.pop_all()
+            return ledger
 
     @property
     def height(self) -> int:

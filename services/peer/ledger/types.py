@@ -8,8 +8,8 @@ from typing import Protocol, Self
 from privysharing.protocol.blocks import Block
 from privysharing.protocol.codes import TxCode
 from privysharing.protocol.envelopes import TxId
-from privysharing.protocol.rwsets import UpdateBatch
-from services.peer.validation.view import StateView, VersionedValue
+from privysharing.protocol.rwsets import UpdateBatch, VersionedValue
+from services.peer.validation.view import StateView
 
 
 @dataclass(frozen=True, slots=True)

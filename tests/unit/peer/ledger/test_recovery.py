@@ -11,7 +11,7 @@ from privysharing.protocol.codes import TxCode
 from services.peer.ledger.errors import DamagedBlock, LedgerFault, UnsupportedFormat
 from services.peer.ledger.ledger import FORMAT, Ledger
 from services.peer.ledger.memory import MemoryLedger
-from services.peer.ledger.types import LedgerPort
+from services.peer.ledger.types import Commit, LedgerPort, StateView
 from services.runtime.disk import Disk, RealDisk
 from services.runtime.memorydisk import MemoryDisk, PowerLoss
 from tests.support.chains import CHANNEL, Tx, chain, replay
@@ -177,6 +177,40 @@ def test_a_harmed_database_is_rebuilt_from_blocks(tmp_path: Path, harm: str) -> 
     ledger = open_ledger(tmp_path, RealDisk())
     assert contents(ledger) == expected(len(BLOCKS))
     assert not (tmp_path / "DOUBT").exists()
+    ledger.close()
+
+
+def test_a_database_in_doubt_that_cannot_be_removed_is_not_opened(tmp_path: Path) -> None:
+    ledger = open_ledger(tmp_path / "ledger", RealDisk())
+    append(ledger, BLOCKS)
+    ledger.close()
+    state, elsewhere, doubt = tmp_path / "ledger" / "state", tmp_path / "elsewhere", tmp_path / "ledger" / "DOUBT"
+    state.rename(elsewhere)
+    state.symlink_to(elsewhere)
+    doubt.touch()
+    for _ in range(2):
+        with pytest.raises(LedgerFault, match="not to be trusted and cannot be removed"):
+            open_ledger(tmp_path / "ledger", RealDisk())
+    assert doubt.exists()
+    state.unlink()
+    ledger = open_ledger(tmp_path / "ledger", RealDisk())
+    assert contents(ledger) == expected(len(BLOCKS))
+    ledger.close()
+
+
+def test_a_recovery_that_fails_lets_go_of_the_ledger(tmp_path: Path) -> None:
+    ledger = open_ledger(tmp_path, RealDisk())
+    append(ledger, BLOCKS)
+    ledger.close()
+    (tmp_path / "DOUBT").touch()
+
+    def refuse(block: Block, _state: StateView, _commit_hash: bytes) -> Commit:
+        raise LedgerFault(f"block {block.header.number} will not do")
+
+    with pytest.raises(LedgerFault, match="block 0 will not do"):
+        Ledger.open(CHANNEL, tmp_path, RealDisk(), refuse)
+    ledger = open_ledger(tmp_path, RealDisk())
+    assert contents(ledger) == expected(len(BLOCKS))
     ledger.close()
 
 
