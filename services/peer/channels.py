@@ -3,11 +3,11 @@
 import asyncio
 import logging
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from privysharing.protocol.blocks import Block, header_hash
-from privysharing.protocol.channel.bundle import ChannelConfig
 from privysharing.protocol.errors import ProtocolError
 from services.peer.block_feed.sources import OrdererSource
 from services.peer.chaincode_host.ports import JoinRefused
@@ -15,10 +15,16 @@ from services.peer.channel import Channel, ChannelTools
 from services.peer.commits import replay
 from services.peer.committer import store_genesis
 from services.peer.config import ChannelBootstrap
-from services.peer.ledger.ledger import Ledger
+from services.peer.ledger.ledger import Ledger, Replay
+from services.peer.ledger.types import Commit, StateView
+from services.peer.validation.validate import genesis_config
 from services.runtime.config import ConfigError
 
 _log = logging.getLogger(__name__)
+
+
+class RecoveryStopped(Exception):
+    """The process is asked to stop while it recovers a ledger."""
 
 
 class Channels:
@@ -43,32 +49,46 @@ class Channels:
         """Every channel joined."""
         return tuple(self._channels.values())
 
-    async def open(self) -> None:
-        """Recover every ledger on disk and join what the configuration says. Raises LedgerFault, ConfigError."""
+    async def open(self, stopping: Callable[[], bool] = lambda: False) -> None:
+        """Recover every ledger on disk and join what the configuration says. Raises LedgerFault, ConfigError.
+
+        Raises RecoveryStopped when `stopping` says so between two blocks; the next start goes on from there.
+        """
+
+        def next_commit(block: Block, state: StateView, commit_hash: bytes) -> Commit:
+            if stopping():
+                raise RecoveryStopped
+            return replay(block, state, commit_hash)
+
         known = {path.name for path in self._folder.iterdir() if path.is_dir()} if self._folder.is_dir() else set()
         for channel_id in sorted(known | set(self._bootstraps)):
             bootstrap = self._bootstraps.get(channel_id)
-            ledger = await asyncio.to_thread(self._open_ledger, channel_id)
+            ledger = await asyncio.to_thread(self._open_ledger, channel_id, next_commit)
             if ledger.height == 0 and bootstrap is None:
                 ledger.close()
                 _log.warning("channel was never joined to the end; join it again", extra={"channel": channel_id})
                 continue
-            if bootstrap is not None:
-                await asyncio.to_thread(_begin, ledger, bootstrap)
-            self._add(ledger)
+            with _closed_on_error(ledger):
+                if bootstrap is not None:
+                    await asyncio.to_thread(_begin, ledger, bootstrap)
+                self._add(ledger)
 
     def join(self, genesis: Block) -> None:
         """See `chaincode_host.ports.Channels`. Not for the event loop's thread."""
-        channel_id = ChannelConfig.from_block(genesis).channel_id
+        try:
+            channel_id = genesis_config(genesis).channel_id
+        except ProtocolError as error:
+            raise JoinRefused(f"cannot create ledger from genesis block: {error}") from error
         with self._joining:
             if channel_id in self._channels:
                 raise JoinRefused(
                     f"cannot create ledger from genesis block: ledger [{channel_id}] already exists with state [ACTIVE]"
                 )
-            ledger = self._open_ledger(channel_id)
-            if ledger.height == 0:
-                store_genesis(ledger, genesis)
-            asyncio.run_coroutine_threadsafe(self._add_joined(ledger), self._loop).result()
+            ledger = self._open_ledger(channel_id, replay)
+            with _closed_on_error(ledger):
+                if ledger.height == 0:
+                    store_genesis(ledger, genesis)
+                asyncio.run_coroutine_threadsafe(self._add_joined(ledger), self._loop).result()
 
     async def run(self) -> None:
         """Let all channels grow, those that are joined meanwhile as well. A fault of storage in one ends it."""
@@ -88,12 +108,12 @@ class Channels:
             channel.close()
 
     def illness(self) -> str | None:
-        """Which channels have stopped, and why; None when none has."""
-        stopped = [f"{channel.channel_id}: {channel.stopped}" for channel in self.all() if channel.stopped]
-        return "; ".join(stopped) or None
+        """Which channels do not grow, and why; None when all do."""
+        ill = [f"{channel.channel_id}: {channel.illness}" for channel in self.all() if channel.illness]
+        return "; ".join(ill) or None
 
-    def _open_ledger(self, channel_id: str) -> Ledger:
-        return Ledger.open(channel_id, self._folder / channel_id, self._tools.disk, replay)
+    def _open_ledger(self, channel_id: str, next_commit: Replay) -> Ledger:
+        return Ledger.open(channel_id, self._folder / channel_id, self._tools.disk, next_commit)
 
     async def _add_joined(self, ledger: Ledger) -> None:
         self._add(ledger)
@@ -107,12 +127,21 @@ class Channels:
         _log.info("serving channel", extra={"channel": ledger.channel_id, "height": ledger.height})
 
 
+@contextmanager
+def _closed_on_error(ledger: Ledger) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        ledger.close()
+        raise
+
+
 def _begin(ledger: Ledger, bootstrap: ChannelBootstrap) -> None:
     """Store the configured genesis block, or make sure that it is the one stored."""
     stored = ledger.block(0)
     if stored is None:
         try:
-            found = ChannelConfig.from_block(bootstrap.genesis).channel_id
+            found = genesis_config(bootstrap.genesis).channel_id
         except ProtocolError as error:
             raise ConfigError(f"channel {bootstrap.channel_id}: its genesis block cannot be used: {error}") from error
         if found != bootstrap.channel_id:

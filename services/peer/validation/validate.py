@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from privysharing.protocol.block_checks import BadBlock, check_link
 from privysharing.protocol.block_updates import BlockUpdates
 from privysharing.protocol.blocks import Block
 from privysharing.protocol.channel import update
@@ -63,9 +64,20 @@ def validate_block(
     return Judgement(tuple(verdicts), updates, following)
 
 
+def genesis_config(block: Block) -> ChannelConfig:
+    """The configuration that a channel begins with. Raises ProtocolError for what is no genesis block."""
+    check_link(block.header, 0, b"")
+    if len(block.data) != 1:
+        raise BadBlock(f"a genesis block holds one envelope, and this one {len(block.data)}")
+    return ChannelConfig.from_block(block)
+
+
 def accept_genesis(block: Block) -> Judgement:
-    """The verdict on a genesis block: its configuration is what everything else is judged by (CommitLegacy)."""
-    config = ChannelConfig.from_block(block)
+    """The verdict on a genesis block: its configuration is what everything else is judged by (CommitLegacy).
+
+    Raises ProtocolError, as `genesis_config` does.
+    """
+    config = genesis_config(block)
     (transaction,) = read_block(block)
     updates = BlockUpdates(EmptyView())
     updates.apply(committed_rwset(transaction), Version(block.header.number, 0))

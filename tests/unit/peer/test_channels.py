@@ -13,7 +13,7 @@ from privysharing.protocol.blocks import Block
 from services.peer.block_feed.feed import FeedConfig
 from services.peer.chaincode_host.ports import JoinRefused
 from services.peer.channel import Channel, ChannelTools
-from services.peer.channels import Channels
+from services.peer.channels import Channels, RecoveryStopped
 from services.peer.config import ChannelBootstrap
 from services.peer.ledger.errors import LedgerFault
 from services.peer.metrics import LedgerMetrics
@@ -110,6 +110,38 @@ async def test_a_genesis_block_of_another_channel_is_refused(tmp_path: Path) -> 
     with pytest.raises(ConfigError, match="channel health: the genesis block is that of channel streets"):
         async with peer(tmp_path, orderers, [bootstrap(orderers, block=genesis("streets"))]):
             pass
+
+
+async def test_a_later_configuration_block_is_no_genesis_block(tmp_path: Path) -> None:
+    chain = OrderedChain(genesis(), SIGNER)
+    later = chain.reconfigure(batch_update(chain.config, replace(chain.config.orderer.batch_size, max_message_count=3)))
+    orderers = MemoryOrderers()
+    async with peer(tmp_path, orderers) as channels:
+        with pytest.raises(JoinRefused, match=r"expected block number is \[0\] but .* is \[1\]"):
+            await asyncio.to_thread(channels.join, later)
+        assert not (tmp_path / "health").exists()
+        await asyncio.to_thread(channels.join, chain.blocks[0])
+        assert channels.ids() == ("health",)
+    with pytest.raises(ConfigError, match=r"its genesis block cannot be used: expected block number is \[0\]"):
+        async with peer(tmp_path / "other", orderers, [bootstrap(orderers, block=later)]):
+            pass
+    async with peer(tmp_path / "other", orderers, [bootstrap(orderers)]) as channels:
+        assert channels.ids() == ("health",)  # the refusal has let go of the ledger
+
+
+async def test_a_recovery_can_be_stopped_and_the_next_start_finishes_it(tmp_path: Path) -> None:
+    chain = OrderedChain(genesis(), SIGNER)
+    chain.cut(envelope())
+    orderers = MemoryOrderers(one=chain)
+    async with peer(tmp_path, orderers, [bootstrap(orderers, "one")]) as channels:
+        await reaches(channels, 2)
+    (tmp_path / "health" / "DOUBT").touch()
+    with ThreadPoolExecutor(1) as crypto:
+        tools = ChannelTools(RealDisk(), crypto, LedgerMetrics.register(Registry()), orderers, SETTINGS)
+        with pytest.raises(RecoveryStopped):
+            await Channels(tmp_path, tools).open(stopping=lambda: True)
+    async with peer(tmp_path, orderers) as channels:
+        assert channels.all()[0].ledger.height == 2
 
 
 async def test_a_join_that_a_crash_cut_short_can_be_repeated(tmp_path: Path) -> None:
