@@ -76,7 +76,12 @@ class Channel:
         self._cross_check = CrossCheck(
             self._feed, ledger, lambda: self.config, followed, tools.orderers, self.notifier, tools.feed
         )
-        tools.metrics.height.of(self.channel_id).set(ledger.height)
+        tools.metrics.set_height(self.channel_id, ledger.height)
+
+    @property
+    def illness(self) -> str | None:
+        """Why nothing is committed, for good or until an orderer catches up; None when all is well."""
+        return self.stopped or self._feed.lagging
 
     async def run(self) -> None:
         """Follow the orderers until cancelled, or until the channel cannot go on. Storage faults are raised."""

@@ -49,6 +49,7 @@ class VerifiedBlock:
     transactions: tuple[ReadTransaction, ...]
     signers: tuple[Signers, ...]
     started: float  # seconds of `time.perf_counter` when work on it began
+    verifying: float  # seconds that reading and verifying took
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,7 @@ class StoredBlock:
 
     commit: Commit
     config: ChannelConfig | None
+    judging: float  # seconds
     times: AppendTimes
 
 
@@ -91,15 +93,20 @@ class Committer:
         follows is verified under the new configuration.
         """
         verified: asyncio.Queue[VerifiedBlock | None] = asyncio.Queue(BLOCKS_VERIFIED_AHEAD)
+        waiting = self._metrics.waiting.of(self._ledger.channel_id)
+        waiting.set(0)
 
         async def verify() -> None:
             async for block in blocks:
-                await verified.put(await self._verify(block))
+                done = await self._verify(block)
+                waiting.inc()
+                await verified.put(done)
             await verified.put(None)
 
         async with asyncio.TaskGroup() as group:
             group.create_task(verify())
             while (block := await verified.get()) is not None:
+                waiting.dec()
                 await self._store(block)
 
     async def commit(self, block: Block) -> tuple[TxCode, ...]:
@@ -114,7 +121,7 @@ class Committer:
         parts = await asyncio.gather(*jobs)
         transactions = tuple(tx for part, _ in parts for tx in part)
         signers = tuple(by for _, part in parts for by in part)
-        return VerifiedBlock(block, transactions, signers, started)
+        return VerifiedBlock(block, transactions, signers, started, time.perf_counter() - started)
 
     def _read(self, envelopes: Sequence[bytes], config: ChannelConfig) -> tuple[list[ReadTransaction], list[Signers]]:
         """One job of a block: while it verifies a signature, another may read."""
@@ -131,7 +138,7 @@ class Committer:
         number = commit.block.header.number
         if self._on_block is not None:
             self._on_block(number, verified.transactions, commit.verdicts)
-        self._notifier.committed(number, zip(commit.tx_ids, commit.verdicts, strict=True))
+        self._notifier.committed(number)
         _count(self._metrics, self._ledger.channel_id, verified, stored)
         _log.info(
             "committed block",
@@ -149,11 +156,13 @@ class Committer:
     def _judge_and_store(self, verified: VerifiedBlock) -> StoredBlock:
         """The three moves after reading, in one job."""
         ledger, number = self._ledger, verified.block.header.number
+        started = time.perf_counter()
         judgement = validate_block(number, verified.transactions, verified.signers, self._config, ledger.state)
         commit = make_commit(
             verified.block, verified.transactions, judgement.verdicts, judgement.updates, ledger.commit_hash
         )
-        return StoredBlock(commit, judgement.config, ledger.append(commit))
+        judging = time.perf_counter() - started
+        return StoredBlock(commit, judgement.config, judging, ledger.append(commit))
 
 
 def store_genesis(ledger: LedgerPort, block: Block) -> None:
@@ -167,8 +176,12 @@ def _parts(envelopes: Sequence[bytes]) -> list[Sequence[bytes]]:
 
 
 def _count(metrics: LedgerMetrics, channel_id: str, verified: VerifiedBlock, stored: StoredBlock) -> None:
-    metrics.height.of(channel_id).set(stored.commit.block.header.number + 1)
+    metrics.set_height(channel_id, stored.commit.block.header.number + 1)
     metrics.processing_time.of(channel_id).observe(time.perf_counter() - verified.started)
+    validating, appending = verified.verifying + stored.judging, stored.times.block_file + stored.times.state
+    metrics.validation_time.of(channel_id).observe(validating)
+    metrics.append_time.of(channel_id).observe(appending)
+    metrics.commit_time.of(channel_id).observe(validating + appending)
     metrics.block_file_time.of(channel_id).observe(stored.times.block_file)
     metrics.block_and_private_time.of(channel_id).observe(stored.times.block_file)
     metrics.state_time.of(channel_id).observe(stored.times.state)

@@ -60,6 +60,7 @@ class Logs:
         self._handler = logging.StreamHandler(sys.stderr)
         self._handler.setFormatter(_JsonFormatter() if as_json else _ConsoleFormatter())
         written = registry.counter("logging_entries_written", "Number of log entries that are written", ["level"])
+        # What is below its logger's level is dropped before it gets here, and is in neither figure.
         checked = registry.counter("logging_entries_checked", "Number of log entries checked", ["level"])
 
         def count(record: logging.LogRecord) -> bool:

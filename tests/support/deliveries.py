@@ -54,7 +54,7 @@ class Room:
         previous = self.ledger.block(self.ledger.height - 1)
         block = chains.next_block(previous, [chains.envelope(tx, CHANNEL, EVENT)], [tx.code])
         self.ledger.append(chains.replay(block, self.ledger.state, b""))
-        self.notifier.committed(block.header.number, [])
+        self.notifier.committed(block.header.number)
         return block
 
     async def closed_streams(self, count: int) -> None:

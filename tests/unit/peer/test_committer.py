@@ -21,7 +21,7 @@ from services.peer.ledger.ledger import Ledger
 from services.peer.ledger.memory import MemoryLedger
 from services.peer.ledger.types import LedgerPort, StateEntry
 from services.peer.metrics import LedgerMetrics
-from services.peer.notifier import CommitNotifier, CommitStatus
+from services.peer.notifier import CommitNotifier
 from services.peer.validation.errors import ChannelHalted
 from services.runtime.disk import RealDisk
 from services.runtime.metrics import Registry
@@ -134,15 +134,15 @@ async def test_both_ledgers_and_a_rebuilt_one_come_to_the_same(memory: Peer, tmp
     rebuilt.close()
 
 
-async def test_who_waits_for_a_transaction_learns_its_verdict_once_it_can_be_read(memory: Peer) -> None:
+async def test_who_waits_for_a_block_finds_its_verdicts_when_woken(memory: Peer) -> None:
     chain, _ = blocks()
     await memory.committer.follow(each(chain[:2]))
     stale = Tx(namespaces=(NamespaceRwSet("cc", reads=(Read("a", None),), writes=(Write("a", b"9"),)),))
-    waiting = memory.notifier.expect(stale.header.channel.tx_id)
+    waiting = asyncio.create_task(memory.notifier.above(3))
     ordered = OrderedChain(GENESIS, ORDERER)
     ordered.blocks += chain[:2]
     await memory.committer.commit(ordered.cut(stale.raw))
-    assert await waiting == CommitStatus(STALE, 3)
+    assert await waiting == 4
     location = memory.ledger.transaction(stale.header.channel.tx_id)
     assert location is not None
     assert (location.block_num, location.code) == (3, STALE)
@@ -187,6 +187,15 @@ async def test_figures_bear_fabrics_names(memory: Peer) -> None:
     assert f"ledger_transaction_count{{{forged}}} 1" in page
     for name in ("block_processing_time", "blockstorage_commit_time", "statedb_commit_time"):
         assert f'ledger_{name}_count{{channel="city"}} 5' in page
+    assert 'gossip_state_height{channel="city"} 6' in page
+    assert 'gossip_payload_buffer_size{channel="city"} 0' in page
+    took = {
+        name: float(page.split(f'gossip_{name}_sum{{channel="city"}} ')[1].split()[0])
+        for name in ("state_commit_duration", "privdata_commit_block_duration", "privdata_validation_duration")
+    }
+    whole = took.pop("state_commit_duration")
+    assert whole == pytest.approx(sum(took.values()))
+    assert took["privdata_validation_duration"] > 0
 
 
 async def test_the_loop_stays_free_while_blocks_are_committed(memory: Peer) -> None:

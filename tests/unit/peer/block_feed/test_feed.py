@@ -69,7 +69,7 @@ class Follower:
         judgement = validate_block(number, transactions, signers, self.config, self.ledger.state)
         self.ledger.append(make_commit(block, transactions, judgement.verdicts, judgement.updates, b""))
         self.config = judgement.config or self.config
-        self.notifier.committed(number, [])
+        self.notifier.committed(number)
 
     @property
     def data(self) -> list[tuple[bytes, ...]]:
@@ -133,6 +133,30 @@ async def test_an_orderer_that_is_behind_is_left_for_one_that_is_not(
         follower.ledger, lambda: follower.config, lambda: both, orderers, follower.notifier, crypto, SETTINGS
     )
     await follower.take(6)
+    assert follower.data == data_of(chain)
+
+
+async def test_orderers_that_lost_our_last_block_are_named_until_one_has_it_again(
+    chain: OrderedChain, crypto: ThreadPoolExecutor, caplog: pytest.LogCaptureFixture
+) -> None:
+    orderers = MemoryOrderers(one=chain)
+    follower = Follower(orderers, [orderers.source("one")], crypto)
+    await follower.take(6)
+    assert follower.feed.lagging is None
+    orderers.chains["one"] = OrderedChain(GENESIS, SIGNER)
+    taking = asyncio.create_task(follower.take(7))
+    await until(lambda: follower.feed.lagging is not None)
+    assert follower.feed.lagging == (
+        "orderer one does not have block 5, the last one here: it has lost data, or is on another chain"
+    )
+    asked = len(orderers.served)
+    await asyncio.sleep(0.05)  # asked again and again
+    assert len(orderers.served) == asked
+    assert [record.message for record in caplog.records].count("orderer is behind this peer") == 1
+    chain.cut(envelope())
+    orderers.chains["one"] = chain
+    await taking
+    assert follower.feed.lagging is None
     assert follower.data == data_of(chain)
 
 
