@@ -94,7 +94,6 @@ class OrderingRefused(SdkError):
     def __init__(self, status: Status, info: str) -> None:
         super().__init__(f"the ordering service answered {status.name}: {info}")
         self.status = status
-        self.retryable = status is Status.SERVICE_UNAVAILABLE
 
 
 class CommitRefused(SdkError):

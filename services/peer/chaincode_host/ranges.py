@@ -9,8 +9,7 @@ from collections import deque
 from collections.abc import Iterator
 
 from privysharing.protocol.range_reads import RangeReads
-from privysharing.protocol.rwsets import RangeQuery, Read
-from services.peer.validation.view import VersionedValue
+from privysharing.protocol.rwsets import RangeQuery, Read, VersionedValue
 
 # core/chaincode chaincode_support.go: MaxResultLimit
 BATCH_RESULTS = 100

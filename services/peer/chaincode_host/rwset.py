@@ -15,7 +15,6 @@ from privysharing.protocol.rwsets import (
     CollectionHashedRwSet,
     HashedRead,
     HashedWrite,
-    MetadataWrite,
     NamespaceRwSet,
     RangeQuery,
     Read,
@@ -64,7 +63,6 @@ class _Namespace:
     reads: dict[str, Version | None] = field(default_factory=dict)
     ranges: dict[tuple[str, str, bool], RangeQuery] = field(default_factory=dict)
     writes: dict[str, bytes] = field(default_factory=dict)
-    metadata: dict[str, tuple[tuple[str, bytes], ...]] = field(default_factory=dict)
     collections: dict[str, _Collection] = field(default_factory=dict)
 
     def build(self, name: str) -> NamespaceRwSet:
@@ -73,7 +71,6 @@ class _Namespace:
             reads=tuple([Read(key, version) for key, version in _sorted(self.reads)]),
             range_queries=tuple(self.ranges.values()),
             writes=_writes(self.writes),
-            metadata_writes=tuple([MetadataWrite(key, entries) for key, entries in _sorted(self.metadata)]),
             collections=tuple([collection.build(name) for name, collection in _sorted(self.collections)]),
         )
 
@@ -90,9 +87,6 @@ class RwSetBuilder:
     def write(self, namespace: str, key: str, value: bytes) -> None:
         """An empty value deletes (rwsetutil newKVWrite)."""
         self._of(namespace).writes[key] = value
-
-    def write_metadata(self, namespace: str, key: str, entries: Iterable[tuple[str, bytes]]) -> None:
-        self._of(namespace).metadata[key] = tuple(sorted(entries))
 
     def range_query(self, namespace: str, query: RangeQuery) -> None:
         """The first of several equal ranges stays."""

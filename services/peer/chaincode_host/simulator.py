@@ -5,17 +5,16 @@ the version that it saw, and nothing is stored.
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from privysharing.protocol.codec.rwsets import encode_tx_rwset
-from privysharing.protocol.rwsets import TxRwSet, Version
+from privysharing.protocol.rwsets import TxRwSet, Version, VersionedValue
 from services.peer.chaincode_host.errors import ChaincodeError, LimitExceeded
 from services.peer.chaincode_host.ranges import TOTAL_QUERY_LIMIT, RecordedRange
 from services.peer.chaincode_host.rwset import PrivateWrites, RwSetBuilder
 from services.peer.private_data import PrivateValues
-from services.peer.validation.view import VersionedValue
 
 MIB = 1024 * 1024
 
@@ -106,12 +105,6 @@ class TxSimulator:
     def delete(self, namespace: str, key: str) -> None:
         """Delete a key, whether or not it exists."""
         self.put(namespace, key, b"")
-
-    def put_metadata(self, namespace: str, key: str, entries: Iterable[tuple[str, bytes]]) -> None:
-        """Replace a key's metadata as a whole."""
-        entries = tuple(entries)
-        self._count_write(key, sum(len(value) for _, value in entries))
-        self._rwset.write_metadata(namespace, key, entries)
 
     def range(self, namespace: str, start: str, end: str) -> Iterator[tuple[str, bytes]]:
         """Keys from `start` up to, not including, `end`; an empty `end` means all that follow."""

@@ -6,7 +6,7 @@ from typing import Protocol
 from privysharing.protocol.envelopes import TxId
 from privysharing.protocol.rwsets import VersionedValue
 
-__all__ = ["EmptyView", "RememberingView", "StateView", "VersionedValue"]
+__all__ = ["EmptyView", "RememberingView", "StateView"]
 
 
 class StateView(Protocol):

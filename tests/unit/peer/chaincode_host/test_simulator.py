@@ -16,19 +16,18 @@ from privysharing.protocol.rwsets import (
     CollectionHashedRwSet,
     HashedRead,
     HashedWrite,
-    MetadataWrite,
     NamespaceRwSet,
     RangeQuery,
     Read,
     TxRwSet,
     Version,
+    VersionedValue,
     Write,
 )
 from services.peer.chaincode_host.errors import ChaincodeError, LimitExceeded
 from services.peer.chaincode_host.simulator import SimulationLimits, TxSimulator
 from services.peer.ledger.memory import MemoryState
 from services.peer.private_data import MemoryPrivateValues
-from services.peer.validation.view import VersionedValue
 
 V1, V2 = Version(1, 0), Version(2, 3)
 
@@ -87,13 +86,6 @@ def test_an_empty_value_is_a_delete() -> None:
     simulation.delete("cc", "b")
     (namespace,) = simulation.results().rwset.namespaces
     assert namespace.writes == (Write("a", b"", is_delete=True), Write("b", b"", is_delete=True))
-
-
-def test_metadata_entries_are_sorted_by_name() -> None:
-    simulation = simulator()
-    simulation.put_metadata("cc", "a", [("z", b"1"), ("b", b"2")])
-    (namespace,) = simulation.results().rwset.namespaces
-    assert namespace.metadata_writes == (MetadataWrite("a", (("b", b"2"), ("z", b"1"))),)
 
 
 def test_an_empty_range_is_exhausted_and_has_no_reads() -> None:
@@ -255,11 +247,10 @@ def _encodes(key: str) -> bool:
 
 
 SIMULATE = """
-from privysharing.protocol.rwsets import Version
+from privysharing.protocol.rwsets import Version, VersionedValue
 from services.peer.chaincode_host.simulator import TxSimulator
 from services.peer.ledger.memory import MemoryState
 from services.peer.private_data import MemoryPrivateValues
-from services.peer.validation.view import VersionedValue
 names = {f"n{i}" for i in range(12)}
 public = {ns: {name: VersionedValue(b"v", Version(1, 0)) for name in names} for ns in names}
 simulation = TxSimulator(MemoryState(2, public), MemoryPrivateValues())
@@ -268,7 +259,6 @@ for ns in names:
         simulation.get(ns, name)
         simulation.put(ns, name, b"w")
         simulation.put_private(ns, name, name, b"p")
-        simulation.put_metadata(ns, name, {(other, b"m") for other in names})
     list(simulation.range(ns, "", ""))
 import hashlib
 print(hashlib.sha256(simulation.results().public).hexdigest())
