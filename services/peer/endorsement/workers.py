@@ -26,8 +26,11 @@ _log = logging.getLogger(__name__)
 Done = Callable[[Outcome], None]
 Process = Callable[[bytes], Outcome]
 
-# internal/peer/node grpc_limiters.go
-OVERLOADED = ProposalRefused("too many requests for /protos.Endorser, exceeding concurrency limit", overloaded=True)
+
+def overloaded(limit: int) -> ProposalRefused:
+    """More proposals than may wait (internal/peer/node grpc_limiters.go)."""
+    refusal = f"too many requests for /protos.Endorser, exceeding concurrency limit ({limit})"
+    return ProposalRefused(refusal, overloaded=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +102,7 @@ class EndorsementWorkers:
         if room:
             self._watchdog.wake()
         for job in jobs[room:]:
-            job.answer(OVERLOADED)
+            job.answer(overloaded(self._config.waiting_max))
 
     @property
     def lost(self) -> int:
@@ -114,7 +117,7 @@ class EndorsementWorkers:
             threads = list(self._working)
             self._moved.notify_all()
         for job in waiting:
-            job.answer(OVERLOADED)
+            job.answer(overloaded(self._config.waiting_max))
         deadline = time.monotonic() + timeout_s
         for thread in threads:
             thread.join(max(0.0, deadline - time.monotonic()))

@@ -10,7 +10,7 @@ import pytest
 from privysharing.protocol.transactions import ProposalResponse, Response
 from services.peer.chaincode_host.watchdog import Watchdog
 from services.peer.endorsement.endorser import Outcome
-from services.peer.endorsement.workers import OVERLOADED, EndorsementWorkers, Job, WorkersConfig
+from services.peer.endorsement.workers import EndorsementWorkers, Job, WorkersConfig, overloaded
 
 Start = Callable[..., EndorsementWorkers]
 PATIENCE_S = 10.0
@@ -129,7 +129,8 @@ def test_more_than_may_wait_is_refused_at_once(start: Start, desk: Desk) -> None
     assert desk.running.acquire(timeout=PATIENCE_S)
     for number in range(3):
         workers.submit(Job(b"%d" % number, answers.done))
-    assert answers.outcomes == [OVERLOADED]
+    assert answers.outcomes == [overloaded(2)]
+    assert overloaded(2).message.endswith("exceeding concurrency limit (2)")
     desk.gate.set()
     assert answers.wait_for(4) == [b"wait", b"0", b"1"]
 
@@ -139,7 +140,7 @@ def test_with_too_many_threads_lost_nothing_more_is_taken(start: Start, desk: De
     workers.submit(Job(b"wait", answers.done))
     answers.wait_for(1)
     workers.submit(Job(b"next", answers.done))
-    assert answers.outcomes[1:] == [OVERLOADED]
+    assert answers.outcomes[1:] == [overloaded(2500)]
 
 
 def test_closing_finishes_what_runs_and_refuses_what_waits(start: Start, desk: Desk) -> None:
@@ -150,9 +151,9 @@ def test_closing_finishes_what_runs_and_refuses_what_waits(start: Start, desk: D
     threading.Timer(0.1, desk.gate.set).start()
     workers.close(PATIENCE_S)
     assert answers.wait_for(2) == [b"wait"]
-    assert OVERLOADED in answers.outcomes
+    assert overloaded(2500) in answers.outcomes
     workers.submit(Job(b"late", answers.done))
-    assert answers.outcomes[2:] == [OVERLOADED]
+    assert answers.outcomes[2:] == [overloaded(2500)]
 
 
 def test_an_answer_that_nobody_takes_costs_no_thread(start: Start) -> None:
