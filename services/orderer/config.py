@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from privysharing.protocol.crypto import SigningIdentity
-from privysharing.protocol.errors import ProtocolError
-from privysharing.protocol.msp.signing import load_signing_identity
-from services.runtime.config import Address, ConfigError, Section
-from services.runtime.grpcserver import MESSAGE_BYTES_MAX, GrpcLimits, ServerTls
+from services.runtime.config import Address, Section
+from services.runtime.grpcserver import GrpcLimits, ServerTls
 from services.runtime.logs import LogSpec
 from services.runtime.operations import OperationsTls
+from services.runtime.settings import grpc_limits, log_spec, operations_tls, signer
 
 ENVIRONMENT_PREFIX = "ORDERER"
 SECOND_NS = 1_000_000_000
@@ -48,8 +47,15 @@ def load(path: Path, environment: Mapping[str, str] | None = None) -> OrdererCon
     return OrdererConfig(
         listen=Address(general.text("ListenAddress", "127.0.0.1"), general.integer("ListenPort", 7050, most=65535)),
         tls=_tls(general.section("TLS")),
-        limits=_limits(general),
-        signer=_signer(general),
+        limits=grpc_limits(
+            general,
+            message_bytes="MaxRecvMsgSize",
+            keepalive="Keepalive",
+            interval="ServerInterval",
+            timeout="ServerTimeout",
+            least_interval="ServerMinInterval",
+        ),
+        signer=signer(general, "LocalMSPDir", "LocalMSPID"),
         location=root.section("FileLedger").path("Location", "/var/hyperledger/production/orderer"),
         genesis=ours.path("Genesis") if ours.has("Genesis") else None,
         seek_window_ns=int(authentication.seconds("TimeWindow", "15m") * SECOND_NS),
@@ -57,10 +63,12 @@ def load(path: Path, environment: Mapping[str, str] | None = None) -> OrdererCon
         time_window_ns=int(ours.seconds("TimeWindow", "10m") * SECOND_NS),
         cut_interval_s=ours.seconds("CutInterval", "20ms"),
         operations=operations.address("ListenAddress", "127.0.0.1:8443"),
-        operations_tls=_operations_tls(operations.section("TLS")),
+        operations_tls=operations_tls(
+            operations.section("TLS"), certificate="Certificate", key="PrivateKey", client_roots="ClientRootCAs"
+        ),
         metrics=root.section("Metrics").text("Provider", "prometheus", allowed=("prometheus", "disabled"))
         == "prometheus",
-        log_spec=_log_spec(ours.section("Logging"), environment.get("FABRIC_LOGGING_SPEC", "info")),
+        log_spec=log_spec(ours.section("Logging"), environment),
         log_as_json=ours.section("Logging").text("Format", "console", allowed=("console", "json")) == "json",
         unused_keys=tuple(root.unused()),
     )
@@ -83,43 +91,3 @@ def _tls(section: Section) -> ServerTls | None:
         )
     except OSError as error:
         raise section.error("ClientRootCAs", f"readable files ({error.strerror})") from error
-
-
-def _operations_tls(section: Section) -> OperationsTls | None:
-    if not section.flag("Enabled", False):
-        return None
-    return OperationsTls(
-        section.path("Certificate"),
-        section.path("PrivateKey"),
-        section.paths("ClientRootCAs"),
-        section.flag("ClientAuthRequired", False),
-    )
-
-
-def _limits(general: Section) -> GrpcLimits:
-    keepalive = general.section("Keepalive")
-    defaults = GrpcLimits()
-    return GrpcLimits(
-        message_bytes_max=general.integer("MaxRecvMsgSize", MESSAGE_BYTES_MAX, least=1024, most=2**31 - 1),
-        keepalive_interval_seconds=keepalive.seconds("ServerInterval", f"{defaults.keepalive_interval_seconds:g}s"),
-        keepalive_timeout_seconds=keepalive.seconds("ServerTimeout", f"{defaults.keepalive_timeout_seconds:g}s"),
-        keepalive_client_interval_seconds=keepalive.seconds(
-            "ServerMinInterval", f"{defaults.keepalive_client_interval_seconds:g}s"
-        ),
-    )
-
-
-def _signer(general: Section) -> SigningIdentity:
-    certificate = general.only_file("LocalMSPDir", "signcerts")
-    key = general.only_file("LocalMSPDir", "keystore")
-    try:
-        return load_signing_identity(certificate, key, general.text("LocalMSPID"))
-    except ProtocolError as error:
-        raise ConfigError(f"General.LocalMSPDir: {error}") from error
-
-
-def _log_spec(section: Section, default: str) -> LogSpec:
-    try:
-        return LogSpec.parse(section.text("Spec", default))
-    except ValueError as error:
-        raise section.error("Spec", "such as info or info:services.orderer=debug") from error

@@ -2,14 +2,11 @@
 
 import asyncio
 import logging
-import sys
 import time
 from collections.abc import Coroutine
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
-
-import click
 
 from services.orderer.admission import Clock
 from services.orderer.broadcast import Broadcast
@@ -20,13 +17,13 @@ from services.orderer.delivery import Delivery
 from services.orderer.intake import Intake
 from services.orderer.metrics import OrdererMetrics
 from services.orderer.rpc import AtomicBroadcastRpc, BatchBroadcastRpc
+from services.runtime.command import role_command
 from services.runtime.config import ConfigError
 from services.runtime.disk import RealDisk
 from services.runtime.grpcserver import grpc_server, listen
 from services.runtime.logs import Logs
 from services.runtime.metrics import Registry
 from services.runtime.operations import Operations, standard_routes
-from services.runtime.process import EXIT_CONFIG, run
 
 DRAIN_SECONDS = 3.0  # for what has been ordered to get into blocks
 HANG_UP_SECONDS = 2.0  # for clients to take their last answers
@@ -55,7 +52,7 @@ async def serve(config: OrdererConfig, stop: asyncio.Event) -> None:
     batches = BatchBroadcastRpc(intake)
     server = grpc_server(registry, config.limits)
     server.add_generic_rpc_handlers((rpc.handler(), batches.handler()))
-    port = listen(server, config.listen, config.tls)
+    port = listen(server, config.listen, config.tls, "General.ListenAddress and General.ListenPort")
     routes = standard_routes(registry, logs, version("privysharing"), {"ordering": lambda: _illness(channels)})
     if not config.metrics:
         del routes["/metrics"]
@@ -64,7 +61,7 @@ async def serve(config: OrdererConfig, stop: asyncio.Event) -> None:
     chains = asyncio.create_task(channels.run())
     try:
         operations.start()
-        if await _before(chains, channels.caught_up()):
+        if await _before(chains, _first(channels.caught_up(), stop.wait())) and not stop.is_set():
             await server.start()
             _log.info("serving", extra={"address": str(config.listen), "port": port})
             if await _before(chains, stop.wait()):
@@ -87,6 +84,16 @@ async def _before(chains: asyncio.Task[None], event: Coroutine[Any, Any, object]
     await asyncio.wait((chains, waiting), return_when=asyncio.FIRST_COMPLETED)
     waiting.cancel()
     return not chains.done()
+
+
+async def _first(*events: Coroutine[Any, Any, object]) -> None:
+    """Return with the first of these, and give up the others."""
+    waiting = [asyncio.create_task(event) for event in events]
+    try:
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in waiting:
+            task.cancel()
 
 
 async def _drain(channels: Channels) -> None:
@@ -113,23 +120,12 @@ def _illness(channels: Channels) -> str | None:
     return f"halted: {', '.join(halted)}" if halted else None
 
 
-@click.command()
-@click.option(
-    "--config",
-    "path",
-    required=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="orderer.yaml. Every key can be overridden from the environment: ORDERER_GENERAL_LISTENPORT=7051.",
+main = role_command(
+    "Run an ordering node: it takes envelopes, puts them in one order per channel, and serves signed blocks.",
+    "orderer.yaml. Every key can be overridden from the environment: ORDERER_GENERAL_LISTENPORT=7051.",
+    load,
+    serve,
 )
-@click.option("--stop-with", type=int, metavar="PID", help="Stop when this process ends.")
-def main(path: Path, stop_with: int | None) -> None:
-    """Run an ordering node: it takes envelopes, puts them in one order per channel, and serves signed blocks."""
-    try:
-        config = load(path)
-    except ConfigError as error:
-        sys.stderr.write(f"configuration: {error}\n")
-        sys.exit(EXIT_CONFIG)
-    sys.exit(run(lambda stop: serve(config, stop), stop_with=stop_with))
 
 
 if __name__ == "__main__":

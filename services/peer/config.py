@@ -10,7 +10,6 @@ from privysharing.protocol.codec.blocks import parse_block
 from privysharing.protocol.crypto import SigningIdentity
 from privysharing.protocol.errors import ProtocolError
 from privysharing.protocol.msp.config import MspConfig
-from privysharing.protocol.msp.signing import load_signing_identity
 from services.peer.block_feed.feed import FeedConfig
 from services.peer.block_feed.sources import OrdererSource
 from services.peer.chaincode_host.host import ChaincodeConfig
@@ -19,9 +18,10 @@ from services.peer.endorsement.endorser import EndorserConfig
 from services.peer.endorsement.workers import WorkersConfig
 from services.peer.msp_folder import read_msp
 from services.runtime.config import Address, ConfigError, Section
-from services.runtime.grpcserver import MESSAGE_BYTES_MAX, GrpcLimits, ServerTls
+from services.runtime.grpcserver import GrpcLimits, ServerTls
 from services.runtime.logs import LogSpec
 from services.runtime.operations import OperationsTls
+from services.runtime.settings import grpc_limits, log_spec, operations_tls, signer
 
 ENVIRONMENT_PREFIX = "CORE"
 SECOND_NS = 1_000_000_000
@@ -92,8 +92,16 @@ def load(path: Path, environment: Mapping[str, str] | None = None) -> PeerConfig
         listen=peer.address("listenAddress", "0.0.0.0:7051"),
         tls=_tls(peer.section("tls")),
         client_tls=_client_tls(peer.section("tls")),
-        limits=_limits(peer, concurrency),
-        signer=_signer(peer),
+        limits=grpc_limits(
+            peer,
+            message_bytes="maxRecvMsgSize",
+            keepalive="keepalive",
+            interval="interval",
+            timeout="timeout",
+            least_interval="minInterval",
+            concurrency={"protos.Deliver": concurrency.integer("deliverService", 2500, least=1)},
+        ),
+        signer=signer(peer, "mspConfigPath", "localMspId"),
         msp=read_msp(peer.path("mspConfigPath"), peer.text("localMspId")),
         location=peer.path("fileSystemPath", "/var/hyperledger/production"),
         seek_window_ns=int(window_s * SECOND_NS),
@@ -106,10 +114,12 @@ def load(path: Path, environment: Mapping[str, str] | None = None) -> PeerConfig
         contracts=_contracts(ours.section("contracts")),
         channels=tuple(_channel(section) for section in ours.sections("channels")),
         operations=operations.address("listenAddress", "127.0.0.1:9443"),
-        operations_tls=_operations_tls(operations.section("tls")),
+        operations_tls=operations_tls(
+            operations.section("tls"), certificate="cert.file", key="key.file", client_roots="clientRootCAs.files"
+        ),
         metrics=root.section("metrics").text("provider", "prometheus", allowed=("prometheus", "disabled"))
         == "prometheus",
-        log_spec=_log_spec(logging, environment.get("FABRIC_LOGGING_SPEC", "info")),
+        log_spec=log_spec(logging, environment),
         log_as_json=logging.text("format", "console", allowed=("console", "json")) == "json",
         unused_keys=tuple(root.unused()),
     )
@@ -153,26 +163,6 @@ def _contracts(section: Section) -> dict[str, str]:
     return {name: section.text(name) for name in section.names()}
 
 
-def _limits(peer: Section, concurrency: Section) -> GrpcLimits:
-    keepalive = peer.section("keepalive")
-    return GrpcLimits(
-        message_bytes_max=peer.integer("maxRecvMsgSize", MESSAGE_BYTES_MAX, least=1024, most=2**31 - 1),
-        keepalive_interval_seconds=keepalive.seconds("interval", "7200s"),
-        keepalive_timeout_seconds=keepalive.seconds("timeout", "20s"),
-        keepalive_client_interval_seconds=keepalive.seconds("minInterval", "60s"),
-        concurrency={"protos.Deliver": concurrency.integer("deliverService", 2500, least=1)},
-    )
-
-
-def _signer(peer: Section) -> SigningIdentity:
-    certificate = peer.only_file("mspConfigPath", "signcerts")
-    key = peer.only_file("mspConfigPath", "keystore")
-    try:
-        return load_signing_identity(certificate, key, peer.text("localMspId"))
-    except ProtocolError as error:
-        raise ConfigError(f"peer.mspConfigPath: {error}") from error
-
-
 def _feed(section: Section) -> FeedConfig:
     most = section.seconds("reConnectBackoffThreshold", "5s", least=0.001)
     least = section.seconds("minimalReconnectInterval", "100ms", least=0.001)
@@ -197,21 +187,3 @@ def _channel(section: Section) -> ChannelBootstrap:
         for orderer in section.sections("orderers")
     )
     return ChannelBootstrap(section.text("name"), genesis, orderers)
-
-
-def _operations_tls(section: Section) -> OperationsTls | None:
-    if not section.flag("enabled", False):
-        return None
-    return OperationsTls(
-        section.section("cert").path("file"),
-        section.section("key").path("file"),
-        section.section("clientRootCAs").paths("files"),
-        section.flag("clientAuthRequired", False),
-    )
-
-
-def _log_spec(section: Section, default: str) -> LogSpec:
-    try:
-        return LogSpec.parse(section.text("spec", default))
-    except ValueError as error:
-        raise section.error("spec", "such as info or info:services.peer=debug") from error

@@ -2,12 +2,8 @@
 
 import asyncio
 import logging
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
-from pathlib import Path
-
-import click
 
 from privysharing.protocol.msp.provider import Msp
 from services.peer.access import AccessControl
@@ -18,7 +14,7 @@ from services.peer.chaincode_host.host import ChaincodeHost
 from services.peer.chaincode_host.metrics import ChaincodeMetrics
 from services.peer.chaincode_host.watchdog import Watchdog
 from services.peer.channel import ChannelTools
-from services.peer.channels import Channels
+from services.peer.channels import Channels, RecoveryStopped
 from services.peer.config import PeerConfig, load
 from services.peer.endorsement.endorser import Endorser
 from services.peer.endorsement.issued import IssuedEndorsements
@@ -30,13 +26,12 @@ from services.peer.orderers import OrdererConnections
 from services.peer.private_data import StoredPrivateValues
 from services.peer.rpc import BatchEndorserRpc, DeliverRpc, EndorserRpc
 from services.peer.system_chaincodes import system_chaincodes
-from services.runtime.config import ConfigError
+from services.runtime.command import role_command
 from services.runtime.disk import RealDisk
 from services.runtime.grpcserver import grpc_server, listen
 from services.runtime.logs import Logs
 from services.runtime.metrics import Registry
 from services.runtime.operations import Operations, standard_routes
-from services.runtime.process import EXIT_CONFIG, run
 
 HANG_UP_SECONDS = 3.0  # for what is being endorsed or delivered to end
 LEDGERS = "ledgersData"  # names within peer.fileSystemPath
@@ -57,7 +52,13 @@ async def serve(config: PeerConfig, stop: asyncio.Event) -> None:
     issued = IssuedEndorsements()
     tools = ChannelTools(RealDisk(), crypto, LedgerMetrics.register(registry), orderers, config.feed, issued)
     channels = Channels(config.location / LEDGERS, tools, config.channels)
-    await channels.open()
+    try:
+        await channels.open(stop.is_set)
+    except RecoveryStopped:
+        _log.warning("stopping before every ledger is recovered; the next start goes on")
+        channels.close()
+        crypto.shutdown()
+        return
 
     private_values = StoredPrivateValues(config.location / PRIVATE_VALUES)
     watchdog = Watchdog()
@@ -68,7 +69,7 @@ async def serve(config: PeerConfig, stop: asyncio.Event) -> None:
     server = grpc_server(registry, config.limits)
     endorsing, delivering = BatchEndorserRpc(workers), DeliverRpc(deliveries, binds_to_certificate=binds)
     server.add_generic_rpc_handlers((EndorserRpc(workers).handler(), endorsing.handler(), delivering.handler()))
-    port = listen(server, config.listen, config.tls)
+    port = listen(server, config.listen, config.tls, "peer.listenAddress")
     routes = standard_routes(registry, logs, version("privysharing"), {"channels": channels.illness})
     if not config.metrics:
         del routes["/metrics"]
@@ -139,23 +140,12 @@ def _endorser(
     )
 
 
-@click.command()
-@click.option(
-    "--config",
-    "path",
-    required=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="core.yaml. Every key can be overridden from the environment: CORE_PEER_LISTENADDRESS=0.0.0.0:7051.",
+main = role_command(
+    "Run a peer: it endorses proposals, follows its channels' orderers, and keeps their ledgers.",
+    "core.yaml. Every key can be overridden from the environment: CORE_PEER_LISTENADDRESS=0.0.0.0:7051.",
+    load,
+    serve,
 )
-@click.option("--stop-with", type=int, metavar="PID", help="Stop when this process ends.")
-def main(path: Path, stop_with: int | None) -> None:
-    """Run a peer: it endorses proposals, follows its channels' orderers, and keeps their ledgers."""
-    try:
-        config = load(path)
-    except ConfigError as error:
-        sys.stderr.write(f"configuration: {error}\n")
-        sys.exit(EXIT_CONFIG)
-    sys.exit(run(lambda stop: serve(config, stop), stop_with=stop_with))
 
 
 if __name__ == "__main__":

@@ -226,4 +226,5 @@ class Section:
         return value
 
     def _error(self, key: str, value: object, allowed: str) -> ConfigError:
-        return ConfigError(f"{self._path(key)}: {value!s} is not {allowed}")
+        name, _ = self._values.get(key.lower(), (key, None))  # as the file spells it
+        return ConfigError(f"{self._path(name)}: {value!s} is not {allowed}")

@@ -16,7 +16,7 @@ from typing import Any, Final, TypeAlias
 
 import grpc
 
-from services.runtime.config import Address
+from services.runtime.config import Address, ConfigError
 from services.runtime.metrics import Counter, Registry
 
 # fabric internal/pkg/comm: MaxSendMsgSize, MaxRecvMsgSize and DefaultKeepaliveOptions
@@ -75,8 +75,8 @@ def grpc_server(registry: Registry, limits: GrpcLimits = GrpcLimits()) -> grpc.a
     )
 
 
-def listen(server: grpc.aio.Server, address: Address, tls: ServerTls | None) -> int:
-    """Bind a server before it starts; gives the port. Raises OSError."""
+def listen(server: grpc.aio.Server, address: Address, tls: ServerTls | None, key: str = "listenAddress") -> int:
+    """Bind a server before it starts; gives the port. Raises ConfigError, which names `key`."""
     try:
         if tls is None:
             return server.add_insecure_port(str(address))
@@ -87,7 +87,8 @@ def listen(server: grpc.aio.Server, address: Address, tls: ServerTls | None) -> 
             ),
         )
     except RuntimeError as error:
-        raise OSError(f"cannot listen on {address}: {error}") from error
+        usable = " with the TLS certificate and key given" if tls is not None else ""
+        raise ConfigError(f"{key}: {address} is not an address of this host with a free port{usable}") from error
 
 
 def client_certificate_hash(context: "grpc.aio.ServicerContext[Any, Any]") -> bytes:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from services.runtime import metrics
-from services.runtime.config import Address
+from services.runtime.config import Address, ConfigError
 from services.runtime.logs import Logs, LogSpec
 
 BODY_BYTES_MAX = 64 * 1024
@@ -57,13 +57,19 @@ class Route:
 
 
 class Operations:
-    """The server. `start` binds, `stop` waits for the thread."""
+    """The server. Binds when it is made, answers from `start` on; `stop` waits for the thread."""
 
     def __init__(self, address: Address, routes: Mapping[str, Route], tls: OperationsTls | None = None) -> None:
+        """Raises ConfigError."""
+        context = None if tls is None else _context(tls)
         handler = type("Handler", (_Handler,), {"routes": routes, "tls": tls})
-        self._server = _Server((address.host, address.port), handler)
-        if tls is not None:
-            self._server.socket = _context(tls).wrap_socket(
+        try:
+            self._server = _Server((address.host, address.port), handler)
+        except OSError as error:
+            allowed = f"an address of this host with a free port ({error.strerror})"
+            raise ConfigError(f"Operations.ListenAddress: {address} is not {allowed}") from error
+        if context is not None:
+            self._server.socket = context.wrap_socket(
                 self._server.socket, server_side=True, do_handshake_on_connect=False
             )
         self._thread = threading.Thread(target=self._server.serve_forever, name="operations", daemon=True)
@@ -123,9 +129,17 @@ def _json(status: int, value: object) -> Reply:
 def _context(tls: OperationsTls) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_cert_chain(tls.certificate, tls.key)
+    try:
+        context.load_cert_chain(tls.certificate, tls.key)
+    except OSError as error:
+        raise ConfigError(
+            f"Operations.TLS: {tls.certificate} and {tls.key} are not a certificate and its key, in PEM ({error})"
+        ) from error
     for root in tls.client_roots:
-        context.load_verify_locations(root)
+        try:
+            context.load_verify_locations(root)
+        except OSError as error:
+            raise ConfigError(f"Operations.TLS: {root} is not a file of client roots, in PEM ({error})") from error
     context.verify_mode = ssl.CERT_REQUIRED if tls.client_auth_required else ssl.CERT_OPTIONAL
     return context
 

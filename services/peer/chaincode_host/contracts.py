@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from services.peer.chaincode_host.errors import InvocationRefused
 from services.peer.chaincode_host.metrics import ChaincodeMetrics
 from services.peer.chaincode_host.ports import Contract
+from services.runtime.config import ConfigError
 
 ENTRY_POINTS = "privysharing.contracts"
 
@@ -23,17 +24,16 @@ class Contracts:
         self._lock = threading.Lock()
 
     @classmethod
-    def installed(cls, chaincodes: Mapping[str, str] | None = None) -> "Contracts":
-        """The entry points of group `privysharing.contracts`.
-
-        `chaincodes` maps chaincode names to names of entry points; without it every contract runs under its own name.
-        """
+    def installed(cls, chaincodes: Mapping[str, str]) -> "Contracts":
+        """From chaincode names to names of entry points of group `privysharing.contracts`. Raises ConfigError."""
         found = {entry.name: entry for entry in importlib.metadata.entry_points(group=ENTRY_POINTS)}
-        wanted = {name: name for name in found} if chaincodes is None else chaincodes
-        missing = sorted(set(wanted.values()) - set(found))
-        if missing:
-            raise LookupError(f"no contract {missing[0]} is installed; installed: {', '.join(sorted(found)) or 'none'}")
-        return cls({chaincode: _launcher(found[entry_name]) for chaincode, entry_name in wanted.items()})
+        for chaincode, name in sorted(chaincodes.items()):
+            if name not in found:
+                installed = ", ".join(sorted(found)) or "none"
+                raise ConfigError(
+                    f"privysharing.contracts.{chaincode}: {name} is not an installed contract (installed: {installed})"
+                )
+        return cls({chaincode: _launcher(found[name]) for chaincode, name in chaincodes.items()})
 
     def __contains__(self, chaincode: str) -> bool:
         return chaincode in self._launchers

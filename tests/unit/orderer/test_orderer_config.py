@@ -114,7 +114,9 @@ def test_a_bad_setting_is_named(tmp_path: Path, section: str, values: dict[str, 
 def test_a_key_that_does_not_fit_the_certificate_is_named(tmp_path: Path) -> None:
     path = write(tmp_path)
     (tmp_path / "msp" / "keystore" / "key.pem").write_bytes(root("another").key_pem)
-    with pytest.raises(ConfigError, match=r"General\.LocalMSPDir: private key does not belong to the certificate"):
+    with pytest.raises(
+        ConfigError, match=r"General\.LocalMSPDir: msp is not .*: private key does not belong to the cert"
+    ):
         load(path, {})
 
 

@@ -57,6 +57,9 @@ def test_defaults_are_fabrics(core_yaml: Path) -> None:
     assert config.endorser.time_window_s == 900
     assert config.chaincode.execute_timeout_s == 30
     assert config.limits.message_bytes_max == 100 * 1024 * 1024
+    assert config.limits.keepalive_interval_seconds == 7200
+    assert config.limits.keepalive_timeout_seconds == 20
+    assert config.limits.keepalive_client_interval_seconds == 60
     assert config.limits.concurrency == {"protos.Deliver": 2500}
     assert config.endorsement_workers.waiting_max == 2500
     assert config.feed.first_answer_seconds == 3
@@ -80,6 +83,8 @@ def test_a_key_without_a_meaning_is_reported(changed: Callable[..., PeerConfig])
         (lambda d: d["peer"].update(mspConfigPath="missing"), "missing"),
         (lambda d: d["peer"]["tls"]["cert"].update(file="missing.crt"), "peer.tls.cert.file"),
         (lambda d: d["peer"]["tls"].update(clientRootCAs={}), "peer.tls.clientRootCAs"),
+        (lambda d: d["peer"].update(keepalive={"minInterval": "x"}), "peer.keepalive.minInterval: x is not a duration"),
+        (lambda d: d["operations"].update(tls={"enabled": True, "key": {}}), "operations.tls.cert.file is missing"),
         (lambda d: d["peer"].update(validatorPoolSize=0), "peer.validatorPoolSize: 0"),
         (lambda d: d["peer"].update(authentication={"timewindow": "soon"}), "timewindow: soon is not a duration"),
         (lambda d: d["privysharing"]["channels"][0].update(genesis="core.yaml"), "is not a block"),

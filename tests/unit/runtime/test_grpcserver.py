@@ -7,8 +7,8 @@ from typing import Any
 import grpc
 import pytest
 
-from services.runtime.config import Address
-from services.runtime.grpcserver import GrpcLimits, grpc_server, listen
+from services.runtime.config import Address, ConfigError
+from services.runtime.grpcserver import GrpcLimits, ServerTls, grpc_server, listen
 from services.runtime.metrics import Registry
 
 ANY_PORT = Address("127.0.0.1", 0)
@@ -145,6 +145,10 @@ async def test_a_port_in_use_is_an_error(running: Running) -> None:
     first = grpc_server(Registry())
     port = listen(first, ANY_PORT, None)
     await first.start()
-    with pytest.raises(OSError, match="cannot listen on"):
-        listen(grpc_server(Registry()), Address("127.0.0.1", port), None)
+    named = rf"peer\.listenAddress: 127\.0\.0\.1:{port} is not an address of this host with a free port$"
+    with pytest.raises(ConfigError, match=named):
+        listen(grpc_server(Registry()), Address("127.0.0.1", port), None, "peer.listenAddress")
+    broken = ServerTls(b"no certificate", b"no key", client_auth_required=False)
+    with pytest.raises(ConfigError, match="with the TLS certificate and key given"):
+        listen(grpc_server(Registry()), ANY_PORT, broken)
     await first.stop(None)

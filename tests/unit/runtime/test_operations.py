@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from services.runtime.config import Address
+from services.runtime.config import Address, ConfigError
 from services.runtime.logs import Logs, LogSpec
 from services.runtime.metrics import Registry
 from services.runtime.operations import BODY_BYTES_MAX, Operations, OperationsTls, standard_routes
@@ -136,3 +136,13 @@ def test_with_tls_metrics_want_a_client_certificate_and_health_does_not(tmp_path
             connection.close()
     finally:
         server.stop()
+
+
+def test_a_port_in_use_and_files_that_are_no_certificate_are_named(port: int, tmp_path: Path) -> None:
+    named = rf"Operations\.ListenAddress: 127\.0\.0\.1:{port} is not an address of this host with a free port"
+    with pytest.raises(ConfigError, match=named):
+        Operations(Address("127.0.0.1", port), {})
+    wrong = tmp_path / "wrong.pem"
+    wrong.write_text("no certificate")
+    with pytest.raises(ConfigError, match=r"Operations\.TLS: .*wrong\.pem .* are not a certificate and its key"):
+        Operations(ANY_PORT, {}, OperationsTls(wrong, wrong))

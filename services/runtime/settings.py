@@ -1,0 +1,74 @@
+"""Settings that every role has, under keys of its own: identity, gRPC limits, operations' TLS, logging."""
+
+from collections.abc import Mapping
+
+from privysharing.protocol.crypto import SigningIdentity
+from privysharing.protocol.errors import ProtocolError
+from privysharing.protocol.msp.signing import load_signing_identity
+from services.runtime.config import Section
+from services.runtime.grpcserver import GrpcLimits
+from services.runtime.logs import LogSpec
+from services.runtime.operations import OperationsTls
+
+
+def signer(section: Section, folder_key: str, msp_id_key: str) -> SigningIdentity:
+    """The identity in an MSP folder. Raises ConfigError."""
+    certificate = section.only_file(folder_key, "signcerts")
+    key = section.only_file(folder_key, "keystore")
+    try:
+        return load_signing_identity(certificate, key, section.text(msp_id_key))
+    except ProtocolError as error:
+        raise section.error(folder_key, f"the folder of a usable identity: {error}") from error
+
+
+def grpc_limits(
+    section: Section,
+    *,
+    message_bytes: str,
+    keepalive: str,
+    interval: str,
+    timeout: str,
+    least_interval: str,
+    concurrency: Mapping[str, int] | None = None,
+) -> GrpcLimits:
+    """Limits of a role's gRPC server; the names are those of its keys, the last three below `keepalive`."""
+    pings, defaults = section.section(keepalive), GrpcLimits()
+    return GrpcLimits(
+        message_bytes_max=section.integer(message_bytes, defaults.message_bytes_max, least=1024, most=2**31 - 1),
+        keepalive_interval_seconds=pings.seconds(interval, f"{defaults.keepalive_interval_seconds:g}s"),
+        keepalive_timeout_seconds=pings.seconds(timeout, f"{defaults.keepalive_timeout_seconds:g}s"),
+        keepalive_client_interval_seconds=pings.seconds(
+            least_interval, f"{defaults.keepalive_client_interval_seconds:g}s"
+        ),
+        concurrency=concurrency or {},
+    )
+
+
+def operations_tls(section: Section, *, certificate: str, key: str, client_roots: str) -> OperationsTls | None:
+    """TLS of the operations port; names are those of keys, with a dot where a section is between."""
+    if not section.flag("Enabled", False):
+        return None
+    (holder, certificate), (key_holder, key), (roots, client_roots) = (
+        _within(section, path) for path in (certificate, key, client_roots)
+    )
+    return OperationsTls(
+        holder.path(certificate),
+        key_holder.path(key),
+        roots.paths(client_roots),
+        section.flag("ClientAuthRequired", False),
+    )
+
+
+def log_spec(section: Section, environment: Mapping[str, str]) -> LogSpec:
+    """The logging specification: Fabric's environment variable is the default of ours."""
+    try:
+        return LogSpec.parse(section.text("Spec", environment.get("FABRIC_LOGGING_SPEC", "info")))
+    except ValueError as error:
+        raise section.error("Spec", "such as info or info:services=debug") from error
+
+
+def _within(section: Section, path: str) -> tuple[Section, str]:
+    *between, key = path.split(".")
+    for name in between:
+        section = section.section(name)
+    return section, key
