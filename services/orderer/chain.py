@@ -23,8 +23,11 @@ from privysharing.protocol.ordering import Connect, Record, RecordClass, Regular
 from services.orderer.log import OrderedLog
 from services.orderer.metrics import RELATION_CONSENTER, STATUS_ACTIVE, STATUS_INACTIVE, OrdererMetrics
 from services.orderer.sealing import config_envelope, next_header, position_of, seal
-from services.orderer.sequencer import Cut, Effect, Reconfigure, Resubmit, Sequencer, Skip
+from services.orderer.sequencer import Cut, Effect, Reconfigure, Resubmit, Sequencer, Skip, SkipReason
 from services.orderer.store import BlockStore
+
+# Why an envelope comes to nothing of which somebody was told that it would be ordered.
+_BROKEN_PROMISES = frozenset({SkipReason.NO_LONGER_VALID, SkipReason.BAD_CONFIG})
 
 _log = logging.getLogger(__name__)
 
@@ -198,7 +201,8 @@ class Chain:
 
     def _skip(self, offset: int, skip: Skip) -> None:
         self._context.metrics.skipped.of(self.channel_id, skip.reason).inc()
-        _log.debug(
+        _log.log(
+            logging.WARNING if skip.reason in _BROKEN_PROMISES else logging.DEBUG,
             "record skipped",
             extra={"channel": self.channel_id, "offset": offset, "reason": skip.reason.value, "detail": skip.detail},
         )

@@ -30,6 +30,7 @@ from services.runtime.metrics import Registry
 from tests.support.ordering import (
     NOW_NS,
     SIGNER,
+    STRANGERS,
     RunningChain,
     batch_update,
     context,
@@ -214,6 +215,21 @@ async def test_a_record_that_makes_no_sense_is_counted_and_stops_nothing() -> No
     assert 'participation_status{channel="health"} 1' in page
     await running.stop()
     assert 'participation_status{channel="health"} 0' in registry.render()
+
+
+async def test_an_acknowledged_envelope_that_is_dropped_is_told_to_the_operator(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    log = MemoryLog()
+    running = RunningChain(Chain(store_with(FIRST), log, context()))
+    await log.append(encode_record(TimeToCut(99)))
+    await running.chain.order(configuration(CONFIG, BatchSize(5, 100_000, 5_000)))
+    await running.chain.order(normal(envelope(who=STRANGERS.client)))
+    await running.chain.order(normal())
+    await running.block(2)
+    (told,) = [record for record in caplog.records if record.levelname == "WARNING"]
+    assert told.__dict__["reason"] == "no longer valid"
+    await running.stop()
 
 
 async def test_a_halted_chain_takes_nothing_and_lets_waiters_go() -> None:
