@@ -12,8 +12,10 @@ from privysharing.protocol.block_checks import BadBlock, check_block, is_config_
 from privysharing.protocol.blocks import Block, header_hash
 from privysharing.protocol.channel.bundle import ChannelConfig
 from privysharing.protocol.codec.blocks import parse_block
+from privysharing.protocol.codes import Status
 from privysharing.protocol.deliver import SeekBehavior, SeekInfo, SeekPosition
 from privysharing.protocol.errors import MalformedMessage
+from privysharing.rpc.deliver import DeliverRefused
 from privysharing.rpc.errors import NodeError, NodeUnavailable
 from services.peer.block_feed.evidence import check_same
 from services.peer.block_feed.sources import OrdererSource
@@ -57,7 +59,8 @@ class BlockFeed:
     next block. With one orderer, or with several that all withhold, nothing can be known, and we wait.
 
     Each connection begins with the block that the ledger ends in: an orderer that has another one there is on
-    another chain, and that shows before anything of it is taken.
+    another chain, and that shows before anything of it is taken. One that does not have it has lost data, or has
+    something else where we are: what it orders may never reach us, so `lagging` says it aloud.
     """
 
     def __init__(
@@ -81,6 +84,12 @@ class BlockFeed:
         assert tip is not None, "a channel begins with its genesis block"
         self._last = tip
         self.source: OrdererSource | None = None  # whom we follow now
+        self._behind: dict[str, str] = {}  # what is wrong, by address; empty once an orderer has had our last block
+
+    @property
+    def lagging(self) -> str | None:
+        """Which orderers lack the block that the ledger ends in, while none is known to have it; None: no problem."""
+        return "; ".join(self._behind.values()) or None
 
     async def blocks(self) -> AsyncGenerator[Block]:
         """Blocks, checked, each the next of the one before. Raises ForkedChain, ChannelStopped."""
@@ -107,12 +116,15 @@ class BlockFeed:
                 async with asyncio.timeout(self._settings.first_answer_seconds):
                     first = await anext(answers)
                 check_same(self._last, await self._parsed(first), source.address, self._config)
+                self._behind.clear()
                 while True:
                     self._last = await self._checked(await self._next(answers, source))
                     yield self._last
                     if is_config_block(self._last):
                         await self._notifier.above(self._last.header.number)
         except (NodeError, TimeoutError, StopAsyncIteration) as error:
+            if isinstance(error, DeliverRefused) and error.status is Status.NOT_FOUND:
+                self._note_behind(source)
             reason = str(error) or "no answer in time"
             _log.warning(
                 "lost orderer", extra={"channel": self._channel_id, "orderer": source.address, "reason": reason}
@@ -122,6 +134,17 @@ class BlockFeed:
                 "orderer sent a bad block",
                 extra={"channel": self._channel_id, "orderer": source.address, "reason": str(error)},
             )
+
+    def _note_behind(self, source: OrdererSource) -> None:
+        """Say once of an orderer that it ends before us, until one is found that does not."""
+        if source.address in self._behind:
+            return
+        what = (
+            f"orderer {source.address} does not have block {self._last.header.number}, the last one here: "
+            "it has lost data, or is on another chain"
+        )
+        self._behind[source.address] = what
+        _log.error("orderer is behind this peer", extra={"channel": self._channel_id, "reason": what})
 
     async def _next(self, answers: AsyncGenerator[bytes], source: OrdererSource) -> bytes:
         """What the orderer sends next, however long that takes, unless another one has long had the next block.

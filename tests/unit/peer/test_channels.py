@@ -22,6 +22,7 @@ from services.runtime.config import ConfigError
 from services.runtime.disk import RealDisk
 from services.runtime.metrics import Registry
 from tests.support.following import MemoryOrderers, OrderedChain
+from tests.support.nodes import until
 from tests.support.ordering import SIGNER, batch_update, envelope, genesis
 
 SETTINGS = FeedConfig(first_answer_seconds=0.5, pause_seconds_min=0.001, pause_seconds_max=0.01)
@@ -172,6 +173,24 @@ async def test_a_fork_stops_its_channel_keeps_both_blocks_and_leaves_other_chann
         assert (channels.illness() or "").startswith("health: block 1 is")
     kept = sorted(path.name for path in (tmp_path / "health" / "evidence").iterdir())
     assert kept == ["1-ours.block", "1-theirs.block"]
+
+
+async def test_a_channel_whose_orderers_lack_its_last_block_is_ill_until_one_has_it(tmp_path: Path) -> None:
+    chain = OrderedChain(genesis(), SIGNER)
+    orderers = MemoryOrderers(one=chain)
+    for number in (1, 2):
+        chain.cut(envelope(b"%d" % number))
+    async with peer(tmp_path, orderers, [bootstrap(orderers, "one")]) as channels:
+        await reaches(channels, 3)
+        assert channels.illness() is None
+    orderers.chains["one"] = OrderedChain(genesis(), SIGNER)
+    async with peer(tmp_path, orderers, [bootstrap(orderers, "one")]) as channels:
+        await until(lambda: channels.illness() is not None)
+        assert (channels.illness() or "").startswith("health: orderer one does not have block 2, the last one here")
+        chain.cut(envelope(b"3"))
+        orderers.chains["one"] = chain
+        await reaches(channels, 4)
+        assert channels.illness() is None
 
 
 async def test_a_configuration_that_cannot_be_applied_stops_its_channel_only(tmp_path: Path) -> None:
