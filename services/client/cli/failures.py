@@ -12,6 +12,8 @@ def message_of(error: Exception) -> str:
     if isinstance(error, ContractRefused):
         return error.refusal.message
     if isinstance(error, OSError) and error.strerror:
+        if isinstance(error, PermissionError) and error.filename is not None:
+            return f"permission denied: {error.filename}"
         return f"{error.filename}: {error.strerror}" if error.filename is not None else error.strerror
     if type(error).__module__.startswith(_OUR_PACKAGES):
         return str(error)

@@ -1,86 +1,25 @@
-"""The command `privy`: its sub-commands, and what happens to errors.
+"""The program `privy`: runs a command, and says in one message what went wrong.
 
-Imports little, so that `privy --help` answers at once: everything else is imported when it is needed.
+Imports nothing before it runs, so that whoever interrupts it early gets a word and not a traceback.
 """
 
-import importlib
-import os
 import sys
-import traceback
-from collections.abc import Mapping
-from typing import Any, NoReturn
+from typing import NoReturn
 
-import click
-
-# Sub-command -> module below this package whose `command` it is, and its line in the help: imported when called.
-_COMMANDS = {
-    "asset": ("assets", "Create, read, share and delete data assets."),
-    "block": ("blocks", "Look into blocks, and verify chains of them."),
-    "channel": ("channels", "What a channel's peers know: height and hashes."),
-    "coin": ("coins", "See, transfer, mint and audit PrivyCoins."),
-    "contract": ("contracts", "What a contract offers, and any call to it."),
-    "demo": ("demo", "A day in Alice's life, on a network of its own."),
-    "doctor": ("doctor", "Find what usually goes wrong on this machine."),
-    "grant": ("grants", "Who may read what, and revoking it."),
-    "network": ("networks", "Start, watch and stop a network on this machine."),
-    "peer": ("peers", "Look into the data of a stopped peer."),
-    "profile": ("profiles", "See and change one's own profile."),
-    "request": ("requests", "Ask for access, and answer those who ask."),
-    "wallet": ("wallets", "Identities to act as."),
-}
-
-
-class _Lazy(click.Group):
-    """A group that imports a sub-command when it is called, so that `privy` starts fast."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted(_COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in _COMMANDS:
-            return None
-        module = importlib.import_module(f"services.client.cli.{_COMMANDS[cmd_name][0]}")
-        command: click.Command = module.command
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, about) for name, (_, about) in sorted(_COMMANDS.items())])
-
-
-@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(package_name="privysharing")
-def privy() -> None:
-    """PrivySharing: citizens own their data, organisations share a ledger.
-
-    Begin with `privy demo`. To play yourself: `privy network up`, then
-    `privy asset create heart_rate pulse --as alice`, and so on.
-    """
+EXIT_INTERRUPTED = 130  # as shells say it of SIGINT
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run `privy`. Errors become one clear message, in JSON with `--json`; PRIVY_DEBUG=1 shows where they arose."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    as_json = "--json" in arguments
     try:
-        status = privy.main(args=arguments, prog_name="privy", standalone_mode=False)
-    except click.ClickException as error:
-        if not as_json:
-            error.show()
-            sys.exit(error.exit_code)
-        _fail(error.format_message(), {}, as_json, error.exit_code)
-    except click.Abort:
-        _fail("interrupted", {}, as_json)
-    except Exception as error:
-        if os.environ.get("PRIVY_DEBUG"):
-            traceback.print_exception(error)
-        from services.client.cli.failures import details_of, message_of
+        from services.client.cli.root import run
 
-        _fail(message_of(error), details_of(error), as_json)
-    sys.exit(status if isinstance(status, int) else 0)
-
-
-def _fail(message: str, details: Mapping[str, Any], as_json: bool, status: int = 1) -> NoReturn:
-    from services.client.cli.output import Output
-
-    Output(as_json=as_json).fail(message, details, status)
+        status = run(arguments)
+    except KeyboardInterrupt:
+        if "--json" in arguments:
+            sys.stdout.write('{"error": {"message": "interrupted"}}\n')
+        else:
+            sys.stderr.write("Aborted!\n")
+        status = EXIT_INTERRUPTED
+    sys.exit(status)

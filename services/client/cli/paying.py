@@ -1,4 +1,4 @@
-"""Which of one's coins to pay with."""
+"""Which of one's coins to pay with, and how to say how many."""
 
 from typing import Any
 
@@ -13,3 +13,8 @@ def choose_coins(mine: dict[str, Any], amount: int) -> list[str]:
         chosen.append(coin["id"])
         total += coin["amount"]
     return chosen
+
+
+def coins(number: int) -> str:
+    """So many coins, in words."""
+    return f"{number} coin{'' if number == 1 else 's'}"

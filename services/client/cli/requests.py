@@ -4,7 +4,7 @@ import json
 
 import click
 
-from services.client.cli.paying import choose_coins
+from services.client.cli.paying import choose_coins, coins
 from services.client.cli.session import Session, acting
 
 COLUMNS = ("asset", "requester", "days", "purpose", "status", "expires_at")
@@ -22,9 +22,9 @@ def command() -> None:
 @acting
 def file_request(session: Session, asset: str, days: int, purpose: str) -> None:
     """Ask the owner of ASSET (such as alice/pulse) for access, and set the payment aside."""
-    coins = json.dumps(choose_coins(session.evaluate("MyCoins"), days))
-    answer = session.submit("FileRequest", session.asset(asset), str(days), purpose, coins)
-    session.output.done(f"asked for {session.asset(asset)}, {days} coins set aside", answer)
+    payment = json.dumps(choose_coins(session.evaluate("MyCoins"), days))
+    answer = session.submit("FileRequest", session.asset(asset), str(days), purpose, payment)
+    session.output.done(f"asked for {session.asset(asset)}, {coins(days)} set aside", answer)
 
 
 @command.command("list")

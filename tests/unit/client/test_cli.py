@@ -1,6 +1,7 @@
 """The command `privy`: help that teaches, errors that say what to do, and nothing imported that is not needed."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,13 +12,12 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from deploy.generate import generate
 from deploy.manifest import Network
-from deploy.topology import load_topology
-from services.client.cli import main as cli
-from services.client.network.identities import fill_wallet
+from services.client.cli import main as program
+from services.client.cli import root as cli
+from tests.support.commandline import Run
 
-COMMANDS = sorted(cli._COMMANDS)
+COMMANDS = sorted(cli.COMMANDS)
 
 
 def leaves(command: click.Command, *path: str) -> Iterator[tuple[tuple[str, ...], click.Command]]:
@@ -35,27 +35,9 @@ def leaves(command: click.Command, *path: str) -> Iterator[tuple[tuple[str, ...]
 LEAVES = list(leaves(cli.privy))
 
 
-def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
-    """Exit status, standard output, standard error."""
-    with pytest.raises(SystemExit) as exited:
-        cli.main(list(arguments))
-    printed = capsys.readouterr()
-    assert isinstance(exited.value.code, int)
-    assert "Traceback" not in printed.out + printed.err
-    return exited.value.code, printed.out, printed.err
-
-
-@pytest.fixture(scope="module")
-def network(tmp_path_factory: pytest.TempPathFactory) -> Network:
-    """A generated network whose nodes do not run."""
-    made = generate(load_topology("demo"), tmp_path_factory.mktemp("network") / "demo")
-    fill_wallet(made)
-    return made
-
-
-def test_help_of_the_whole_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_of_the_whole_names_every_command(run: Run) -> None:
     for flag in ("--help", "-h"):
-        status, out, _ = run(capsys, flag)
+        status, out, _ = run(flag)
         assert status == 0
         assert all(f"\n  {name} " in out for name in COMMANDS)
         assert "Begin with `privy demo`" in out
@@ -82,7 +64,7 @@ def test_every_command_says_what_it_does_and_what_its_options_mean(
 def test_help_imports_nothing_heavy() -> None:
     script = (
         "import sys\n"
-        "from services.client.cli.main import privy\n"
+        "from services.client.cli.root import privy\n"
         "privy.main(['--help'], standalone_mode=False)\n"
         "heavy = {'grpc', 'google.protobuf', 'cryptography', 'rich', 'asyncio', 'yaml', 'psutil', 'privysharing.sdk'}\n"
         "sys.exit(f'imported: {heavy & set(sys.modules)}' if heavy & set(sys.modules) else 0)\n"
@@ -102,29 +84,27 @@ def test_help_imports_nothing_heavy() -> None:
     ],
 )
 def test_wrong_usage_ends_with_2_for_people_and_machines(
-    arguments: list[str], said: str | None, network: Network, capsys: pytest.CaptureFixture[str]
+    arguments: list[str], said: str | None, resting: Network, run: Run
 ) -> None:
-    arguments = [argument.format(network=network.folder) for argument in arguments]
+    arguments = [argument.format(network=resting.folder) for argument in arguments]
     if said is None:
-        assert run(capsys, *arguments, "--network", str(network.folder))[0] == 0
+        assert run(*arguments, "--network", str(resting.folder))[0] == 0
         return
-    status, out, err = run(capsys, *arguments)
+    status, out, err = run(*arguments)
     assert (status, out) == (2, "")
     assert said in err
-    status, out, err = run(capsys, *arguments, "--json")
+    status, out, err = run(*arguments, "--json")
     assert (status, err) == (2, "")
     assert said in json.loads(out)["error"]["message"]
 
 
-def test_a_refusal_ends_with_1_and_says_what_there_is_instead(
-    network: Network, capsys: pytest.CaptureFixture[str]
-) -> None:
-    arguments = ["asset", "list", "--as", "nobody", "--network", str(network.folder)]
-    status, out, err = run(capsys, *arguments)
+def test_a_refusal_ends_with_1_and_says_what_there_is_instead(resting: Network, run: Run) -> None:
+    arguments = ["asset", "list", "--as", "nobody", "--network", str(resting.folder)]
+    status, out, err = run(*arguments)
     assert (status, out) == (1, "")
     assert err.startswith("error: no identity 'nobody' in wallet")
     assert "alice" in err
-    status, out, err = run(capsys, *arguments, "--json")
+    status, out, err = run(*arguments, "--json")
     assert (status, err) == (1, "")
     error = json.loads(out)["error"]
     assert error["message"].startswith("no identity 'nobody'")
@@ -132,20 +112,27 @@ def test_a_refusal_ends_with_1_and_says_what_there_is_instead(
 
 
 def test_a_network_that_does_not_run_is_unavailable_and_worth_another_try(
-    network: Network, capsys: pytest.CaptureFixture[str]
+    resting: Network, tmp_path: Path, run: Run
 ) -> None:
-    status, out, _ = run(capsys, "asset", "list", "--as", "alice", "--network", str(network.folder), "--json")
+    status, out, _ = run("asset", "list", "--as", "alice", "--network", str(resting.folder), "--json")
     assert status == 1
     error = json.loads(out)["error"]
     assert error["retry"] is True
-    assert "no endorsing peer of health answered: peer0.citizens.city: " in error["message"]
+    assert error["message"] == (
+        f"the network in {resting.folder} is not running; start it with: privy network up --network {resting.folder}"
+    )
+    fetching = ["block", "fetch", "newest", "--as", "admin.citizens", "-o", str(tmp_path / "newest.block")]
+    for arguments in (fetching, ["channel", "info", "--as", "admin.citizens"]):
+        status, _, err = run(*arguments, "--network", str(resting.folder))
+        assert (status, "is not running; start it with" in err) == (1, True)
 
 
-def test_a_folder_without_a_network_is_refused_by_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_folder_without_a_network_is_refused_by_name(tmp_path: Path, run: Run) -> None:
     for arguments in (["network", "status"], ["network", "down"], ["wallet", "list"]):
-        status, _, err = run(capsys, *arguments, "--network", str(tmp_path))
+        status, _, err = run(*arguments, "--network", str(tmp_path))
         assert status == 1
-        assert f"{tmp_path}/network.json does not exist" in err.replace("\n", "")
+        assert f"{tmp_path}/network.json does not exist" in err
+        assert f"privy network up --network {tmp_path}" in err
 
 
 @pytest.fixture
@@ -157,19 +144,17 @@ def broken(monkeypatch: pytest.MonkeyPatch) -> None:
     def command(json: bool) -> None:
         raise ZeroDivisionError("by [nothing]")
 
-    monkeypatch.setitem(cli._COMMANDS, "broken", ("broken", "For a test."))
+    monkeypatch.setitem(cli.COMMANDS, "broken", ("broken", "For a test."))
     monkeypatch.setitem(sys.modules, "services.client.cli.broken", SimpleNamespace(command=command))
 
 
 @pytest.mark.usefixtures("broken")
-def test_a_defect_is_called_one_without_a_traceback(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_defect_is_called_one_without_a_traceback(monkeypatch: pytest.MonkeyPatch, run: Run) -> None:
     monkeypatch.delenv("PRIVY_DEBUG", raising=False)
-    status, out, err = run(capsys, "broken")
+    status, out, err = run("broken")
     message = "internal error: ZeroDivisionError: by [nothing] (PRIVY_DEBUG=1 shows where)"
     assert (status, out, err) == (1, "", f"error: {message}\n")
-    status, out, _ = run(capsys, "broken", "--json")
+    status, out, _ = run("broken", "--json")
     assert (status, json.loads(out)) == (1, {"error": {"message": message}})
 
 
@@ -179,37 +164,65 @@ def test_a_defect_shows_where_it_is_to_who_asks(
 ) -> None:
     monkeypatch.setenv("PRIVY_DEBUG", "1")
     with pytest.raises(SystemExit):
-        cli.main(["broken"])
+        program.main(["broken"])
     err = capsys.readouterr().err
     assert "Traceback" in err
     assert "test_cli.py" in err
 
 
-def test_identities_are_listed_imported_and_removed(
-    network: Network, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    folder = ["--network", str(network.folder)]
-    _, out, _ = run(capsys, "wallet", "list", *folder, "--json")
+def test_identities_are_listed_imported_and_removed(resting: Network, tmp_path: Path, run: Run) -> None:
+    folder = ["--network", str(resting.folder)]
+    _, out, _ = run("wallet", "list", *folder, "--json")
     assert {"label": "alice", "msp_id": "CitizensMSP"} in json.loads(out)
     assert {"label": "admin.ministry", "msp_id": "MinistryMSP"} in json.loads(out)
-    msp = network.path(network.user("CitizensMSP", "alice").msp)
+    msp = resting.path(resting.user("CitizensMSP", "alice").msp)
     (certificate,), (key,) = (msp / "signcerts").iterdir(), (msp / "keystore").iterdir()
     importing = ["wallet", "import", "again", "--msp-id", "CitizensMSP", "--cert", str(certificate), "--key"]
-    assert run(capsys, *importing, str(key), *folder)[0] == 0
-    _, out, _ = run(capsys, "wallet", "list", *folder)
+    assert run(*importing, str(key), *folder)[0] == 0
+    _, out, _ = run("wallet", "list", *folder)
     assert "again" in out
-    assert run(capsys, "wallet", "remove", "again", *folder)[0] == 0
-    status, _, err = run(capsys, "wallet", "remove", "again", *folder)
+    assert run("wallet", "remove", "again", *folder)[0] == 0
+    status, _, err = run("wallet", "remove", "again", *folder)
     assert (status, "no identity 'again'" in err) == (1, True)
-    status, _, err = run(capsys, *importing, str(certificate), *folder)  # a certificate is no key
+    status, _, err = run(*importing, str(certificate), *folder)  # a certificate is no key
     assert (status, "unusable identity of CitizensMSP" in err) == (1, True)
 
 
-def test_a_doctor_finds_a_network_well_that_could_start(network: Network, capsys: pytest.CaptureFixture[str]) -> None:
-    _, out, _ = run(capsys, "doctor", "--network", str(network.folder), "--json")
+def test_a_doctor_finds_a_network_well_that_could_start(resting: Network, run: Run) -> None:
+    _, out, _ = run("doctor", "--network", str(resting.folder), "--json")
     findings = {finding["check"]: finding for finding in json.loads(out)}
     assert findings["Python"]["well"]
     assert findings["heart recordings"]["well"]
-    for node in network.nodes:
+    for node in resting.nodes:
         assert findings[f"port of {node.name}"]["well"]
         assert findings[f"TLS certificate of {node.name}"]["well"]
+
+
+@pytest.mark.parametrize("module", ["click", "services.client.cli.assets", "asyncio", "grpc", "rich.console"])
+def test_who_interrupts_while_the_program_loads_gets_a_word_and_not_a_traceback(module: str) -> None:
+    script = (
+        "import sys\n"
+        "from services.client.cli.main import main\n"
+        "class Interrupts:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        f"        if name == {module!r}:\n"
+        "            raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Interrupts())\n"
+        "main(['asset', 'list', '--as', 'alice'])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr.strip()) == (130, "", "Aborted!")
+
+
+def test_a_terminal_without_unicode_gets_what_it_can_show(resting: Network) -> None:
+    settings = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    privy = [sys.executable, "-c", "from services.client.cli.main import main; main()"]
+    folder = ["--network", str(resting.folder)]
+    for arguments in (["wallet", "remove", "ghost"], ["network", "down"]):
+        done = subprocess.run([*privy, *arguments, *folder], check=False, capture_output=True, text=True, env=settings)
+        assert "Traceback" not in done.stderr
+        assert done.returncode == (0 if arguments[0] == "network" else 1)
+    done = subprocess.run(
+        [*privy, "wallet", "list", "--json", *folder], check=True, capture_output=True, text=True, env=settings
+    )
+    assert json.loads(done.stdout)

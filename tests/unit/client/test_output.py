@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.client.cli.output import EXIT_REFUSED, Output
-from services.client.cli.paying import choose_coins
+from services.client.cli.paying import choose_coins, coins
 
 HOSTILE = ["[red]red[/red]", "[/nothing]", ":smile:", "\x1b]0;title\x07", "\x1b[2J", "\x9b31m", "\u202eback", "\0"]
 
@@ -53,6 +53,40 @@ def test_a_failure_of_several_lines_keeps_them(capsys: pytest.CaptureFixture[str
         Output(as_json=False).fail("peer ended; its log ends with:\nlast words")
     assert exited.value.code == EXIT_REFUSED
     assert capsys.readouterr().err == "error: peer ended; its log ends with:\nlast words\n"
+
+
+ROW = {
+    "asset": "alice@CitizensMSP/pulse",
+    "by": "doctor@MedicalMSP",
+    "time": "2026-11-23T00:35:03.123456789Z",
+    "tx_id": "ab" * 32,
+    "purpose": "the treatment of a long illness, and many more words than fit",
+}
+
+
+def test_a_table_fits_the_screen_and_breaks_between_words_only(capsys: pytest.CaptureFixture[str]) -> None:
+    Output(as_json=False).rows("requests", tuple(ROW), [ROW])
+    out = capsys.readouterr().out
+    assert max(map(len, out.splitlines())) <= 80
+    words = out.split()
+    for word in ("alice@CitizensMSP/pulse", "doctor@MedicalMSP", "2026-11-23", "00:35:03Z", f"{'ab' * 6}…"):
+        assert word in words
+    assert set(ROW["purpose"].split()) <= set(words)
+
+
+def test_what_does_not_fit_is_wider_than_the_screen_rather_than_cut(capsys: pytest.CaptureFixture[str]) -> None:
+    row = {name: letter * 30 for name, letter in (("a", "a"), ("b", "b"), ("c", "c"))}
+    row["d"] = "x" * 64
+    Output(as_json=False).rows("things", tuple(row), [row])
+    Output(as_json=False).record("thing", {"block_hash": "ab" * 32, "height_of_it_all": "x" * 64})
+    words = capsys.readouterr().out.split()
+    assert set(row.values()) <= set(words)
+    assert "ab" * 32 in words  # one thing is shown whole
+
+
+@pytest.mark.parametrize(("number", "words"), [(0, "0 coins"), (1, "1 coin"), (2, "2 coins")])
+def test_one_coin_is_one(number: int, words: str) -> None:
+    assert coins(number) == words
 
 
 @given(st.lists(st.integers(1, 50), max_size=8), st.integers(0, 200))
