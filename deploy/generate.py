@@ -55,7 +55,7 @@ def generate(topology: Topology, folder: Path, base_port: int | None = None) -> 
     except BaseException:
         for path in folder.iterdir() if folder.exists() else ():
             shutil.rmtree(path) if path.is_dir() else path.unlink()
-        if not existed:
+        if not existed and folder.exists():
             folder.rmdir()
         raise
 

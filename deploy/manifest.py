@@ -129,12 +129,17 @@ class Network:
         try:
             facts = json.loads(file.read_text(encoding="utf-8"))
         except FileNotFoundError:
-            raise NotANetwork(f"{file} does not exist; needed: a folder that deploy.generate has written") from None
+            raise NotANetwork(
+                f"no network in {folder}: {file} does not exist; make one with: privy network up --network {folder}"
+            ) from None
         except ValueError as error:
             raise NotANetwork(f"{file} is not JSON: {error}") from None
         if not isinstance(facts, dict) or facts.pop("format", None) != FORMAT:
             raise NotANetwork(f"{file} is not of format {FORMAT}; generate the network again")
-        return _network(folder, facts)
+        try:
+            return _network(folder, facts)
+        except (KeyError, TypeError) as error:
+            raise NotANetwork(f"{file} is incomplete or damaged ({error}); generate the network again") from None
 
 
 def _network(folder: Path, facts: dict[str, Any]) -> Network:

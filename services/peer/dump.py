@@ -57,7 +57,14 @@ def main(folder: Path) -> None:
         for entry in dump_state(folder.resolve()):
             sys.stdout.write(as_json(entry) + "\n")
     except (LedgerFault, DiskFault) as error:
-        raise click.ClickException(f"{error}; is the peer running?") from error
+        if _is_locked(error):
+            raise click.ClickException(f"{folder} is in use: stop the peer first, with: privy network down") from error
+        raise click.ClickException(str(error)) from error
+
+
+def _is_locked(error: Exception) -> bool:
+    """LevelDB lets one process open a database."""
+    return "/LOCK: " in str(error)
 
 
 if __name__ == "__main__":

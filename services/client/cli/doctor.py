@@ -1,8 +1,8 @@
 """`privy doctor`: find what usually goes wrong on a machine, and say what to do about it."""
 
 import asyncio
+import os
 import shutil
-import socket
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -14,10 +14,11 @@ import psutil
 from cryptography import x509
 
 from deploy.layout import MANIFEST
-from deploy.manifest import Network
+from deploy.manifest import Network, NotANetwork
 from services.client.cli.output import EXIT_REFUSED, Output
-from services.client.cli.session import with_network, with_output
+from services.client.cli.session import network_option, with_network, with_output
 from services.client.demo.recordings import RecordingMissing, heart_rates
+from services.client.network.ports import holder, is_taken
 from services.client.network.processes import Processes
 
 DISK_FREE_MIN = 1_000_000_000  # bytes
@@ -41,7 +42,7 @@ class Finding:
 @with_output
 def command(folder: Path, output: Output) -> None:
     """Look at Python, programs, disk, memory, clock, and, where there is a network, its ports and certificates."""
-    findings = [*_machine(folder), *(_network(folder) if (folder / MANIFEST).exists() else ())]
+    findings = [*_machine(folder), *_network(folder)]
     rows = [asdict(finding) | ({"remedy": ""} if finding.well else {}) for finding in findings]
     output.rows("findings", ("check", "well", "found", "remedy"), rows)
     if not all(finding.well for finding in findings):
@@ -55,6 +56,13 @@ def _machine(folder: Path) -> Iterator[Finding]:
         found = shutil.which(program, path=str(Path(sys.executable).parent)) or shutil.which(program)
         yield Finding(f"program {program}", found is not None, found or "not found", "make demo installs it into .venv")
     place = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
+    writable = os.access(place, os.W_OK | os.X_OK, effective_ids=True)
+    yield Finding(
+        "folder",
+        writable,
+        f"{place} is {'' if writable else 'not '}writable",
+        f"permission denied: chmod u+rwx {place}",
+    )
     free = shutil.disk_usage(place).free
     yield Finding("disk", free >= DISK_FREE_MIN, f"{free / 1e9:.1f} GB free", "free at least 1 GB")
     memory = psutil.virtual_memory().available
@@ -68,14 +76,27 @@ def _machine(folder: Path) -> Iterator[Finding]:
 
 
 def _network(folder: Path) -> Iterator[Finding]:
-    network = Network.load(folder)
+    up = f"privy network up{network_option(folder)}"
+    if not (folder / MANIFEST).exists():
+        yield Finding("network", well=True, found=f"none in {folder}; make one with: {up}")
+        return
+    try:
+        network = Network.load(folder)
+    except NotANetwork as error:
+        yield Finding("network", well=False, found=str(error), remedy=f"remove {folder}, then: {up}")
+        return
     processes = Processes(network)
+    running = processes.pids()
+    if not running:
+        yield Finding("network", well=True, found=f"{folder} is not running; start it with: {up}")
     for node in network.nodes:
         health = asyncio.run(processes.health(node))
         if health.pid is not None:
             yield Finding(node.name, health.serves, f"process {health.pid}", f"read its log {processes.log(node)}")
-        else:
-            yield from (_port(node.name, address) for address in (node.address, node.operations_address))
+            continue
+        if running:
+            yield Finding(node.name, well=False, found="not running, though others are", remedy=up)
+        yield from (_port(node.name, address) for address in (node.address, node.operations_address))
     for org in network.organisations:
         yield _certificate(f"certificate of {org.msp_id}", network.path(org.tls_ca))
     for node in network.nodes:
@@ -83,11 +104,10 @@ def _network(folder: Path) -> Iterator[Finding]:
 
 
 def _port(node: str, address: str) -> Finding:
-    host, port = address.rsplit(":", 1)
-    with socket.socket() as probe:
-        taken = probe.connect_ex((host, int(port))) == 0
+    taken = is_taken(address)
+    who = f" by {by}" if taken and (by := holder(address)) else ""
     remedy = f"stop what listens on {address}, or generate the network again"
-    return Finding(f"port of {node}", not taken, f"{address} is {'taken' if taken else 'free'}", remedy)
+    return Finding(f"port of {node}", not taken, f"{address} is {'taken' if taken else 'free'}{who}", remedy)
 
 
 def _certificate(check: str, path: Path) -> Finding:

@@ -8,6 +8,8 @@ import click
 
 from deploy.layout import MANIFEST
 from deploy.manifest import Network
+from services.client.cli.session import network_option, with_network
+from services.client.network.processes import Processes
 
 LEDGERS = "ledgersData"  # of a peer's fileSystemPath, as in Fabric
 
@@ -19,8 +21,7 @@ def command() -> None:
 
 @command.command("dump-state")
 @click.argument("peer")
-@click.option("--network", "folder", type=click.Path(path_type=Path), default="var/demo", envvar="PRIVY_NETWORK",
-              show_default=True, help="Folder of the network, when PEER is a node's name.")  # fmt: skip
+@with_network
 @click.option("--channel", help="Channel to dump.  [default: the only one]")
 def dump_state(peer: str, folder: Path, channel: str | None) -> None:
     """Print the state of a stopped PEER, one line of JSON for each key, in key order.
@@ -48,4 +49,6 @@ def _data_folder(peer: str, folder: Path) -> Path:
     data = {node.name: node.data for node in network.nodes if node.role == "peer"}
     if peer not in data:
         raise click.UsageError(f"{peer} is neither a folder nor one of the peers {', '.join(data)}")
+    if Processes(network).process(network.node(peer)) is not None:
+        raise click.ClickException(f"{peer} is running; stop it first: privy network down{network_option(folder)}")
     return network.path(data[peer])

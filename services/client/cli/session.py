@@ -1,9 +1,11 @@
 """Acting on a network from the command line: which network, as whom, on which channel, for people or machines."""
 
 import asyncio
+import contextlib
 import functools
 import json
-from collections.abc import Callable
+import shlex
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,9 +14,11 @@ import click
 
 from deploy.manifest import Network
 from privysharing.chaincode.identity import client_identity
-from privysharing.sdk import Contract, connect
+from privysharing.sdk import Call, Contract, connect
+from privysharing.sdk import Network as Connection
 from services.client.cli.output import Output
 from services.client.network.identities import network_wallet, profile_of
+from services.client.network.reaching import reaching
 
 DEFAULT_FOLDER = Path("var/demo")
 CONTRACT = "privysharing"
@@ -42,18 +46,27 @@ def with_network(command: Command) -> Command:
         default=DEFAULT_FOLDER,
         show_default=True,
         envvar="PRIVY_NETWORK",
-        help="Folder of the network.",
+        help="Folder of the network, from the working directory.",
     )(command)
+
+
+def network_option(folder: Path) -> str:
+    """What to append to a command so that it means this network."""
+    return "" if folder == DEFAULT_FOLDER else f" --network {shlex.quote(str(folder))}"
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One identity on one channel of one network, and where to print."""
+    """One identity on one channel of one network, and where to print.
+
+    Everything runs in one event loop: gRPC complains aloud when a program closes one and opens another.
+    """
 
     network: Network
     label: str
     channel: str
     output: Output
+    runner: asyncio.Runner
 
     def party(self, name: str | None = None) -> str:
         """A person as the contract names parties (alice@CitizensMSP): whoever acts, a label of the wallet, or as is."""
@@ -99,15 +112,30 @@ class Session:
             return {"tx_id": receipt.tx_id, "block": receipt.block_num, "result": _value(receipt.payload)}
 
         with self.output.busy("waiting for the commit"):
-            return asyncio.run(self._with_contract(submit))
+            return self.runner.run(self._with_contract(submit))
+
+    def system(self, call: Call) -> bytes:
+        """What a system chaincode of a peer answers to a question."""
+
+        async def ask() -> bytes:
+            async with self._connect() as connection:
+                return await connection.channel(self.channel).evaluate(call)
+
+        return self.runner.run(ask())
 
     def _run(self, use: Callable[[Contract], Any]) -> Any:
-        return _value(asyncio.run(self._with_contract(use)))
+        return _value(self.runner.run(self._with_contract(use)))
 
     async def _with_contract(self, use: Callable[[Contract], Any]) -> Any:
-        entry = network_wallet(self.network).get(self.label)
-        async with connect(profile_of(self.network, entry.msp_id), entry.signing_identity()) as connection:
+        async with self._connect() as connection:
             return await use(connection.contract(self.channel, CONTRACT))
+
+    @contextlib.asynccontextmanager
+    async def _connect(self) -> AsyncIterator[Connection]:
+        entry = network_wallet(self.network).get(self.label)
+        with reaching(self.network):
+            async with connect(profile_of(self.network, entry.msp_id), entry.signing_identity()) as connection:
+                yield connection
 
 
 def acting(command: Command) -> Command:
@@ -120,8 +148,9 @@ def acting(command: Command) -> Command:
     @functools.wraps(command)
     def wrapped(folder: Path, label: str, channel: str | None, output: Output, **arguments: Any) -> Any:
         network = Network.load(folder)
-        session = Session(network, label, channel or network.channels[0].name, output)
-        return command(session=session, **arguments)
+        with asyncio.Runner() as runner:
+            session = Session(network, label, channel or network.channels[0].name, output, runner)
+            return command(session=session, **arguments)
 
     return wrapped
 

@@ -23,13 +23,17 @@ _PACKAGE = "in-process"  # the peers of these networks run their contracts thems
 
 
 async def bring_up(processes: Processes) -> None:
-    """Start what does not run yet, wait until everything serves, define what is not defined. All or nothing runs."""
+    """Start what does not run yet, wait until everything serves, define what is not defined.
+
+    When that fails, what was started is stopped; what had been running goes on.
+    """
+    ran_before = processes.pids()
     try:
         processes.start()
         await processes.ready()
         await define_contracts(processes.network)
     except BaseException:
-        processes.stop()
+        processes.stop([node.name for node in processes.network.nodes if node.name not in ran_before])
         raise
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 import psutil
 
 from deploy.manifest import Network, NodeEntry
+from services.client.network.ports import PortTaken, is_taken
 
 READY_SECONDS_MAX = 30.0
 STOP_SECONDS_MAX = 12.0  # a node drains for 10 s at most
@@ -58,11 +59,15 @@ class Processes:
         self._children: dict[str, subprocess.Popen[bytes]] = {}
 
     def start(self, names: Collection[str] | None = None) -> None:
-        """Start the nodes that do not run yet, all or some, in the network's order."""
+        """Start the nodes that do not run yet, all or some, in order; PortTaken when one could not listen."""
         wanted = [node for node in self.network.nodes if names is None or node.name in names]
-        for node in sorted(wanted, key=lambda node: node.order):
-            if self.process(node) is None:
-                self._start(node)
+        absent = [node for node in wanted if self.process(node) is None]
+        for node in absent:
+            for address in filter(None, (node.address, node.operations_address)):
+                if is_taken(address):
+                    raise PortTaken(node.name, address)
+        for node in sorted(absent, key=lambda node: node.order):
+            self._start(node)
 
     async def ready(self, timeout_s: float = READY_SECONDS_MAX) -> None:
         """Return once every node serves; NodeEnded or NodeNotReady name the first that does not."""

@@ -13,6 +13,7 @@ import pytest
 from deploy.manifest import Network, NodeEntry
 from deploy.ports import choose_ports
 from services.client.network import processes as module
+from services.client.network.contracts import bring_up
 from services.client.network.processes import NodeEnded, NodeNotReady, Processes
 
 HEALTHY = """
@@ -165,3 +166,12 @@ def test_a_program_that_is_not_installed_is_told_by_name(town: Town) -> None:
     missing = NodeEntry(**{**{name: getattr(node, name) for name in node.__slots__}, "command": ("privy-nothing",)})
     with pytest.raises(FileNotFoundError, match="install the distribution privysharing"):
         Processes(Network(processes.network.folder, "test", "", False, (), (missing,), ())).start()
+
+
+async def test_bringing_up_in_vain_stops_what_it_started_and_not_what_ran_before(town: Town) -> None:
+    processes = town.processes(first=HEALTHY, second=ENDING)
+    processes.start(["first"])
+    before = processes.pids()
+    with pytest.raises(NodeEnded):
+        await bring_up(processes)
+    assert processes.pids() == before
