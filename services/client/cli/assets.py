@@ -4,6 +4,8 @@ import json
 
 import click
 
+from privysharing.contract.sharing import SHARED
+from services.client.cli.output import in_short
 from services.client.cli.session import Session, acting
 
 COLUMNS = ("id", "type", "status", "confidentiality", "created_at")
@@ -78,9 +80,12 @@ def share(session: Session, name: str, days: int, stakeholders: tuple[str, ...])
     asset_type = session.evaluate("ReadAsset", asset, "", "1")["asset"]["type"]
     parties = json.dumps([session.party(stakeholder) for stakeholder in stakeholders])
     answer = session.submit("ShareAsset", asset_type, asset, str(days), parties)
-    session.output.done(f"{asset} is shared", answer)
-    if not session.output.as_json:
+    if session.output.as_json:
         session.output.document(answer)
+        return
+    for outcome in answer["stakeholders"]:
+        said = f"{outcome['stakeholder']}: {outcome['message']}, until {in_short(outcome['not_after'])}"
+        session.output.item(said, achieved=outcome["message"] == SHARED)
 
 
 @command.command("update")

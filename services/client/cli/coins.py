@@ -5,13 +5,13 @@ import secrets
 
 import click
 
-from services.client.cli.paying import choose_coins
+from services.client.cli.paying import choose_coins, coins
 from services.client.cli.session import Session, acting
 
 
 @click.group()
 def command() -> None:
-    """See, transfer, mint and audit PrivyCoins. One coin pays for one asset and day."""
+    """See, transfer, mint, burn and audit PrivyCoins. One coin pays for one asset and day."""
 
 
 @command.command("list")
@@ -22,7 +22,7 @@ def list_coins(session: Session) -> None:
     if session.output.as_json:
         session.output.document(answer)
     else:
-        session.output.rows(f"{answer['total']} coins", ("id", "amount"), answer["coins"])
+        session.output.rows(coins(answer["total"]), ("id", "amount"), answer["coins"])
 
 
 @command.command("mint")
@@ -33,7 +33,7 @@ def list_coins(session: Session) -> None:
 def mint(session: Session, amount: int, to: str, payment: str | None) -> None:
     """Create AMOUNT coins for somebody who has paid in money. Only the Ministry."""
     receipt = session.submit("MintCoins", session.party(to), str(amount), payment or f"payment-{secrets.token_hex(8)}")
-    session.output.done(f"{amount} coins for {session.party(to)}", receipt)
+    session.output.done(f"{coins(amount)} for {session.party(to)}", receipt)
 
 
 @command.command("transfer")
@@ -42,9 +42,20 @@ def mint(session: Session, amount: int, to: str, payment: str | None) -> None:
 @acting
 def transfer(session: Session, amount: int, to: str) -> None:
     """Give AMOUNT of one's own coins to somebody."""
-    coins = json.dumps(choose_coins(session.evaluate("MyCoins"), amount))
-    answer = session.submit("TransferCoins", session.party(to), str(amount), coins)
-    session.output.done(f"{amount} coins to {session.party(to)}", answer)
+    payment = json.dumps(choose_coins(session.evaluate("MyCoins"), amount))
+    answer = session.submit("TransferCoins", session.party(to), str(amount), payment)
+    session.output.done(f"{coins(amount)} to {session.party(to)}", answer)
+
+
+@command.command("burn")
+@click.argument("amount", type=int)
+@click.option("--payout", help="Reference of the payout in money; each counts once.  [default: drawn at random]")
+@acting
+def burn(session: Session, amount: int, payout: str | None) -> None:
+    """Destroy AMOUNT of the coins that one holds, paid out in money. Only the Ministry."""
+    spent = json.dumps(choose_coins(session.evaluate("MyCoins"), amount))
+    receipt = session.submit("BurnCoins", str(amount), payout or f"payout-{secrets.token_hex(8)}", spent)
+    session.output.done(f"{coins(amount)} burned", receipt)
 
 
 @command.command("audit")

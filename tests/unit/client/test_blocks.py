@@ -77,3 +77,13 @@ def test_what_is_no_block_is_refused_by_both(
 def test_a_file_that_is_not_there_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
     assert block(capsys, "inspect", "/nowhere/block")[0] == 2
     assert block(capsys, "verify", "--genesis", STORED[0])[0] == 2
+
+
+def test_a_nodes_own_store_is_told_from_a_block(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    store = tmp_path / "00000000000000000000.records"
+    store.write_bytes(b"many blocks")
+    for arguments in (("inspect", store), ("verify", "--genesis", store, STORED[1])):
+        status, out, err = block(capsys, *arguments)
+        assert (status, out) == (2, "")
+        assert "a node's own store" in err
+        assert "privy block fetch" in err
