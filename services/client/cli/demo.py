@@ -12,8 +12,10 @@ import click
 from rich.console import Console
 
 from deploy.generate import generate
+from deploy.layout import MANIFEST, NODES
 from deploy.topology import load_topology
-from services.client.demo.narrator import Narrator
+from services.client.cli.failures import message_of
+from services.client.demo.narrator import Narrator, StoryBroken
 from services.client.demo.story import Story
 from services.client.network.contracts import bring_up
 from services.client.network.identities import fill_wallet
@@ -26,17 +28,23 @@ def command(keep: Path | None) -> None:
     """Boot a city's network as processes, play a day of Alice's on it, and stop everything. Takes half a minute."""
     console = Console(highlight=False, width=None if os.isatty(1) else 110)
     folder = keep or Path(tempfile.mkdtemp(prefix="privysharing-demo-"))
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # stop the nodes on either
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)  # stop the nodes however the demo is told to end
+    narrator = Narrator(console)
+    kept = keep is not None
     try:
-        asyncio.run(_play(folder, console))
+        asyncio.run(_play(folder, narrator))
+    except Exception as error:
+        kept = kept or (folder / MANIFEST).exists()
+        logs = f"; each node's log is kept, in {folder / NODES}" if kept else ""
+        raise StoryBroken(f"in {narrator.place}: {message_of(error)}{logs}") from error
     finally:
-        if keep is None:
+        if not kept:
             shutil.rmtree(folder, ignore_errors=True)
     console.print("demo ok")
 
 
-async def _play(folder: Path, console: Console) -> None:
-    narrator = Narrator(console)
+async def _play(folder: Path, narrator: Narrator) -> None:
     narrator.scene("A city's organisations start their nodes")
     start = time.monotonic()
     network = generate(load_topology("demo"), folder)

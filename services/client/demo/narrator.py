@@ -15,10 +15,11 @@ from privysharing.sdk.commits import CommitListener
 from privysharing.sdk.errors import ContractRefused
 
 _BARS = "▁▂▃▄▅▆▇█"
+_ASCII_BARS = "_.-=^"  # for a terminal that has no others
 
 
 class StoryBroken(Exception):
-    """Something did not go as told; the message names the scene."""
+    """Something did not go as told."""
 
 
 class Narrator:
@@ -28,6 +29,11 @@ class Narrator:
         self._console = console
         self._scene = ""
         self._scenes = 0
+
+    @property
+    def place(self) -> str:
+        """Where in the story we are."""
+        return f"scene {self._scenes} ({self._scene})"
 
     def scene(self, title: str) -> None:
         """Begin a scene."""
@@ -42,8 +48,19 @@ class Narrator:
     def expect(self, fact: object, claim: str) -> None:
         """Tell a claim that is so; a claim that is not so ends the story."""
         if not fact:
-            raise StoryBroken(f"in scene {self._scenes} ({self._scene}): it is not so that {claim}")
-        self.says(f"[green]✓[/green] {claim}")
+            raise StoryBroken(f"it is not so that {claim}")
+        self.says(f"[green]{self._mark('✓', '+')}[/green] {claim}")
+
+    def refused(self, who: str, attempt: str, said: str) -> None:
+        """An attempt that the rules forbid."""
+        self.says(f"[bold]{who}[/bold] {attempt}: [red]{self._mark('✗', 'x')} {escape(said)}[/red]")
+
+    def curve(self, values: Sequence[float]) -> str:
+        """Values as a row of bars that the terminal has."""
+        return sparkline(values, self._mark(_BARS, _ASCII_BARS))
+
+    def _mark(self, unicode: str, ascii_only: str) -> str:
+        return ascii_only if self._console.options.ascii_only else unicode
 
 
 class Actor:
@@ -80,18 +97,18 @@ class Actor:
             await call(function, *map(_argument, args))
         except ContractRefused as refused:
             said = refused.refusal.message
-            self._narrator.says(f"[bold]{self.name}[/bold] {attempt}: [red]✗ {escape(said)}[/red]")
+            self._narrator.refused(self.name, attempt, said)
             if expected not in said:
                 raise StoryBroken(f"{self.name} {attempt}: needed a refusal {expected!r}, found {said!r}") from None
         else:
             raise StoryBroken(f"{self.name} {attempt}: needed a refusal {expected!r}, but it was allowed")
 
 
-def sparkline(values: Sequence[float]) -> str:
-    """Values as a row of bars."""
+def sparkline(values: Sequence[float], bars: str = _BARS) -> str:
+    """Values as a row of bars, which are given from the lowest to the highest."""
     low, high = min(values), max(values)
-    scale = (len(_BARS) - 1) / ((high - low) or 1)
-    return "".join(_BARS[round((value - low) * scale)] for value in values)
+    scale = (len(bars) - 1) / ((high - low) or 1)
+    return "".join(bars[round((value - low) * scale)] for value in values)
 
 
 def _argument(value: Any) -> str:

@@ -9,7 +9,7 @@ from deploy import manifest
 from privysharing.chaincode.identity import client_identity
 from privysharing.sdk import Network, connect
 from privysharing.sdk.commits import CommitListener
-from services.client.demo.narrator import Actor, Narrator, sparkline
+from services.client.demo.narrator import Actor, Narrator
 from services.client.demo.recordings import SOURCE, heart_rates
 from services.client.network.identities import network_wallet, profile_of
 from services.client.network.processes import Processes
@@ -67,7 +67,7 @@ class Story:
         await alice.does(f"stores {len(readings)} readings of her watch", "AddReadings", self._pulse, readings)
         self._tell.says(f"[dim]recording: {SOURCE}[/dim]")
         self._tell.says(
-            f"{sparkline([rate.bpm for rate in rates])}  {min(r.bpm for r in rates)}-{max(r.bpm for r in rates)} bpm"
+            f"{self._tell.curve([r.bpm for r in rates])}  {min(r.bpm for r in rates)}-{max(r.bpm for r in rates)} bpm"
         )
 
     async def _stranger(self) -> None:
@@ -157,7 +157,7 @@ class Story:
         tips = {(row["height"], row["commit_hash"]) for row in ledgers}
         (height, commit_hash) = next(iter(tips))
         self._tell.expect(
-            len(tips) == 1, f"{len(ledgers)} peers at height {height} with commit hash {str(commit_hash)[:16]}…"
+            len(tips) == 1, f"{len(ledgers)} peers at height {height} with commit hash {str(commit_hash)[:16]}"
         )
 
     @property
