@@ -33,9 +33,21 @@ _PREPARED_AT_ONCE = 100
 
 @click.command()
 @click.option("--workload", type=click.Choice(list(WORKLOADS)), default="yardstick", show_default=True)
-@click.option("--in-flight", default=600, show_default=True, help="Callers that each wait for their answer.")
-@click.option("--duration", default=20.0, show_default=True, help="Seconds of load.")
-@click.option("--rate", type=float, help="Calls a second, whatever the answers do, instead of --in-flight.")
+@click.option(
+    "--in-flight",
+    default=600,
+    type=click.IntRange(min=1),
+    show_default=True,
+    help="Callers that each wait for their answer.",
+)
+@click.option(
+    "--duration", default=20.0, type=click.FloatRange(0, min_open=True), show_default=True, help="Seconds of load."
+)
+@click.option(
+    "--rate",
+    type=click.FloatRange(0, min_open=True),
+    help="Calls a second, whatever the answers do, instead of --in-flight.",
+)
 @click.option(
     "--transport",
     type=click.Choice(get_args(Transport)),
