@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -91,7 +92,7 @@ class Processes:
         try:
             record = json.loads(self._record(node).read_text())
             process = psutil.Process(record["pid"])
-            same = process.create_time() == record["started"] and process.status() != psutil.STATUS_ZOMBIE
+            same = process.create_time() == record["started"] and _runs(process)
         except (FileNotFoundError, ValueError, KeyError, TypeError, psutil.NoSuchProcess):
             return None
         return process if same else None
@@ -103,11 +104,11 @@ class Processes:
         for process in running.values():
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.terminate()
-        _, alive = psutil.wait_procs(list(running.values()), STOP_SECONDS_MAX)
+        alive = _alive_after(STOP_SECONDS_MAX, list(running.values()))
         for process in alive:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
-        psutil.wait_procs(alive, STOP_SECONDS_MAX)
+        _alive_after(STOP_SECONDS_MAX, alive)
         for node in wanted:
             self._record(node).unlink(missing_ok=True)
             if node.name in self._children:
@@ -157,6 +158,22 @@ def _command(node: NodeEntry) -> list[str]:
     if found is None:
         raise FileNotFoundError(2, "not found; install the distribution privysharing", program)
     return [found, *arguments]
+
+
+def _alive_after(seconds: float, processes: list[psutil.Process]) -> list[psutil.Process]:
+    """Those that still run when the time is over; returns as soon as none does."""
+    deadline = time.monotonic() + seconds
+    while (alive := [process for process in processes if _runs(process)]) and time.monotonic() < deadline:
+        time.sleep(_PROBE_INTERVAL_S)
+    return alive
+
+
+def _runs(process: psutil.Process) -> bool:
+    """Not so of one that has ended and that nobody has buried: some containers never do."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _serves(node: NodeEntry) -> bool:
