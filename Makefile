@@ -43,7 +43,15 @@ lock: $(READY) ## Resolve pyproject.toml into requirements.lock
 	@$(BIN)/pip install -q uv && $(BIN)/uv pip compile --quiet --generate-hashes --universal --python-version 3.11 \
 		--extra dev --no-header --no-emit-index-url --no-emit-find-links -o requirements.lock pyproject.toml
 
-clean: ## Remove what the other targets made, a running network's data included
+clean: ## Stop networks below var/; remove what the other targets made, ledgers and keys included
+	@for folder in var/*/; do \
+		folder="$${folder%/}"; \
+		if [ ! -e "$$folder/network.json" ]; then continue; fi; \
+		if [ -x $(BIN)/privy ]; then $(BIN)/privy network down --network "$$folder"; \
+		elif ls "$$folder"/nodes/*/process.json >/dev/null 2>&1; then \
+			echo "needed: $(VENV), to stop the network in $$folder, which may be running; try: make down clean" >&2; false; \
+		fi || exit 1; \
+	done
 	rm -rf $(VENV) var build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 # The environment is made again whenever what it is made from changes.
