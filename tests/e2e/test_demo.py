@@ -82,6 +82,7 @@ def all_nodes_serve_and_the_story_is_on(folder: Path) -> bool:
         (signal.SIGINT, first_node_starts),
         (signal.SIGINT, all_nodes_serve_and_the_story_is_on),
         (signal.SIGTERM, all_nodes_serve_and_the_story_is_on),
+        (signal.SIGHUP, all_nodes_serve_and_the_story_is_on),
         (signal.SIGKILL, all_nodes_serve_and_the_story_is_on),
     ],
     ids=lambda value: value.name if isinstance(value, signal.Signals) else value.__name__,
@@ -99,3 +100,18 @@ def test_interrupted_it_leaves_no_process_behind(
     if number is not signal.SIGKILL:
         assert "Traceback" not in output
         assert list(tmp_path.iterdir()) == []
+
+
+def test_a_story_that_breaks_names_its_scene_and_keeps_the_logs(tmp_path: Path) -> None:
+    with demo(tmp_path) as process:
+        wait_until(lambda: first_node_starts(tmp_path), 60, process)
+        for node in nodes_below(tmp_path):
+            node.kill()
+        output, _ = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "Traceback" not in output
+    (folder,) = tmp_path.iterdir()
+    assert "error: in scene 1 (A city's organisations start their nodes): " in output
+    assert f"each node's log is kept, in {folder / 'nodes'}" in output
+    assert list(folder.glob("nodes/*/log"))
+    assert nodes_below(tmp_path) == []
