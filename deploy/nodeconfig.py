@@ -13,6 +13,7 @@ from deploy.ports import HOST
 from deploy.topology import Doors, Node, OrdererNode, PeerNode, Topology
 
 DATA = "data"
+STREAMS_MAX = 250  # of one kind at one node of a closed network; one that nobody reads may hold up to two blocks
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,7 @@ def orderer_yaml(topology: Topology, node: OrdererNode, ports: NodePorts) -> str
                 "ListenPort": ports.service,
                 "LocalMSPDir": _relative(crypto / "msp", here),
                 "LocalMSPID": node.org.msp_id,
+                **({} if _foreign(topology) else {"MaxRecvMsgSize": _received_bytes_max(topology)}),
                 "TLS": {
                     "Enabled": True,
                     "Certificate": _relative(crypto / "tls" / "server.crt", here),
@@ -46,15 +48,29 @@ def orderer_yaml(topology: Topology, node: OrdererNode, ports: NodePorts) -> str
             "FileLedger": {"Location": DATA},
             "Operations": {"ListenAddress": f"{HOST}:{ports.operations}"},
             "Metrics": {"Provider": "prometheus"},
-            "privysharing": {"genesis": _relative(layout.CHANNELS, here), **_time_window(topology)},
+            "privysharing": {
+                "genesis": _relative(layout.CHANNELS, here),
+                **(
+                    {"timeWindow": "0s"}
+                    if _foreign(topology)
+                    else {"limits": {"concurrency": {"broadcast": STREAMS_MAX, "deliver": STREAMS_MAX}}}
+                ),
+            },
         }
     )
 
 
-def _time_window(topology: Topology) -> dict[str, str]:
-    """Foreign clients may sign long before they submit: where Fabric's own doors are open, its own rule holds too."""
-    foreign = all(channel.doors is Doors.FABRIC for channel in topology.channels)
-    return {"timeWindow": "0s"} if foreign else {}
+def _foreign(topology: Topology) -> bool:
+    """Whether Fabric's own doors are open: then its own rules hold too.
+
+    Foreign clients may sign long before they submit, send what our contracts never would, and open streams at will.
+    """
+    return all(channel.doors is Doors.FABRIC for channel in topology.channels)
+
+
+def _received_bytes_max(topology: Topology) -> int:
+    """Room for the largest transaction that a channel takes, beside others in a batch: anybody may send as much."""
+    return 2 * max(channel.batch_size.absolute_max_bytes for channel in topology.channels)
 
 
 def core_yaml(topology: Topology, node: PeerNode, ports: NodePorts, orderers: Mapping[str, NodePorts]) -> str:
@@ -72,6 +88,14 @@ def core_yaml(topology: Topology, node: PeerNode, ports: NodePorts, orderers: Ma
                 "localMspId": node.org.msp_id,
                 "mspConfigPath": _relative(crypto / "msp", here),
                 "fileSystemPath": DATA,
+                **(
+                    {}
+                    if _foreign(topology)
+                    else {
+                        "maxRecvMsgSize": _received_bytes_max(topology),
+                        "limits": {"concurrency": {"deliverService": STREAMS_MAX}},
+                    }
+                ),
                 "tls": {
                     "enabled": True,
                     "clientAuthRequired": topology.client_auth_required,

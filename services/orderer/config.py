@@ -14,6 +14,7 @@ from services.runtime.settings import grpc_limits, log_spec, operations_tls, sig
 
 ENVIRONMENT_PREFIX = "ORDERER"
 SECOND_NS = 1_000_000_000
+STREAMS_MAX = 2500  # sampleconfig core.yaml peer.limits.concurrency; Fabric's orderers have no such limit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,10 +51,12 @@ def load(path: Path, environment: Mapping[str, str] | None = None) -> OrdererCon
         limits=grpc_limits(
             general,
             message_bytes="MaxRecvMsgSize",
+            sent_bytes="MaxSendMsgSize",
             keepalive="Keepalive",
             interval="ServerInterval",
             timeout="ServerTimeout",
             least_interval="ServerMinInterval",
+            concurrency=_concurrency(ours.section("Limits").section("Concurrency")),
         ),
         signer=signer(general, "LocalMSPDir", "LocalMSPID"),
         location=root.section("FileLedger").path("Location", "/var/hyperledger/production/orderer"),
@@ -72,6 +75,16 @@ def load(path: Path, environment: Mapping[str, str] | None = None) -> OrdererCon
         log_as_json=ours.section("Logging").text("Format", "console", allowed=("console", "json")) == "json",
         unused_keys=tuple(root.unused()),
     )
+
+
+def _concurrency(section: Section) -> dict[str, int]:
+    """Streams at a time, as a peer's peer.limits.concurrency: what nobody reads may hold up a block each."""
+    broadcasts = section.integer("Broadcast", STREAMS_MAX, least=1)
+    return {
+        "orderer.AtomicBroadcast/Broadcast": broadcasts,
+        "orderer.AtomicBroadcast/Deliver": section.integer("Deliver", STREAMS_MAX, least=1),
+        "privysharing.v1.BatchBroadcast": broadcasts,
+    }
 
 
 def _tls(section: Section) -> ServerTls | None:

@@ -95,6 +95,7 @@ def load(path: Path, environment: Mapping[str, str] | None = None) -> PeerConfig
         limits=grpc_limits(
             peer,
             message_bytes="maxRecvMsgSize",
+            sent_bytes="maxSendMsgSize",
             keepalive="keepalive",
             interval="interval",
             timeout="timeout",

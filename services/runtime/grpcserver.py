@@ -45,9 +45,14 @@ class ServerTls:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GrpcLimits:
-    """What one server takes. `concurrency` limits calls in progress by service, such as protos.Endorser."""
+    """What one server takes.
 
-    message_bytes_max: int = MESSAGE_BYTES_MAX
+    `concurrency` limits calls in progress, of a service (protos.Endorser) or of one method (orderer.AtomicBroadcast/
+    Deliver), which then does not count for its service.
+    """
+
+    message_bytes_max: int = MESSAGE_BYTES_MAX  # received: anybody with a certificate may send one of these
+    sent_bytes_max: int = MESSAGE_BYTES_MAX
     streams_per_connection_max: int = STREAMS_PER_CONNECTION_MAX
     keepalive_interval_seconds: float = KEEPALIVE_INTERVAL_SECONDS
     keepalive_timeout_seconds: float = KEEPALIVE_TIMEOUT_SECONDS
@@ -61,7 +66,7 @@ def grpc_server(registry: Registry, limits: GrpcLimits = GrpcLimits()) -> grpc.a
         interceptors=[_Watch(registry, limits.concurrency)],
         options=[
             ("grpc.max_receive_message_length", limits.message_bytes_max),
-            ("grpc.max_send_message_length", limits.message_bytes_max),
+            ("grpc.max_send_message_length", limits.sent_bytes_max),
             ("grpc.max_concurrent_streams", limits.streams_per_connection_max),
             ("grpc.keepalive_time_ms", int(limits.keepalive_interval_seconds * 1000)),
             ("grpc.keepalive_timeout_ms", int(limits.keepalive_timeout_seconds * 1000)),
@@ -140,28 +145,29 @@ class _Watch(grpc.aio.ServerInterceptor):
 
     def _wrap(self, handler: Any, path: str) -> Handler:
         _, service, method = path.split("/")
+        counted = path[1:] if path[1:] in self._concurrency else service
         labels = (service.replace(".", "_"), method)
         codecs = (handler.request_deserializer, handler.response_serializer)
         if not handler.request_streaming and not handler.response_streaming:
-            return grpc.unary_unary_rpc_method_handler(self._single(handler.unary_unary, service, labels), *codecs)
+            return grpc.unary_unary_rpc_method_handler(self._single(handler.unary_unary, counted, labels), *codecs)
         if not handler.request_streaming:
-            return grpc.unary_stream_rpc_method_handler(self._many(handler.unary_stream, service, labels), *codecs)
+            return grpc.unary_stream_rpc_method_handler(self._many(handler.unary_stream, counted, labels), *codecs)
         assert handler.response_streaming, "a stream with a single answer is not in any protocol we serve"
-        return grpc.stream_stream_rpc_method_handler(self._many(handler.stream_stream, service, labels), *codecs)
+        return grpc.stream_stream_rpc_method_handler(self._many(handler.stream_stream, counted, labels), *codecs)
 
-    def _single(self, behaviour: Any, service: str, labels: tuple[str, str]) -> Any:
+    def _single(self, behaviour: Any, counted: str, labels: tuple[str, str]) -> Any:
         async def watched(request: object, context: Any) -> object:
-            async with self._call(self._unary, service, labels, context):
+            async with self._call(self._unary, counted, labels, context):
                 return await behaviour(request, context)
 
         return watched
 
-    def _many(self, behaviour: Any, service: str, labels: tuple[str, str]) -> Any:
+    def _many(self, behaviour: Any, counted: str, labels: tuple[str, str]) -> Any:
         sent, got = self._sent.of(*labels), self._got.of(*labels)
 
         async def watched(request: Any, context: Any) -> AsyncIterator[object]:
             incoming = _count_each(request, got) if isinstance(request, AsyncIterable) else request
-            call = self._call(self._stream, service, labels, context)
+            call = self._call(self._stream, counted, labels, context)
             async with call, aclosing(behaviour(incoming, context)) as answers:
                 async for answer in answers:
                     sent.inc()
@@ -170,16 +176,16 @@ class _Watch(grpc.aio.ServerInterceptor):
         return watched
 
     @asynccontextmanager
-    async def _call(self, meters: _Meters, service: str, labels: tuple[str, str], context: Any) -> AsyncIterator[None]:
+    async def _call(self, meters: _Meters, counted: str, labels: tuple[str, str], context: Any) -> AsyncIterator[None]:
         """Around one call: what it costs, whether there is room for it, and how it failed."""
         meters.received.of(*labels).inc()
         started = time.perf_counter()
         code = "Canceled"  # unless the call gets to its end
-        self._running[service] = self._running.get(service, 0) + 1
+        self._running[counted] = self._running.get(counted, 0) + 1
         try:
-            room = self._concurrency.get(service)
-            if room is not None and self._running[service] > room:
-                refusal = f"too many requests for /{service}, exceeding concurrency limit ({room})"
+            room = self._concurrency.get(counted)
+            if room is not None and self._running[counted] > room:
+                refusal = f"too many requests for /{counted}, exceeding concurrency limit ({room})"
                 await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, refusal)
             yield
             code = _go_name(context.code())
@@ -193,7 +199,7 @@ class _Watch(grpc.aio.ServerInterceptor):
                 _log.error("call failed", extra={"method": "/".join(labels)}, exc_info=True)
             await context.abort(status, text)
         finally:
-            self._running[service] -= 1
+            self._running[counted] -= 1
             meters.duration.of(*labels, code).observe(time.perf_counter() - started)
             meters.completed.of(*labels, code).inc()
 

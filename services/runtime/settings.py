@@ -25,6 +25,7 @@ def grpc_limits(
     section: Section,
     *,
     message_bytes: str,
+    sent_bytes: str,
     keepalive: str,
     interval: str,
     timeout: str,
@@ -35,6 +36,7 @@ def grpc_limits(
     pings, defaults = section.section(keepalive), GrpcLimits()
     return GrpcLimits(
         message_bytes_max=section.integer(message_bytes, defaults.message_bytes_max, least=1024, most=2**31 - 1),
+        sent_bytes_max=section.integer(sent_bytes, defaults.sent_bytes_max, least=1024, most=2**31 - 1),
         keepalive_interval_seconds=pings.seconds(interval, f"{defaults.keepalive_interval_seconds:g}s"),
         keepalive_timeout_seconds=pings.seconds(timeout, f"{defaults.keepalive_timeout_seconds:g}s"),
         keepalive_client_interval_seconds=pings.seconds(

@@ -83,6 +83,21 @@ def test_an_orderer_reads_its_configuration_as_meant(network: Network) -> None:
     assert [path.name for path in config.genesis.iterdir()] == ["health.block"]
 
 
+def test_nodes_behind_closed_doors_take_little_more_than_a_transaction_and_foreign_ones_what_fabrics_do(
+    network: Network, tmp_path: Path
+) -> None:
+    for made, received in ((network, 4 * 1024 * 1024), (generate(load_topology("interop"), tmp_path / "i"), 100 << 20)):
+        for node in made.nodes:
+            load = orderer_config.load if node.role == "orderer" else peer_config.load
+            limits = load(made.path(node.config), environment={}).limits
+            assert limits.message_bytes_max == received
+            assert limits.sent_bytes_max == 100 << 20
+            deliveries = limits.concurrency.get(
+                "protos.Deliver", limits.concurrency.get("orderer.AtomicBroadcast/Deliver")
+            )
+            assert deliveries == (250 if made is network else 2500)
+
+
 def test_the_channel_names_the_orderers_and_peers_that_run(network: Network) -> None:
     block = parse_block(network.path(network.channel("health").genesis).read_bytes())
     config = ChannelConfig.from_block(block)

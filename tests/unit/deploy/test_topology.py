@@ -51,6 +51,16 @@ def test_interop_is_demo_with_fabrics_doors() -> None:
     assert [channel.doors for channel in interop.channels] == [Doors.FABRIC]
 
 
+def test_behind_closed_doors_a_transaction_is_at_most_2_mib_and_else_fabrics_10(tmp_path: Path) -> None:
+    (demo,), (interop,) = load_topology("demo").channels, load_topology("interop").channels
+    assert demo.batch_size.absolute_max_bytes == 2 * 1024 * 1024
+    assert interop.batch_size.absolute_max_bytes == 10 * 1024 * 1024
+    batch = {"absolute_max_bytes": 3 * 1024 * 1024}
+    chosen = altered(tmp_path, "topologies", "demo", "channels", "health", "batch", value=batch)
+    (demo,) = load_topology("demo", chosen).channels
+    assert demo.batch_size.absolute_max_bytes == 3 * 1024 * 1024
+
+
 REFUSED: list[tuple[tuple[str, ...], Any, str]] = [
     (("topologies", "demo", "doors"), "ajar", "doors is 'ajar'; allowed: closed, fabric"),
     (("topologies", "demo", "orderers"), [], "demo.orderers is ..; needed: at least one node"),

@@ -51,12 +51,12 @@ def test_a_generated_configuration_says_all_and_nothing_unknown(core_yaml: Path)
     assert config.location == core_yaml.parent / "data"
 
 
-def test_defaults_are_fabrics(core_yaml: Path) -> None:
-    config = load(core_yaml, {})
+def test_defaults_are_fabrics(changed: Callable[..., PeerConfig]) -> None:
+    config = changed(lambda document: [document["peer"].pop(key) for key in ("maxRecvMsgSize", "limits")])
     assert config.seek_window_ns == 15 * 60 * 10**9
     assert config.endorser.time_window_s == 900
     assert config.chaincode.execute_timeout_s == 30
-    assert config.limits.message_bytes_max == 100 * 1024 * 1024
+    assert config.limits.message_bytes_max == config.limits.sent_bytes_max == 100 * 1024 * 1024
     assert config.limits.keepalive_interval_seconds == 7200
     assert config.limits.keepalive_timeout_seconds == 20
     assert config.limits.keepalive_client_interval_seconds == 60

@@ -31,6 +31,8 @@ class Echo:
             raise RuntimeError("secret in a message")
         if request == b"wait":
             await self.release.wait()
+        if request == b"long":
+            return b"x" * 30_000
         return request
 
     async def many(self, requests: AsyncIterator[bytes], context: Any) -> AsyncIterator[bytes]:
@@ -63,7 +65,9 @@ class Running:
 @pytest.fixture
 async def running() -> AsyncIterator[Running]:
     registry, echo = Registry(), Echo()
-    server = grpc_server(registry, GrpcLimits(concurrency={"test.Echo": 2}))
+    server = grpc_server(
+        registry, GrpcLimits(message_bytes_max=20_000, concurrency={"test.Echo": 2, "test.Echo/Many": 1})
+    )
     server.add_generic_rpc_handlers((echo.handlers(),))
     port = listen(server, ANY_PORT, None)
     await server.start()
@@ -135,6 +139,27 @@ async def test_more_calls_than_the_limit_are_refused_at_once_and_room_comes_back
     running.echo.release.set()
     assert [await call for call in waiting] == [b"wait", b"wait"]
     assert await running.one(b"hello") == b"hello"
+
+
+async def test_a_method_with_a_limit_of_its_own_takes_no_room_from_its_service(running: Running) -> None:
+    held = running.many()
+    await held.write(b"wait")
+    assert await held.read() == b"wait"
+    second = running.many(iter([b"a"]))
+    with pytest.raises(grpc.aio.AioRpcError, match=r"too many requests for /test\.Echo/Many, .* limit \(1\)"):
+        _ = [answer async for answer in second]
+    assert [await call for call in [running.one(b"a"), running.one(b"b")]] == [b"a", b"b"]
+    running.echo.release.set()
+    await held.done_writing()
+    assert await held.read() == b"wait"
+
+
+async def test_a_request_above_the_limit_is_refused_and_a_longer_answer_is_not(running: Running) -> None:
+    code, text = await failure(running.one(b"x" * 20_001))
+    assert code is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert "larger than max (20001 vs. 20000)" in text
+    assert await running.one(b"x" * 20_000)
+    assert len(await running.one(b"long")) == 30_000
 
 
 async def test_a_method_that_nobody_serves_is_unimplemented(running: Running) -> None:
