@@ -94,7 +94,7 @@ def test_interrupted_it_leaves_no_process_behind(
         wait_until(lambda: moment(tmp_path), 60, process)
         process.send_signal(number)
         output, _ = process.communicate(timeout=STOPPING_SECONDS_MAX)
-        assert process.returncode != 0
+        assert process.returncode != 0, output
         assert "demo ok" not in output
         wait_until(lambda: not nodes_below(tmp_path), STOPPING_SECONDS_MAX)
     if number is not signal.SIGKILL:

@@ -29,7 +29,8 @@ def command(keep: Path | None) -> None:
     console = Console(highlight=False, width=None if os.isatty(1) else 110)
     folder = keep or Path(tempfile.mkdtemp(prefix="privysharing-demo-"))
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.default_int_handler)  # stop the nodes however the demo is told to end
+        # As an interrupt, which asyncio turns into a cancellation: an exception of ours could be lost in a callback.
+        signal.signal(number, lambda _number, _frame: signal.raise_signal(signal.SIGINT))
     narrator = Narrator(console)
     kept = keep is not None
     try:
