@@ -32,6 +32,8 @@ GRANTED = "granted"
 DECLINED = "declined"
 CANCELLED = "cancelled"
 EXPIRED = "expired"
+STATUSES = (OPEN, GRANTED, DECLINED, CANCELLED, EXPIRED)
+ALL = "all"
 
 COINS_PER_ASSET_DAY = 1
 DAYS_MAX = 3650
@@ -150,9 +152,15 @@ class RequestFunctions(Contract):
 
     @query
     def list_requests(
-        self, context: Context, asset: str = "", bookmark: str = "", limit: int = PAGE_DEFAULT
+        self, context: Context, asset: str = "", bookmark: str = "", limit: int = PAGE_DEFAULT, status: str = OPEN
     ) -> JsonValue:
-        """Requests for the caller's own assets, or for one of them. Only their owner."""
+        """Requests for the caller's own assets, or for one of them, that wait for an answer. Only their owner.
+
+        status: another one to look for, or `all`. A page may hold fewer items than `limit`, even none; the bookmark
+        tells whether more follow.
+        """
+        if status not in (*STATUSES, ALL):
+            raise bad_value("status", "one of " + ", ".join((*STATUSES, ALL)), repr(status))
         if asset:
             asset_id = AssetId.parse(asset)
             require_owner(context, asset_id)
@@ -160,7 +168,8 @@ class RequestFunctions(Contract):
         else:
             attributes = (str(caller(context)),)
         entries, following = read_page(context, REQUEST, *attributes, bookmark=bookmark, limit=limit)
-        return page((_shown(context, decode(Request, raw)) for _, raw in entries), following)
+        shown = (_shown(context, decode(Request, raw)) for _, raw in entries)
+        return page((request for request in shown if status in (request["status"], ALL)), following)
 
     @query
     def list_my_requests(self, context: Context, bookmark: str = "", limit: int = PAGE_DEFAULT) -> JsonValue:

@@ -130,13 +130,15 @@ class SharingFunctions(Contract):
             raise not_enough_coins(price, f"a request by {stakeholder} that expired at {request.expires_at}")
         if request.coins < price:
             raise not_enough_coins(price, f"{request.coins} coins set aside by {stakeholder}")
+        ends_ns = share.at_ns + share.days * request.day_seconds * SECOND_NS
+        _require_ahead(context, ends_ns)
         _settle(context, share, request, price)
         grant = Grant(
             asset=str(share.asset_id),
             grantee=str(stakeholder),
             purpose=request.purpose,
             not_before=format_instant(share.at_ns),
-            not_after=format_instant(share.at_ns + share.days * request.day_seconds * SECOND_NS),
+            not_after=format_instant(ends_ns),
             days=share.days,
             request_id=request.request_id,
         )
@@ -152,6 +154,18 @@ def _stakeholders(owner: Party, names: Sequence[str]) -> list[Party]:
     if owner in parties:
         raise bad_value("stakeholder", "somebody else than the owner", str(owner))
     return parties
+
+
+def _require_ahead(context: Context, ends_ns: int) -> None:
+    """Nobody pays for time that has passed on any clock, however old the owner dates the transaction."""
+    if ends_ns <= max(moments(context)):
+        raise ContractError(
+            "GRANT_OVER",
+            "the grant would have ended already",
+            needed="an end that is still ahead",
+            found=format_instant(ends_ns),
+            retry=True,
+        )
 
 
 def _settle(context: Context, share: _Share, request: Request, price: int) -> None:

@@ -7,6 +7,7 @@ import click
 from services.client.cli.paying import choose_coins, coins
 from services.client.cli.session import Session, acting
 
+PAGE_ITEMS = 100  # as many as the contract gives by itself
 COLUMNS = ("asset", "requester", "days", "purpose", "status", "expires_at")
 
 
@@ -29,10 +30,14 @@ def file_request(session: Session, asset: str, days: int, purpose: str) -> None:
 
 @command.command("list")
 @click.option("--mine", is_flag=True, help="Requests that one has filed, instead of those for one's own assets.")
+@click.option("--all", "every", is_flag=True, help="Also requests for one's own assets that have been answered.")
 @acting
-def list_requests(session: Session, mine: bool) -> None:
-    """Show requests for one's own assets, or those that one has filed."""
-    rows = session.pages("ListMyRequests") if mine else session.pages("ListRequests", "")
+def list_requests(session: Session, mine: bool, every: bool) -> None:
+    """Show open requests for one's own assets, or all those that one has filed."""
+    if mine:
+        rows = session.pages("ListMyRequests")
+    else:
+        rows = session.pages("ListRequests", "", after=(str(PAGE_ITEMS), "all" if every else "open"))
     session.output.rows("requests", COLUMNS, rows)
 
 

@@ -84,12 +84,12 @@ class Session:
         """What the contract answers to a question, as a JSON value."""
         return self._run(lambda contract: contract.evaluate(function, *args))
 
-    def pages(self, function: str, *args: str) -> list[Any]:
-        """Every item of a listing, page by page; `args` are those before its bookmark."""
+    def pages(self, function: str, *args: str, after: tuple[str, ...] = ()) -> list[Any]:
+        """Every item of a listing, page by page; `args` are those before its bookmark, `after` those behind."""
         items: list[Any] = []
         bookmark = ""
         while True:
-            page = self.evaluate(function, *args, bookmark)
+            page = self.evaluate(function, *args, bookmark, *after)
             items += page["items"]
             bookmark = page["bookmark"]
             if not bookmark:

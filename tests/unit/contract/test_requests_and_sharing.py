@@ -3,7 +3,7 @@
 import pytest
 
 from privysharing.protocol.codes import TxCode
-from tests.support.city import ALICE, BOB, DAY, DOCTOR, MINT, OFFICER, PULSE, City, names_in
+from tests.support.city import ALICE, BOB, DAY, DOCTOR, MINT, OFFICER, PULSE, City, creator, names_in
 
 NOT_ENOUGH = "stakeholder does not have enough coins"
 
@@ -90,7 +90,10 @@ def test_declining_and_cancelling_give_every_coin_back_once(city, who, function,
     assert city.submit(who, function, *args)["status"] == status
     assert city.balance(DOCTOR) == 4
     assert city.refusal(who, function, *args)["code"] == "REQUEST_NOT_OPEN"
-    assert names_in(city.ask(ALICE, "ListRequests", PULSE)["items"], "status") == [status]
+    assert city.ask(ALICE, "ListRequests", PULSE)["items"] == []
+    for which in (status, "all"):
+        assert names_in(city.ask(ALICE, "ListRequests", PULSE, "", 10, which)["items"], "status") == [status]
+    assert city.refusal(ALICE, "ListRequests", PULSE, "", 10, "opened")["code"] == "BAD_VALUE"
     assert names_in(city.ask(DOCTOR, "ListMyRequests")["items"], "status") == [status]
     assert city.audit()["balanced"]
 
@@ -108,7 +111,8 @@ def test_nobody_cancels_or_declines_for_others(city):
 def test_an_expired_request_is_refunded_by_either_and_shared_by_nobody(city, who, function, args):
     city.request(DOCTOR, 4)
     city.now += 30 * DAY
-    assert names_in(city.ask(ALICE, "ListRequests")["items"], "status") == ["expired"]
+    assert city.ask(ALICE, "ListRequests")["items"] == []
+    assert names_in(city.ask(ALICE, "ListRequests", "", "", 10, "expired")["items"], "status") == ["expired"]
     refusal = refused_share(city, 4, DOCTOR)
     assert refusal["message"] == NOT_ENOUGH
     assert "expired" in refusal["found"]
@@ -124,7 +128,29 @@ def test_a_request_that_has_expired_by_the_peers_clock_is_not_shared(city):
     assert response.status == 200
 
 
+def test_closed_requests_for_assets_that_never_were_do_not_hide_an_open_one(city):
+    for number in range(3):
+        city.fund(BOB, 1)
+        ghost = PULSE.replace("pulse", f"ghost{number}")
+        city.submit(BOB, "FileRequest", ghost, 1, "x", city.coins(BOB))
+        city.submit(BOB, "CancelRequest", ghost)
+    city.request(DOCTOR, 1)
+    assert names_in(city.ask(ALICE, "ListRequests")["items"], "requester") == [DOCTOR]
+    assert len(city.ask(ALICE, "ListRequests", "", "", 10, "all")["items"]) == 4
+
+
 # Algorithm 1
+
+
+def test_time_that_has_passed_on_any_clock_is_not_sold(city):
+    city.submit(creator("admin@MinistryMSP", "admin"), "ConfigureChannel", {"day_seconds": 60})
+    city.request(DOCTOR, 1)
+    end = city.now + 60 * 10**9
+    call = (ALICE, "ShareAsset", "heart_rate", PULSE, 1, [DOCTOR])
+    refusal = city.refusal(*call, peer_time=end)
+    assert (refusal["code"], refusal["found"]) == ("GRANT_OVER", "2020-03-01T12:01:00Z")
+    response, _ = city.simulate(*call, peer_time=end - 1)
+    assert response.status == 200
 
 
 def test_each_stakeholder_pays_one_coin_a_day_and_the_owner_has_them_at_once(city):
