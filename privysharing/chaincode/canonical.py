@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from typing import NoReturn, TypeAlias
 
 JsonValue: TypeAlias = "bool | int | float | str | list[JsonValue] | dict[str, JsonValue] | None"
@@ -9,6 +10,10 @@ JsonObject: TypeAlias = dict[str, JsonValue]
 
 # The integers that every JSON reader holds exactly (RFC 8259 section 6, RFC 7493 section 2.2).
 INTEGER_MAX = 2**53 - 1
+DEPTH_MAX = 64  # arrays and objects inside each other: fixed, since the parser's own limit differs between machines
+
+# A string, also one that never ends, or a bracket. Every quote begins a match, so that no text is scanned twice.
+_STRING_OR_BRACKET = re.compile(r'"[^"\\]*(?:\\.?[^"\\]*)*(?:"|\Z)|[\[\]{}]', re.DOTALL)
 
 
 class JsonError(ValueError):
@@ -24,10 +29,11 @@ def loads(raw: bytes | str) -> JsonValue:
     """Read JSON strictly. Raises JsonError.
 
     Refused, because readers differ on it: a key given twice, NaN and infinities, integers beyond 2^53, lone surrogates,
-    a byte order mark, and nesting deeper than the parser's stack.
+    a byte order mark, and nesting deeper than DEPTH_MAX.
     """
     try:
         text = raw.decode() if isinstance(raw, bytes) else raw
+        _require_shallow(text)
         value: JsonValue = json.loads(
             text,
             object_pairs_hook=_object_without_twins,
@@ -38,9 +44,22 @@ def loads(raw: bytes | str) -> JsonValue:
         dumps(value)
     except JsonError:
         raise
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise JsonError("not valid JSON in UTF-8") from error
     return value
+
+
+def _require_shallow(text: str) -> None:
+    if text.count("[") + text.count("{") <= DEPTH_MAX:
+        return
+    depth = 0
+    for match in _STRING_OR_BRACKET.finditer(text):
+        if match[0] in "[{":
+            depth += 1
+            if depth > DEPTH_MAX:
+                raise JsonError(f"nested deeper than {DEPTH_MAX} levels")
+        elif match[0] in "]}":
+            depth -= 1
 
 
 def _object_without_twins(pairs: list[tuple[str, JsonValue]]) -> JsonObject:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from privysharing.chaincode import keys
 from privysharing.chaincode.canonical import JsonValue, dumps
+from privysharing.chaincode.errors import ContractError
 from privysharing.chaincode.identity import ClientIdentity, client_identity
 from privysharing.chaincode.secret import Secret
 from privysharing.chaincode.stub import PEER_TIME_DECORATION, KeyModification, Stub
@@ -46,7 +47,16 @@ class Context:
 
     @property
     def creator(self) -> ClientIdentity:
-        return client_identity(self._stub.creator)
+        try:
+            return client_identity(self._stub.creator)
+        except ValueError as error:  # a CA may put anything into a certificate
+            raise ContractError(
+                "BAD_CERTIFICATE",
+                "the attributes in the caller's certificate cannot be read",
+                needed='JSON such as {"attrs": {"role": "auditor"}}',
+                found=str(error),
+                status=403,
+            ) from error
 
     @property
     def transient(self) -> Mapping[str, Secret]:

@@ -48,6 +48,9 @@ def test_keys_are_sorted_and_nothing_is_escaped_or_spaced():
         b'"\xff"',
         b"\xef\xbb\xbf1",
         b"[" * 100_000,
+        b"[" * 65 + b"]" * 65,
+        b'{"a":' * 65 + b"1" + b"}" * 65,
+        b'"' + b'\\"' * 100_000 + b"[" * 100,
         b"01",
         b"+1",
         b"1 2",
@@ -67,3 +70,12 @@ def test_the_largest_integers_that_everybody_holds_are_read():
 def test_what_is_not_json_is_not_written(value):
     with pytest.raises((TypeError, ValueError)):
         dumps(value)
+
+
+def test_nesting_has_a_fixed_limit_and_brackets_in_strings_are_none():
+    deepest = b"[" * 64 + b"]" * 64
+    assert dumps(loads(deepest)) == deepest
+    with pytest.raises(JsonError, match="nested deeper than 64 levels"):
+        loads(b"[" + deepest + b"]")
+    assert loads(dumps(["[" * 100, '"{' * 100, "\\" * 100])) == ["[" * 100, '"{' * 100, "\\" * 100]
+    assert loads(b"[" + b"[]," * 100 + b"[]]") == [[]] * 101

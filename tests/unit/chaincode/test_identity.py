@@ -10,7 +10,7 @@ from privysharing.protocol.errors import MalformedMessage
 from privysharing.protocol.msp.identity import InvalidIdentity
 from privysharing.protocol.msp.provider import Msp
 from tests.support.authorities import msp_config, root
-from tests.support.city import ATTRIBUTES_OID
+from tests.support.city import ATTRIBUTES_OID, City
 
 AUTHORITY = root("ca.citizens")
 
@@ -98,3 +98,12 @@ def test_what_is_no_identity_is_refused():
         client_identity(b"\xff\xff")
     with pytest.raises(InvalidIdentity, match="PEM"):
         client_identity(encode_serialized_identity("CitizensMSP", b"no certificate"))
+
+
+@pytest.mark.parametrize(
+    ("attributes", "status", "code"), [(b"no json", 403, "BAD_CERTIFICATE"), (b'{"attrs":{"role":"mayor"}}', 200, "")]
+)
+def test_attributes_that_do_not_parse_are_a_refusal_to_the_caller(attributes, status, code):
+    response, _ = City().simulate(identity_of("client", attributes=attributes), "ListMyAssets")
+    assert response.status == status
+    assert code in response.message
