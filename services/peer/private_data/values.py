@@ -1,14 +1,26 @@
 """Private values by their hash."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
 import plyvel
 
+from services.runtime.disk import StorageError
+
 # LevelDB keeps this much unwritten data in memory; approvals are small and rare.
 WRITE_BUFFER_BYTES = 64 * 1024
+DATA_SUFFIXES = frozenset({".ldb", ".sst", ".log"})  # what LevelDB writes once CURRENT is there
+
+
+class PrivateValuesFault(StorageError):
+    """The values cannot be read or kept. No block brings them back, so nothing here is ever thrown away."""
+
+    def __init__(self, folder: Path, reason: str) -> None:
+        super().__init__(f"private values {folder}: {reason}; restore them from a backup")
+        self.folder = folder
 
 
 class PrivateValues(Protocol):
@@ -40,20 +52,35 @@ class StoredPrivateValues:
     """Values in a LevelDB of their own."""
 
     def __init__(self, folder: Path) -> None:
+        """Raises PrivateValuesFault."""
+        self._folder = folder
         folder.mkdir(parents=True, exist_ok=True)
-        self._db = plyvel.DB(
-            str(folder), create_if_missing=True, paranoid_checks=True, write_buffer_size=WRITE_BUFFER_BYTES
-        )
+        if not (folder / "CURRENT").exists() and any(path.suffix in DATA_SUFFIXES for path in folder.iterdir()):
+            raise PrivateValuesFault(folder, "CURRENT is missing, and would be made anew without the values")
+        with self._named():
+            self._db = plyvel.DB(
+                str(folder), create_if_missing=True, paranoid_checks=True, write_buffer_size=WRITE_BUFFER_BYTES
+            )
 
     def keep(self, values: Iterable[bytes]) -> None:
-        with self._db.write_batch(sync=True) as batch:
+        """Raises PrivateValuesFault."""
+        with self._named(), self._db.write_batch(sync=True) as batch:
             for value in values:
                 batch.put(hashlib.sha256(value).digest(), value)
 
     def get(self, value_hash: bytes) -> bytes | None:
-        value: bytes | None = self._db.get(value_hash)
+        """Raises PrivateValuesFault."""
+        with self._named():
+            value: bytes | None = self._db.get(value_hash, verify_checksums=True)
         return value
 
     def close(self) -> None:
         """Release the files."""
         self._db.close()
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        try:
+            yield
+        except plyvel.Error as error:
+            raise PrivateValuesFault(self._folder, str(error)) from error

@@ -4,9 +4,11 @@ import hashlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import plyvel
 import pytest
 
 from services.peer.private_data import MemoryPrivateValues, PrivateValues, StoredPrivateValues
+from services.peer.private_data.values import PrivateValuesFault
 
 Open = Callable[[], PrivateValues]
 
@@ -35,3 +37,39 @@ def test_values_outlive_the_process(tmp_path: Path) -> None:
     second = StoredPrivateValues(tmp_path / "values")
     assert second.get(hashlib.sha256(b"one").digest()) == b"one"
     second.close()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "values"
+    stored = StoredPrivateValues(folder)
+    stored.keep([b"one" * 100])
+    stored.close()
+    with plyvel.DB(str(folder)) as db:
+        db.compact_range()
+    return folder
+
+
+def test_without_current_the_values_that_are_there_are_not_forgotten(folder: Path) -> None:
+    current = (folder / "CURRENT").read_bytes()
+    (folder / "CURRENT").unlink()
+    before = sorted(path.name for path in folder.iterdir())
+    with pytest.raises(PrivateValuesFault, match=f"private values {folder}: CURRENT is missing"):
+        StoredPrivateValues(folder)
+    assert sorted(path.name for path in folder.iterdir()) == before
+    (folder / "CURRENT").write_bytes(current)
+    stored = StoredPrivateValues(folder)
+    assert stored.get(hashlib.sha256(b"one" * 100).digest()) == b"one" * 100
+    stored.close()
+
+
+@pytest.mark.parametrize("harmed", ["*.ldb", "MANIFEST-*"])
+def test_damage_is_a_fault_that_names_the_folder_and_is_never_cleared_away(folder: Path, harmed: str) -> None:
+    path = next(iter(folder.glob(harmed)))
+    raw = bytearray(path.read_bytes())
+    raw[10:30] = bytes(20)
+    path.write_bytes(raw)
+    for _ in range(2):
+        with pytest.raises(PrivateValuesFault, match=f"private values {folder}: .*restore"):
+            StoredPrivateValues(folder).get(hashlib.sha256(b"one" * 100).digest())
+    assert path.read_bytes() == raw
