@@ -4,8 +4,10 @@ A small HTTP server in a thread of its own, so that it answers while the event l
 /logspec want a client certificate, and everything does when `client_auth_required`.
 """
 
+import contextlib
 import json
 import logging
+import socket
 import ssl
 import threading
 from collections.abc import Callable, Mapping
@@ -21,7 +23,8 @@ from services.runtime.logs import Logs, LogSpec
 
 BODY_BYTES_MAX = 64 * 1024
 CONNECTIONS_MAX = 32
-REQUEST_SECONDS_MAX = 10.0
+REQUEST_SECONDS_MAX = 10.0  # of silence
+CONNECTION_SECONDS_MAX = 60.0  # in all: who sends a byte at a time is never silent
 
 _log = logging.getLogger(__name__)
 
@@ -148,6 +151,7 @@ class _Server(ThreadingHTTPServer):
     """At most CONNECTIONS_MAX at a time; one more is closed at once."""
 
     daemon_threads = True
+    connection_seconds_max = CONNECTION_SECONDS_MAX
     block_on_close = False  # an idle kept-alive connection must not hold up the stop
 
     def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
@@ -161,13 +165,23 @@ class _Server(ThreadingHTTPServer):
         super().process_request(request, client_address)
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
+        deadline = threading.Timer(self.connection_seconds_max, _cut, [request])
+        deadline.daemon = True
+        deadline.start()
         try:
             super().process_request_thread(request, client_address)
         finally:
+            deadline.cancel()
             self._room.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         _log.debug("operations connection failed", exc_info=True)
+
+
+def _cut(connection: socket.socket) -> None:
+    """Let nothing more pass, below TLS: its own farewell would wait for the other side."""
+    with contextlib.suppress(OSError):
+        socket.socket.shutdown(connection, socket.SHUT_RDWR)
 
 
 class _Handler(BaseHTTPRequestHandler):

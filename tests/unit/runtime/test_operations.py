@@ -1,10 +1,13 @@
 """The operations port answers as Fabric's does, and asks for a certificate where Fabric's asks."""
 
+import contextlib
 import datetime as dt
 import http.client
 import json
 import logging
+import socket
 import ssl
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from services.runtime import operations
 from services.runtime.config import Address, ConfigError
 from services.runtime.logs import Logs, LogSpec
 from services.runtime.metrics import Registry
@@ -146,3 +150,22 @@ def test_a_port_in_use_and_files_that_are_no_certificate_are_named(port: int, tm
     wrong.write_text("no certificate")
     with pytest.raises(ConfigError, match=r"Operations\.TLS: .*wrong\.pem .* are not a certificate and its key"):
         Operations(ANY_PORT, {}, OperationsTls(wrong, wrong))
+
+
+def test_a_connection_that_says_a_byte_at_a_time_is_cut_off_in_the_end(
+    port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(operations._Server, "connection_seconds_max", 0.5)
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as slow:
+        began = time.monotonic()
+        with contextlib.suppress(OSError):
+            while time.monotonic() - began < 5:
+                slow.sendall(b"G")
+                slow.settimeout(0.05)
+                try:
+                    if slow.recv(1) == b"":
+                        break
+                except TimeoutError:
+                    continue
+        assert 0.3 < time.monotonic() - began < 3
+    assert ask(port, "GET", "/healthz")[0] == 200
