@@ -14,7 +14,7 @@ from privysharing.protocol.signers import Vouched
 from services.peer.block_feed.crosscheck import CrossCheck
 from services.peer.block_feed.evidence import ForkedChain, keep
 from services.peer.block_feed.feed import BlockFeed, FeedConfig, OrdererCalls
-from services.peer.block_feed.sources import OrdererSource, channel_sources
+from services.peer.block_feed.sources import OrdererSource, PeerSource, anchor_peers, channel_sources
 from services.peer.committer import Committer, Workers
 from services.peer.events.delivery import FilteredBlocks
 from services.peer.ledger.errors import LedgerFault
@@ -40,6 +40,7 @@ class ChannelTools:
     orderers: OrdererCalls
     feed: FeedConfig
     vouched: Vouched = ()  # endorsements whose signatures need not be verified: those of this very peer
+    msp_id: str = ""  # the peer's own organisation: it compares blocks with peers of others
 
 
 class Channel:
@@ -74,8 +75,17 @@ class Channel:
             ledger, lambda: self.config, followed, tools.orderers, self.notifier, tools.crypto, tools.feed
         )
         self._cross_check = CrossCheck(
-            self._feed, ledger, lambda: self.config, followed, tools.orderers, self.notifier, tools.feed
+            self._feed,
+            ledger,
+            lambda: self.config,
+            followed,
+            tools.orderers,
+            self.notifier,
+            tools.feed,
+            lambda: self._peers_of_others(tools.msp_id),
         )
+        self._stopped = tools.metrics.stopped.of(self.channel_id)
+        self._stopped.set(0)
         tools.metrics.set_height(self.channel_id, ledger.height)
 
     @property
@@ -99,12 +109,16 @@ class Channel:
         self._store.shutdown()
         self.ledger.close()
 
+    def _peers_of_others(self, msp_id: str) -> tuple[PeerSource, ...]:
+        return tuple(peer for peer in anchor_peers(self.config) if peer.msp_id != msp_id)
+
     async def _stop_forked(self, fork: ForkedChain) -> None:
         paths = await asyncio.to_thread(keep, self._disk, self._folder / "evidence", fork)
         self._stop(f"{fork}; both are kept: {paths[0]}, {paths[1]}")
 
     def _stop(self, reason: str) -> None:
         self.stopped = reason
+        self._stopped.set(1)
         self.notifier.stop(f"channel {self.channel_id} has stopped")
         _log.critical("channel stopped", extra={"channel": self.channel_id, "reason": reason})
 

@@ -50,7 +50,9 @@ async def serve(config: PeerConfig, stop: asyncio.Event) -> None:
     crypto = ThreadPoolExecutor(config.crypto_threads, "crypto")
     orderers = _orderers(config)
     issued = IssuedEndorsements()
-    tools = ChannelTools(RealDisk(), crypto, LedgerMetrics.register(registry), orderers, config.feed, issued)
+    tools = ChannelTools(
+        RealDisk(), crypto, LedgerMetrics.register(registry), orderers, config.feed, issued, config.msp.name
+    )
     channels = Channels(config.location / LEDGERS, tools, config.channels)
     try:
         await channels.open(stop.is_set)

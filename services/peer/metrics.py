@@ -29,6 +29,7 @@ class LedgerMetrics:
     commit_time: Family[Histogram]
     append_time: Family[Histogram]
     validation_time: Family[Histogram]
+    stopped: Family[Gauge]  # ours
 
     def set_height(self, channel_id: str, height: int) -> None:
         """What is stored is also what can be read."""
@@ -67,6 +68,9 @@ class LedgerMetrics:
             ),
             registry.histogram(
                 "gossip_privdata_validation_duration", "Time it takes to validate a block (in seconds)", channel
+            ),
+            registry.gauge(
+                "privysharing_channel_stopped", "1 once nothing is committed any more: a fork, or no verdict", channel
             ),
         )
 

@@ -1,4 +1,4 @@
-"""The peer's connections to orderers: one each, whatever the number of channels."""
+"""The peer's connections to orderers, and to peers whose blocks it compares: one each, for all its channels."""
 
 from collections.abc import AsyncGenerator
 
@@ -7,21 +7,21 @@ import grpc
 from privysharing.protocol.crypto import SigningIdentity
 from privysharing.protocol.deliver import SeekInfo
 from privysharing.rpc.channels import ClientTls, open_channel
-from privysharing.rpc.deliver import ORDERER_BLOCKS, DeliverClient
-from services.peer.block_feed.sources import OrdererSource
+from privysharing.rpc.deliver import ORDERER_BLOCKS, PEER_BLOCKS, DeliverClient
+from services.peer.block_feed.sources import BlockSource, PeerSource
 
 
 class OrdererConnections:
-    """Asks orderers in the peer's name. `certificate` and `key` (PEM) are what it shows on TLS connections."""
+    """Asks other nodes for blocks in the peer's name. It shows `certificate` and `key` (PEM) on TLS connections."""
 
     def __init__(self, signer: SigningIdentity, *, tls: bool, certificate: bytes, key: bytes) -> None:
         self._signer = signer
         self._tls = tls
         self._certificate = certificate
         self._key = key
-        self._channels: dict[OrdererSource, grpc.aio.Channel] = {}
+        self._channels: dict[BlockSource, grpc.aio.Channel] = {}
 
-    def blocks(self, source: OrdererSource, channel_id: str, seek: SeekInfo) -> AsyncGenerator[bytes]:
+    def blocks(self, source: BlockSource, channel_id: str, seek: SeekInfo) -> AsyncGenerator[bytes]:
         """See `block_feed.feed.OrdererCalls`."""
         tls = ClientTls(source.tls_roots, self._certificate, self._key) if self._tls else None
         if source not in self._channels:
@@ -29,7 +29,8 @@ class OrdererConnections:
         client = DeliverClient(
             source.address, self._channels[source], self._signer, tls.certificate_hash if tls else b""
         )
-        return client.blocks(channel_id, seek, method=ORDERER_BLOCKS)
+        method = PEER_BLOCKS if isinstance(source, PeerSource) else ORDERER_BLOCKS
+        return client.blocks(channel_id, seek, method=method)
 
     async def close(self) -> None:
         """Close every connection."""

@@ -15,7 +15,7 @@ from privysharing.protocol.ordering import LogPosition
 from privysharing.rpc.deliver import DeliverRefused
 from privysharing.rpc.errors import NodeUnavailable
 from services.orderer.sealing import config_envelope, next_header, seal
-from services.peer.block_feed.sources import OrdererSource
+from services.peer.block_feed.sources import BlockSource, OrdererSource
 
 _nonces = itertools.count(1)
 
@@ -86,7 +86,7 @@ class MemoryOrderers:
         async with self._grown:
             self._grown.notify_all()
 
-    async def blocks(self, source: OrdererSource, channel_id: str, seek: SeekInfo) -> AsyncGenerator[bytes]:
+    async def blocks(self, source: BlockSource, channel_id: str, seek: SeekInfo) -> AsyncGenerator[bytes]:
         assert seek.start is not None
         chain = self.chains[source.address]
         number = seek.start.number

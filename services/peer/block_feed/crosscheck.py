@@ -6,15 +6,15 @@ from collections.abc import Callable, Sequence
 from contextlib import aclosing
 
 from privysharing.protocol.block_checks import BadBlock
-from privysharing.protocol.blocks import Block
+from privysharing.protocol.blocks import Block, data_hash, header_hash
 from privysharing.protocol.channel.bundle import ChannelConfig
 from privysharing.protocol.codec.blocks import parse_block
 from privysharing.protocol.deliver import SeekContentType, SeekInfo, SeekPosition
 from privysharing.protocol.errors import MalformedMessage
-from privysharing.rpc.errors import NodeError, NodeUnavailable
-from services.peer.block_feed.evidence import check_same
+from privysharing.rpc.errors import NodeError
+from services.peer.block_feed.evidence import ForkedChain, check_same
 from services.peer.block_feed.feed import NEVER, BlockFeed, FeedConfig, OrdererCalls
-from services.peer.block_feed.sources import OrdererSource, of_other_organisations
+from services.peer.block_feed.sources import BlockSource, OrdererSource, PeerSource, of_other_organisations
 from services.peer.ledger.types import LedgerPort
 from services.peer.notifier import CommitNotifier
 
@@ -22,7 +22,13 @@ _log = logging.getLogger(__name__)
 
 
 class CrossCheck:
-    """Compares the ledger with an orderer of another organisation than the one whose blocks it takes."""
+    """Compares the ledger's headers with those of every witness, with each in a stream of its own.
+
+    Witnesses are the orderers of other organisations than the one whose blocks we take, and the anchor peers of other
+    members: with a single orderer, it is they who were told another story. One that keeps silent, or is behind, or
+    lies, hides nothing that any other one shows. Headers name their predecessors, so one equal header vouches for all
+    the blocks before it, and chains that parted differ for ever after.
+    """
 
     def __init__(
         self,
@@ -33,7 +39,9 @@ class CrossCheck:
         calls: OrdererCalls,
         notifier: CommitNotifier,
         settings: FeedConfig,
+        peers: Callable[[], Sequence[PeerSource]] = tuple,
     ) -> None:
+        """`peers` are those of other members."""
         self._feed = feed
         self._ledger = ledger
         self._config = config
@@ -41,43 +49,70 @@ class CrossCheck:
         self._calls = calls
         self._notifier = notifier
         self._settings = settings
-        self._next = ledger.height - 1
-        self.compared = 0  # blocks found equal
+        self._peers = peers
+        self.compared = 0  # headers found equal
 
     async def run(self) -> None:
-        """Compare for ever. Raises ForkedChain, ChannelStopped."""
-        attempts = 0
+        """Compare for ever. Raises a group of ForkedChain, ChannelStopped."""
+        comparing: dict[BlockSource, asyncio.Task[None]] = {}
+        async with asyncio.TaskGroup() as group:
+            while True:
+                witnesses = dict.fromkeys(self._witnesses())
+                for source in [source for source in comparing if source not in witnesses]:
+                    comparing.pop(source).cancel()
+                for source in witnesses:
+                    if source not in comparing:
+                        comparing[source] = group.create_task(self._compare_with(source))
+                await asyncio.sleep(self._settings.pause_seconds_max)
+
+    def _witnesses(self) -> tuple[BlockSource, ...]:
+        followed = self._feed.source
+        orderers = of_other_organisations(self._sources(), followed.msp_id) if followed else ()
+        return *orderers, *self._peers()
+
+    async def _compare_with(self, source: BlockSource) -> None:
+        """Compare with one witness for ever, from our newest block on: it vouches for those before."""
+        number = self._ledger.height - 1
         while True:
-            followed = self._feed.source
-            others = of_other_organisations(self._sources(), followed.msp_id) if followed else ()
-            if others:
-                await self._compare_with(others[attempts % len(others)])
-                attempts += 1
+            seek = SeekInfo(
+                SeekPosition.at(number),
+                SeekPosition.at(NEVER),
+                content_type=SeekContentType.HEADER_WITH_SIG_BYTES,
+            )
+            try:
+                async with aclosing(self._calls.blocks(source, self._ledger.channel_id, seek)) as answers:
+                    async for raw in answers:
+                        await self._compare(number, parse_block(raw), source)
+                        number += 1
+            except (NodeError, BadBlock, MalformedMessage) as error:
+                level = logging.INFO if isinstance(error, NodeError) else logging.WARNING
+                _log.log(
+                    level,
+                    "cannot compare blocks",
+                    extra={"channel": self._ledger.channel_id, "with": source.address, "reason": str(error)},
+                )
             await asyncio.sleep(self._settings.pause_seconds_max)
 
-    async def _compare_with(self, source: OrdererSource) -> None:
-        seek = SeekInfo(
-            SeekPosition.at(self._next),
-            SeekPosition.at(NEVER),
-            content_type=SeekContentType.HEADER_WITH_SIG_BYTES,
-        )
-        try:
-            async with aclosing(self._calls.blocks(source, self._ledger.channel_id, seek)) as answers:
-                async for raw in answers:
-                    await self._compare(parse_block(raw), source)
-        except (NodeError, BadBlock, MalformedMessage) as error:
-            level = logging.INFO if isinstance(error, NodeUnavailable) else logging.WARNING
-            _log.log(
-                level,
-                "cannot compare with orderer",
-                extra={"channel": self._ledger.channel_id, "orderer": source.address, "reason": str(error)},
-            )
-
-    async def _compare(self, theirs: Block, source: OrdererSource) -> None:
-        number = self._next
+    async def _compare(self, number: int, theirs: Block, source: BlockSource) -> None:
         await self._notifier.above(number)
-        ours = await asyncio.to_thread(self._ledger.block, number)
-        assert ours is not None
-        check_same(ours, theirs, source.address, self._config)
+        if await asyncio.to_thread(self._ledger.block_number_by_hash, header_hash(theirs.header)) != number:
+            ours = await asyncio.to_thread(self._ledger.block, number)
+            assert ours is not None
+            try:
+                check_same(ours, theirs, source.address, self._config)
+            except ForkedChain as fork:
+                raise ForkedChain(ours, await self._whole(theirs, source), source.address) from fork
         self.compared += 1
-        self._next = number + 1
+
+    async def _whole(self, bare: Block, source: BlockSource) -> Block:
+        """Their block with its transactions too, if it is to be had: header and signatures are proof enough."""
+        here = SeekPosition.at(bare.header.number)
+        try:
+            async with (
+                asyncio.timeout(self._settings.first_answer_seconds),
+                aclosing(self._calls.blocks(source, self._ledger.channel_id, SeekInfo(here, here))) as answers,
+            ):
+                whole = parse_block(await anext(answers))
+        except (NodeError, TimeoutError, StopAsyncIteration, MalformedMessage):
+            return bare
+        return whole if whole.header == bare.header and data_hash(whole.data) == bare.header.data_hash else bare

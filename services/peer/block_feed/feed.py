@@ -18,7 +18,7 @@ from privysharing.protocol.errors import MalformedMessage
 from privysharing.rpc.deliver import DeliverRefused
 from privysharing.rpc.errors import NodeError, NodeUnavailable
 from services.peer.block_feed.evidence import check_same
-from services.peer.block_feed.sources import OrdererSource
+from services.peer.block_feed.sources import BlockSource, OrdererSource
 from services.peer.ledger.types import LedgerPort
 from services.peer.notifier import CommitNotifier
 
@@ -45,10 +45,10 @@ class FeedConfig:
 
 
 class OrdererCalls(Protocol):
-    """Calls to orderers, over connections that somebody else keeps."""
+    """Calls to orderers and other peers, over connections that somebody else keeps."""
 
-    def blocks(self, source: OrdererSource, channel_id: str, seek: SeekInfo) -> AsyncGenerator[bytes]:
-        """Marshalled blocks from this orderer. Raises NodeError."""
+    def blocks(self, source: BlockSource, channel_id: str, seek: SeekInfo) -> AsyncGenerator[bytes]:
+        """Marshalled blocks from this node. Raises NodeError."""
         ...
 
 

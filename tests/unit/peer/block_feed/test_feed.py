@@ -11,12 +11,13 @@ import pytest
 
 from privysharing.protocol.blocks import Block
 from privysharing.protocol.channel.bundle import ChannelConfig
+from privysharing.protocol.channel.settings import AnchorPeer
 from privysharing.protocol.codec.blocks import parse_block
 from privysharing.protocol.signers import verify_all
 from services.peer.block_feed.crosscheck import CrossCheck
 from services.peer.block_feed.evidence import ForkedChain, keep
 from services.peer.block_feed.feed import BlockFeed, FeedConfig
-from services.peer.block_feed.sources import OrdererSource, channel_sources
+from services.peer.block_feed.sources import OrdererSource, PeerSource, anchor_peers, channel_sources
 from services.peer.commits import make_commit
 from services.peer.committer import store_genesis
 from services.peer.ledger.memory import MemoryLedger
@@ -51,7 +52,8 @@ class Follower:
         self.notifier = CommitNotifier(1)
         tools = (self.ledger, lambda: self.config, lambda: sources, orderers, self.notifier)
         self.feed = BlockFeed(*tools, crypto, SETTINGS)
-        self.cross_check = CrossCheck(self.feed, *tools, SETTINGS)
+        self.peers: tuple[PeerSource, ...] = ()
+        self.cross_check = CrossCheck(self.feed, *tools, SETTINGS, lambda: self.peers)
 
     async def take(self, stop: int) -> None:
         """Commit blocks until the ledger has that height."""
@@ -89,6 +91,15 @@ def chain() -> OrderedChain:
     for number in range(1, 6):
         made.cut(envelope(b"%d" % number))
     return made
+
+
+async def fork_of(comparing: asyncio.Task[None]) -> ForkedChain:
+    """What the comparison ends with."""
+    with pytest.raises(ExceptionGroup) as caught:
+        await comparing
+    (fork,) = caught.value.exceptions
+    assert isinstance(fork, ForkedChain)
+    return fork
 
 
 def data_of(chain: OrderedChain) -> list[tuple[bytes, ...]]:
@@ -299,8 +310,7 @@ async def test_headers_are_compared_with_an_orderer_of_another_organisation(
     comparing = asyncio.create_task(follower.cross_check.run())
     async with asyncio.timeout(5), aclosing(follower.feed.blocks()) as blocks:
         await follower._take(blocks, 6)
-        with pytest.raises(ForkedChain, match="block 3"):
-            await comparing
+        assert "block 3 is" in str(await fork_of(comparing))
     assert follower.cross_check.compared == 3
 
 
@@ -316,11 +326,82 @@ async def test_nothing_is_compared_within_one_organisation(chain: OrderedChain, 
     assert {name for name, _ in orderers.served} == {"one"}
 
 
+async def test_one_orderers_two_stories_are_noticed_by_comparing_with_a_peer(
+    chain: OrderedChain, crypto: ThreadPoolExecutor
+) -> None:
+    told_others = chain.copy()
+    orderers = MemoryOrderers(orderer=chain, peer=told_others)
+    follower = Follower(orderers, [orderers.source("orderer")], crypto)
+    follower.peers = (PeerSource("peer", "OtherMSP", b""),)
+    comparing = asyncio.create_task(follower.cross_check.run())
+    async with asyncio.timeout(5), aclosing(follower.feed.blocks()) as blocks:
+        await follower._take(blocks, 6)
+        await until(lambda: follower.cross_check.compared == 6)
+        chain.cut(envelope(b"for us"))
+        told_others.cut(envelope(b"for them"))
+        await orderers.grow()
+        await follower._take(blocks, 7)
+        fork = await fork_of(comparing)
+    assert (fork.ours.data, fork.theirs.data) == (chain.blocks[6].data, told_others.blocks[6].data)
+
+
+@pytest.mark.parametrize("first", ["agrees", "silent", "away", "lies"])
+async def test_no_witness_hides_what_another_one_shows(
+    chain: OrderedChain, crypto: ThreadPoolExecutor, first: str
+) -> None:
+    fork = chain.copy()
+    fork.blocks[4:] = []
+    fork.cut(envelope(b"a second history"))
+    unsigned = chain.copy()
+    unsigned.blocks[4:] = []
+    unsigned.cut(envelope(b"a third one"), signer=CITY.peer)
+    orderers = MemoryOrderers(ours=chain, agrees=chain, silent=chain, away=chain, lies=unsigned, honest=fork)
+    orderers.stalled.add("silent")
+    orderers.down.add("away")
+    follower = Follower(orderers, [orderers.source("ours")], crypto)
+    follower.peers = tuple(PeerSource(name, f"{name}MSP", b"") for name in (first, "honest"))
+    comparing = asyncio.create_task(follower.cross_check.run())
+    async with asyncio.timeout(5):
+        await follower.take(6)
+        found = str(await fork_of(comparing))
+    assert found.startswith("block 4 is")
+    assert found.endswith("at honest")
+
+
+async def test_a_peer_that_is_no_anchor_any_more_is_not_asked(chain: OrderedChain, crypto: ThreadPoolExecutor) -> None:
+    orderers = MemoryOrderers(ours=chain, peer=chain)
+    follower = Follower(orderers, [orderers.source("ours")], crypto)
+    follower.peers = (PeerSource("peer", "OtherMSP", b""),)
+    await follower.take(6)
+    comparing = asyncio.create_task(follower.cross_check.run())
+    await until(lambda: follower.cross_check.compared)
+    follower.peers = ()
+    await asyncio.sleep(5 * SETTINGS.pause_seconds_max)
+    compared = follower.cross_check.compared
+    chain.cut(envelope())
+    await orderers.grow()
+    await follower.take(7)
+    await asyncio.sleep(5 * SETTINGS.pause_seconds_max)
+    assert follower.cross_check.compared == compared
+    comparing.cancel()
+
+
 def test_both_blocks_of_a_fork_are_kept(chain: OrderedChain, tmp_path: Path) -> None:
     ours, theirs = chain.blocks[5], chain.copy().cut(envelope())
     paths = keep(RealDisk(), tmp_path / "evidence", ForkedChain(ours, theirs, "orderer:7050"))
     assert [parse_block(path.read_bytes()) for path in paths] == [ours, theirs]
     assert [path.name for path in paths] == ["5-ours.block", "5-theirs.block"]
+
+
+def test_the_configuration_names_peers_of_each_member() -> None:
+    config = ChannelConfig.from_block(GENESIS)
+    ((name, org),) = config.application_orgs.items()
+    anchors = (AnchorPeer("peer0", 7051), AnchorPeer("peer1", 7052))
+    named = replace(config, application_orgs={name: replace(org, anchor_peers=anchors)})
+    assert [(peer.address, peer.msp_id) for peer in anchor_peers(named)] == [
+        ("peer0:7051", "CityMSP"),
+        ("peer1:7052", "CityMSP"),
+    ]
 
 
 def test_the_configuration_names_the_orderers() -> None:
