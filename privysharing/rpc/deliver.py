@@ -1,8 +1,6 @@
 """Blocks from an orderer or a peer, as they come."""
 
 import contextlib
-import os
-import time
 from collections.abc import AsyncGenerator
 
 import grpc
@@ -20,6 +18,7 @@ from privysharing.protocol.deliver import DeliverResponse, FilteredBlock, SeekIn
 from privysharing.protocol.envelopes import NONCE_BYTES, ChannelHeader, SignatureHeader, TxId
 from privysharing.protocol.errors import MalformedMessage
 from privysharing.rpc.errors import NodeError, node_error
+from privysharing.rpc.outside import Outside
 
 ORDERER_BLOCKS = "/orderer.AtomicBroadcast/Deliver"
 PEER_BLOCKS = "/protos.Deliver/Deliver"
@@ -42,12 +41,18 @@ class DeliverClient:
     """
 
     def __init__(
-        self, node: str, channel: grpc.aio.Channel, identity: SigningIdentity, tls_certificate_hash: bytes = b""
+        self,
+        node: str,
+        channel: grpc.aio.Channel,
+        identity: SigningIdentity,
+        tls_certificate_hash: bytes = b"",
+        outside: Outside = Outside(),
     ) -> None:
         self.node = node
         self._channel = channel
         self._identity = identity
         self._tls_certificate_hash = tls_certificate_hash
+        self._outside = outside
 
     async def blocks(self, channel_id: str, seek: SeekInfo, *, method: str) -> AsyncGenerator[bytes]:
         """Marshalled blocks, until the seek's stop. `method` is ORDERER_BLOCKS or PEER_BLOCKS.
@@ -94,10 +99,10 @@ class DeliverClient:
             type=HeaderType.DELIVER_SEEK_INFO,
             channel_id=channel_id,
             tx_id=TxId(""),
-            timestamp_ns=time.time_ns(),
+            timestamp_ns=self._outside.now_ns(),
             tls_cert_hash=self._tls_certificate_hash,
         )
-        signature_header = SignatureHeader(self._identity.serialized, os.urandom(NONCE_BYTES))
+        signature_header = SignatureHeader(self._identity.serialized, self._outside.random_bytes(NONCE_BYTES))
         payload = encode_payload(
             encode_channel_header(header), encode_signature_header(signature_header), encode_seek_info(seek)
         )

@@ -2,8 +2,6 @@
 
 import asyncio
 import functools
-import secrets
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -22,7 +20,14 @@ from privysharing.rpc.errors import NodeError, NodeRefused
 from privysharing.sdk.commits import CommitListener
 from privysharing.sdk.connections import Connections
 from privysharing.sdk.endorsing import NO_STATUS, collect, refusal_of
-from privysharing.sdk.errors import CommitRefused, CommitUnknown, OrderingRefused, Refused, Unavailable
+from privysharing.sdk.errors import (
+    CommitRefused,
+    CommitUnknown,
+    OrderingRefused,
+    OrderingUnknown,
+    Refused,
+    Unavailable,
+)
 from privysharing.sdk.profile import ChannelNodes, Node
 from privysharing.sdk.transactions import Call, Endorsed, Pending, Receipt
 
@@ -67,12 +72,16 @@ class Channel:
     async def submit(self, call: Call, endorsers: Sequence[Node] = ()) -> Receipt:
         """Endorse, order, and wait until a peer has committed.
 
-        CommitRefused when the peers found it invalid; CommitUnknown, which `resubmit` takes up, without a verdict.
+        CommitRefused when the peers found it invalid; CommitUnknown, which `resubmit` takes up, without a verdict, or
+        when nobody can tell whether it was ordered. After anything else it was not.
         """
         listener = await self.commits()
         endorsed = await self.endorse(call, endorsers)
         pending = Pending(endorsed, listener.reached)
-        await self.order(endorsed.envelope)
+        try:
+            await self.order(endorsed.envelope)
+        except OrderingUnknown as error:
+            raise CommitUnknown(endorsed.tx_id, str(error), pending) from None
         return await self._receipt(listener, pending)
 
     async def resubmit(self, pending: Pending) -> Receipt:
@@ -116,21 +125,29 @@ class Channel:
         )
 
     async def order(self, envelope: bytes) -> None:
-        """Hand an envelope to the ordering service; return once an orderer has acknowledged it."""
+        """Hand an envelope to the ordering service; return once an orderer has acknowledged it.
+
+        OrderingRefused and Unavailable when it is not ordered; OrderingUnknown when an orderer that gave no answer may
+        have done so. One that is unavailable says no more: its disk may have failed after the envelope was on it.
+        """
         problems: list[str] = []
+        perhaps = False
         for node in self._connections.failures.in_order(self.nodes.orderers):
             try:
                 with self._connections.failures.watching(node):
                     answer = await self._connections.broadcast(node).send(envelope, self.timeouts.broadcast)
             except NodeError as error:
                 problems.append(str(error))
+                perhaps |= error.sent
                 continue
             if answer.status is Status.SUCCESS:
                 return
-            if answer.status is not Status.SERVICE_UNAVAILABLE:
+            if answer.status is not Status.SERVICE_UNAVAILABLE and not perhaps:
                 raise OrderingRefused(answer.status, answer.info)
             problems.append(f"{node.name}: {answer.info}")
-        raise Unavailable(f"no orderer of {self.name} took the transaction: {'; '.join(problems) or 'none is known'}")
+            perhaps = True
+        why = f"no orderer of {self.name} acknowledged the transaction: {'; '.join(problems) or 'none is known'}"
+        raise OrderingUnknown(why) if perhaps else Unavailable(why)
 
     async def commits(self, node: Node | None = None) -> CommitListener:
         """A running listener on one peer's verdicts: that of `node`, or of the first event source that answers."""
@@ -155,7 +172,7 @@ class Channel:
         untaken = ""
         try:
             await self.order(pending.endorsed.envelope)
-        except (OrderingRefused, Unavailable) as error:
+        except (OrderingRefused, OrderingUnknown, Unavailable) as error:
             untaken = f", and its copy was not taken: {error}"
         return await self._receipt(listener, pending, untaken)
 
@@ -196,14 +213,14 @@ class Channel:
         return CommitListener(functools.partial(filtered_blocks, self.name), start)
 
     def _propose(self, call: Call) -> tuple[bytes, Proposal]:
-        identity = self._connections.identity
+        identity, outside = self._connections.identity, self._connections.outside
         proposal = make_proposal(
             self.name,
             call.chaincode,
             ChaincodeInput(tuple(_bytes(arg) for arg in (call.function, *call.args))),
             identity.serialized,
-            nonce=secrets.token_bytes(NONCE_BYTES),
-            timestamp_ns=time.time_ns(),
+            nonce=outside.random_bytes(NONCE_BYTES),
+            timestamp_ns=outside.now_ns(),
             transient=call.transient,
         )
         return encode_signed_proposal(sign_proposal(proposal, identity)), proposal

@@ -8,9 +8,10 @@ import grpc
 from privysharing.protocol.crypto import SigningIdentity
 from privysharing.rpc.batch import BatchBroadcastClient, BatchEndorserClient
 from privysharing.rpc.broadcast import BroadcastClient
-from privysharing.rpc.channels import ClientTls, open_channel
+from privysharing.rpc.channels import ClientTls
 from privysharing.rpc.deliver import DeliverClient
 from privysharing.rpc.endorser import EndorserClient
+from privysharing.rpc.outside import Outside
 from privysharing.sdk.failures import RecentFailures
 from privysharing.sdk.profile import ConnectionProfile, Node
 
@@ -23,9 +24,16 @@ Ordering = BroadcastClient | BatchBroadcastClient
 class Connections:
     """Opens what is needed when it is first needed, on behalf of one identity."""
 
-    def __init__(self, profile: ConnectionProfile, identity: SigningIdentity, transport: Transport = "batch") -> None:
+    def __init__(
+        self,
+        profile: ConnectionProfile,
+        identity: SigningIdentity,
+        transport: Transport = "batch",
+        outside: Outside = Outside(),
+    ) -> None:
         self.profile = profile
-        self.failures = RecentFailures()
+        self.outside = outside
+        self.failures = RecentFailures(outside.monotonic)
         self._batches = transport == "batch"
         self.identity = identity
         self._channels: dict[str, grpc.aio.Channel] = {}
@@ -50,7 +58,8 @@ class Connections:
 
     def deliver(self, node: Node) -> DeliverClient:
         """The Deliver service of a peer."""
-        return DeliverClient(node.name, self._channel(node), self.identity, self._tls(node).certificate_hash)
+        certificate_hash = self._tls(node).certificate_hash
+        return DeliverClient(node.name, self._channel(node), self.identity, certificate_hash, self.outside)
 
     async def close(self) -> None:
         """Close every stream and channel."""
@@ -59,7 +68,8 @@ class Connections:
 
     def _channel(self, node: Node) -> grpc.aio.Channel:
         if node.name not in self._channels:
-            self._channels[node.name] = open_channel(node.address, self._tls(node), server_name=node.server_name)
+            opened = self.outside.open_channel(node.address, self._tls(node), server_name=node.server_name)
+            self._channels[node.name] = opened
         return self._channels[node.name]
 
     def _tls(self, node: Node) -> ClientTls:

@@ -10,6 +10,7 @@ import contextlib
 from collections.abc import AsyncIterator, Mapping
 
 from privysharing.protocol.crypto import SigningIdentity
+from privysharing.rpc.outside import Outside
 from privysharing.sdk.channel import Channel, Timeouts
 from privysharing.sdk.connections import Connections, Transport
 from privysharing.sdk.profile import ConnectionProfile
@@ -64,12 +65,13 @@ async def connect(
     identity: SigningIdentity,
     timeouts: Timeouts | None = None,
     transport: Transport = "batch",
+    outside: Outside = Outside(),
 ) -> AsyncIterator[Network]:
     """A network for the length of a `with` block. Nodes are contacted when they are first needed.
 
     `transport`: "batch" lets calls share a stream wherever a node offers that, "unary" uses Fabric's own calls only.
     """
-    network = Network(Connections(profile, identity, transport), timeouts or Timeouts())
+    network = Network(Connections(profile, identity, transport, outside), timeouts or Timeouts())
     try:
         yield network
     finally:
