@@ -39,12 +39,13 @@ class NotOffered(Exception):
 class _Sending:
     """One call. Its answer is done, too, when its caller has given up or its time is over."""
 
-    __slots__ = ("answer", "deadline", "payload")
+    __slots__ = ("answer", "deadline", "payload", "sent")
 
     def __init__(self, payload: bytes, deadline: float, answer: "asyncio.Future[bytes]") -> None:
         self.payload = payload
         self.deadline = deadline  # of the loop's clock
         self.answer = answer
+        self.sent = False  # written, or about to be
 
 
 class BatchStream:
@@ -94,14 +95,14 @@ class BatchStream:
     def _admit(self, payload: bytes) -> None:
         """Turn down what would end the stream for everybody, or wait for ever."""
         if self._closed:
-            raise NodeUnavailable(self.node, "the client has closed the stream")
+            raise NodeUnavailable(self.node, "the client has closed the stream", sent=False)
         if not self.offered:
             raise NotOffered
         if len(payload) > PAYLOAD_BYTES_MAX:
             found = f"a message of {len(payload)} bytes is larger than max ({PAYLOAD_BYTES_MAX})"
-            raise NodeRefused(self.node, grpc.StatusCode.RESOURCE_EXHAUSTED, found)
+            raise NodeRefused(self.node, grpc.StatusCode.RESOURCE_EXHAUSTED, found, sent=False)
         if len(self._unwritten) + len(self._unanswered) >= UNANSWERED_MAX:
-            raise NodeUnavailable(self.node, f"{UNANSWERED_MAX} calls wait for an answer already")
+            raise NodeUnavailable(self.node, f"{UNANSWERED_MAX} calls wait for an answer already", sent=False)
 
     async def _run(self) -> None:
         """Streams one after the other, as long as there is something to send."""
@@ -142,8 +143,10 @@ class BatchStream:
             await asyncio.gather(writer, return_exceptions=True)  # what it met, the reader has met
         _fail_all(self._unanswered.values(), reason)
         self._unanswered.clear()
-        if not self._window:
-            self._fail(reason)  # the node is not there at all
+        if not self._window:  # the node is not there at all, and nothing has been written
+            if isinstance(reason, NodeError):
+                reason.sent = False
+            self._fail(reason)
 
     async def _write(self, stream: "grpc.aio.StreamStreamCall[bytes, bytes]") -> None:
         while True:
@@ -165,6 +168,7 @@ class BatchStream:
             self._unwritten.popleft()
             if not sending.answer.done():
                 item = BatchItem(next(self._ids), max(1, round((sending.deadline - now) * 1000)), sending.payload)
+                sending.sent = True
                 self._unanswered[item.id] = sending.answer
                 items.append(item)
                 size += len(sending.payload)
@@ -193,7 +197,8 @@ class BatchStream:
 
     def _expire(self, sending: _Sending, timeout_s: float) -> None:
         if not sending.answer.done():
-            sending.answer.set_exception(NodeUnavailable(self.node, f"no answer within {timeout_s:g} s"))
+            late = NodeUnavailable(self.node, f"no answer within {timeout_s:g} s", sent=sending.sent)
+            sending.answer.set_exception(late)
             loop = asyncio.get_running_loop()
             loop.call_later(SILENCE_S, self._hang_up_if_silent, self._stream, loop.time() - timeout_s)
 

@@ -85,12 +85,12 @@ class BroadcastClient:
     def _admit(self, envelope: bytes) -> None:
         """Turn down what would end the stream for everybody, or wait for ever."""
         if self._closed:
-            raise NodeUnavailable(self.node, "the client has closed the stream")
+            raise NodeUnavailable(self.node, "the client has closed the stream", sent=False)
         if len(envelope) > MESSAGE_BYTES_MAX:
             found = f"an envelope of {len(envelope)} bytes is larger than max ({MESSAGE_BYTES_MAX})"
-            raise NodeRefused(self.node, grpc.StatusCode.RESOURCE_EXHAUSTED, found)
+            raise NodeRefused(self.node, grpc.StatusCode.RESOURCE_EXHAUSTED, found, sent=False)
         if len(self._unwritten) + len(self._unanswered) >= UNANSWERED_MAX:
-            raise NodeUnavailable(self.node, f"{UNANSWERED_MAX} broadcasts wait for an answer already")
+            raise NodeUnavailable(self.node, f"{UNANSWERED_MAX} broadcasts wait for an answer already", sent=False)
 
     async def _run(self) -> None:
         """Streams one after the other, as long as there is something to send."""

@@ -3,16 +3,19 @@
 import grpc
 
 _UNREACHABLE = frozenset((grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED))
+# gRPC core's own, of a call that no connection was there for. To miss it is safe: the call counts as sent.
+_NOT_CONNECTED = "failed to connect to all addresses"
 _WRITE_FAILED = "Internal error from Core"  # grpc.aio's own: the stream ended under a write, before its status was read
 
 
 class NodeError(Exception):
-    """A call to a node that brought no answer. `node` names it."""
+    """A call to a node that brought no answer. `node` names it; `sent`: the node may have got it all the same."""
 
-    def __init__(self, node: str, reason: str) -> None:
+    def __init__(self, node: str, reason: str, *, sent: bool = True) -> None:
         super().__init__(f"{node}: {reason}")
         self.node = node
         self.reason = reason
+        self.sent = sent
 
 
 class NodeUnavailable(NodeError):
@@ -22,8 +25,8 @@ class NodeUnavailable(NodeError):
 class NodeRefused(NodeError):
     """The node turned the call down; it would do so again."""
 
-    def __init__(self, node: str, code: grpc.StatusCode, reason: str) -> None:
-        super().__init__(node, reason)
+    def __init__(self, node: str, code: grpc.StatusCode, reason: str, *, sent: bool = True) -> None:
+        super().__init__(node, reason, sent=sent)
         self.code = code
 
 
@@ -38,7 +41,7 @@ def node_error(node: str, error: grpc.aio.AioRpcError) -> NodeError:
 def failure(node: str, code: grpc.StatusCode, reason: str) -> NodeError:
     """The error of this room for a gRPC status."""
     if code in _UNREACHABLE:
-        return NodeUnavailable(node, reason)
+        return NodeUnavailable(node, reason, sent=not reason.startswith(_NOT_CONNECTED))
     if code is grpc.StatusCode.RESOURCE_EXHAUSTED and "larger than max" not in reason:
         return NodeUnavailable(node, reason)
     return NodeRefused(node, code, reason)

@@ -96,6 +96,10 @@ class OrderingRefused(SdkError):
         self.status = status
 
 
+class OrderingUnknown(SdkError):
+    """No orderer has acknowledged the transaction, and one may have ordered it: ordering the same again is safe."""
+
+
 class CommitRefused(SdkError):
     """The transaction was ordered, and the peers found it invalid: it changed nothing."""
 
@@ -108,7 +112,7 @@ class CommitRefused(SdkError):
 
 
 class CommitUnknown(SdkError):
-    """No verdict came in time: the transaction may or may not be committed. `Channel.resubmit(pending)` finds out.
+    """No verdict came: the transaction may or may not be committed. `Channel.resubmit(pending)` finds out.
 
     A new call instead may do the same thing twice. `pending` is None when a listener was asked for a bare id.
     """

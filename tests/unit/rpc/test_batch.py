@@ -103,6 +103,7 @@ async def test_a_call_is_over_when_its_time_is_and_the_others_go_on() -> None:
     async with to(echo) as stream:
         (late,) = await outcomes(stream, b"wait", timeout_s=0.2)
         assert isinstance(late, NodeUnavailable)
+        assert late.sent
         await until(lambda: not echo.waiting[b"wait"].wanted)  # the node knows the deadline
         assert await stream.call(b"a", SOON) == b"a"
 
@@ -173,6 +174,7 @@ async def test_a_node_that_is_not_there_is_unavailable_and_comes_back() -> None:
     stream = BatchStream("node", channel, ECHO)
     for error in await outcomes(stream, b"a", b"b"):
         assert isinstance(error, NodeUnavailable)
+        assert not error.sent
     async with listening(Echo().handler(), port=port), asyncio.timeout(SOON):
         while await outcomes(stream, b"c") != [b"c"]:  # noqa: ASYNC110 - gRPC connects again when it likes
             await asyncio.sleep(0.1)

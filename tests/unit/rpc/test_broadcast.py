@@ -105,7 +105,7 @@ async def test_an_orderer_that_goes_away_fails_everybody_at_once_and_serves_agai
     async with orderer.client() as client:
         first, *rest = await outcomes(client, b"a", fatal, b"b", b"c")
         assert first == SENT
-        assert [type(error) for error in rest] == [NodeUnavailable] * 3
+        assert [(type(error), error.sent) for error in rest] == [(NodeUnavailable, True)] * 3
         assert await client.send(b"d", SOON) == SENT
     assert orderer.ordered == [b"a", b"d"]
 
@@ -116,7 +116,8 @@ async def test_an_orderer_that_is_not_there_is_unavailable_until_it_comes_back()
         pass
     channel = open_channel(f"127.0.0.1:{port}", None)
     client = BroadcastClient("orderer", channel)
-    assert [type(error) for error in await outcomes(client, b"a", b"b")] == [NodeUnavailable] * 2
+    found = await outcomes(client, b"a", b"b")
+    assert [(type(error), error.sent) for error in found] == [(NodeUnavailable, False)] * 2
     async with serving(streams(broadcast=orderer.broadcast), port=port):
         async with asyncio.timeout(SOON):
             await channel.channel_ready()

@@ -131,11 +131,12 @@ class Peer:
 
 @dataclass
 class Orderer:
-    """Orders everything, or answers a status instead."""
+    """Orders everything, or answers a status instead. A mute one orders, and does not say so."""
 
     world: World
     name: str
     status: int = Status.SUCCESS
+    mute: bool = False
 
     async def broadcast(self, requests: AsyncIterator[bytes], _context: Context) -> AsyncIterator[bytes]:
         async for envelope in requests:
@@ -143,7 +144,8 @@ class Orderer:
                 yield broadcast_answer(self.status, "no")
                 return
             await self.world.order(envelope)
-            yield SUCCESS
+            if not self.mute:
+                yield SUCCESS
 
     @property
     def handlers(self) -> Mapping[str, "grpc.RpcMethodHandler[bytes, bytes]"]:
@@ -309,12 +311,44 @@ async def test_another_orderer_takes_what_the_first_cannot(name: str) -> None:
         assert (await channel.submit(CALL)).block_num == 1
 
 
-async def test_without_an_orderer_that_serves_nothing_is_ordered() -> None:
+async def test_without_an_orderer_that_can_be_reached_nothing_is_ordered() -> None:
     world = World()
-    orderers = [Orderer(world, "gone"), Orderer(world, "busy", Status.SERVICE_UNAVAILABLE)]
-    async with channel_of(Peer(world, "peer0"), *orderers) as channel:
-        with pytest.raises(Unavailable, match=r"no orderer of health took the transaction: gone: .*; busy: no"):
+    async with channel_of(Peer(world, "peer0"), Orderer(world, "gone")) as channel:
+        with pytest.raises(Unavailable, match="no orderer of health acknowledged the transaction: gone: ") as caught:
             await channel.submit(CALL)
+    assert caught.value.retryable
+
+
+async def ordered_perhaps(*orderers: Orderer) -> Pending:
+    """A transaction that the first of the orderers may have ordered and none acknowledged."""
+    world = orderers[0].world
+    async with channel_of(Peer(world, "peer0"), *orderers) as channel:
+        channel.timeouts = replace(PATIENCE, broadcast=0.3)
+        with pytest.raises(CommitUnknown, match="no orderer of health acknowledged the transaction") as caught:
+            await channel.submit(CALL)
+    assert not caught.value.retryable
+    assert caught.value.pending is not None
+    return caught.value.pending
+
+
+async def test_an_envelope_without_an_answer_may_be_ordered_and_the_same_again_finds_its_verdict() -> None:
+    world = World()
+    pending = await ordered_perhaps(Orderer(world, "mute", mute=True))
+    assert codes(world) == [TxCode.VALID]
+    async with channel_of(Peer(world, "peer0"), Orderer(world, "orderer")) as channel:
+        assert (await channel.resubmit(pending)).block_num == 1
+    assert codes(world)[0] is TxCode.VALID
+
+
+@pytest.mark.parametrize("second", [Status.FORBIDDEN, Status.SERVICE_UNAVAILABLE])
+async def test_no_answer_of_another_orderer_undoes_what_one_may_have_ordered(second: Status) -> None:
+    world = World()
+    await ordered_perhaps(Orderer(world, "mute", mute=True), Orderer(world, "orderer1", second))
+
+
+async def test_an_orderer_whose_disk_has_failed_may_have_stored_the_envelope() -> None:
+    world = World()
+    await ordered_perhaps(Orderer(world, "orderer", Status.SERVICE_UNAVAILABLE), Orderer(world, "gone"))
 
 
 async def test_another_peer_endorses_and_tells_of_commits_where_the_first_is_gone() -> None:
