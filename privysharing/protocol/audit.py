@@ -40,7 +40,7 @@ from privysharing.protocol.envelopes import TxId
 from privysharing.protocol.errors import ProtocolError
 from privysharing.protocol.reading import EndorsedAction, ReadTransaction, read_transaction
 from privysharing.protocol.rwsets import Update, UpdateBatch, Version, VersionedValue
-from privysharing.protocol.signers import Signers, formal_verdict, verify_signatures
+from privysharing.protocol.signers import Signers, formal_verdict, verify_all
 
 # Verdicts that follow from a transaction's bytes: a peer gives them then, and only then.
 FORMAL_CODES = frozenset(
@@ -79,14 +79,24 @@ class Fault:
 
     check: str
     detail: str
+    transaction: int | None = None  # its place in the block, if it is one transaction's
 
 
-class _Broken(Exception):
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A block's transactions with their signers, under the configuration before it: for whoever judges it further."""
+
+    transactions: tuple[ReadTransaction, ...]
+    signers: tuple[Signers, ...]
+    config: ChannelConfig
+
+
+class Broken(Exception):
     """Ends the checks of a block at its first fault."""
 
-    def __init__(self, check: str, detail: object) -> None:
+    def __init__(self, check: str, detail: object, transaction: int | None = None) -> None:
         super().__init__(str(detail))
-        self.fault = Fault(check, str(detail))
+        self.fault = Fault(check, str(detail), transaction)
 
 
 @dataclass(slots=True)
@@ -104,6 +114,7 @@ class BlockReport:
     commit_hash_checked: bool = False
     notes: list[str] = field(default_factory=list)
     fault: Fault | None = None
+    reading: Reading | None = None  # None: the genesis block, or a fault before its transactions
 
     def as_dict(self) -> dict[str, object]:
         """For a line of JSON."""
@@ -127,8 +138,8 @@ def verify_chain(genesis: Block, blocks: Iterable[bytes]) -> Iterator[BlockRepor
     """Check consecutive blocks, the genesis block among them or not; the first report with a fault is the last."""
     try:
         audit = ChainAudit(genesis)
-    except (_Broken, ProtocolError) as error:
-        fault = error.fault if isinstance(error, _Broken) else Fault("genesis", str(error))
+    except (Broken, ProtocolError) as error:
+        fault = error.fault if isinstance(error, Broken) else Fault("genesis", str(error))
         yield BlockReport(number=genesis.header.number, fault=fault)
         return
     for raw in blocks:
@@ -143,7 +154,7 @@ class ChainAudit:
 
     def __init__(self, genesis: Block) -> None:
         if genesis.header.number != 0:
-            raise _Broken("genesis", f"block {genesis.header.number} is no genesis block")
+            raise Broken("genesis", f"block {genesis.header.number} is no genesis block")
         _guard("data", check_data, genesis)
         self._genesis = genesis
         self._config = ChannelConfig.from_block(genesis)
@@ -163,29 +174,29 @@ class ChainAudit:
             block = _guard("encoding", parse_block, raw)
             report.number, report.header_hash = block.header.number, header_hash(block.header)
             if encode_block(block) != raw:
-                raise _Broken("encoding", "the bytes hold something that is no part of a block")
+                raise Broken("encoding", "the bytes hold something that is no part of a block")
             if block.header.number == 0 and self._height == 1:
                 self._check_genesis(block, report)
             else:
                 self._check_next(block, report)
-        except _Broken as broken:
+        except Broken as broken:
             report.fault = broken.fault
         return report
 
     def _check_genesis(self, block: Block, report: BlockReport) -> None:
         """A copy of the genesis block, which a peer has given a verdict."""
         if block.header != self._genesis.header or block.data != self._genesis.data:
-            raise _Broken("genesis", "block 0 is not the genesis block of this chain")
+            raise Broken("genesis", "block 0 is not the genesis block of this chain")
         _guard("metadata", check_metadata, block)
         for index in (MetadataIndex.SIGNATURES, MetadataIndex.LAST_CONFIG, MetadataIndex.ORDERER):
             if metadata_entry(block, index) != metadata_entry(self._genesis, index):
-                raise _Broken("metadata", f"entry {index.name} is not the genesis block's")
+                raise Broken("metadata", f"entry {index.name} is not the genesis block's")
         if metadata_entry(block, MetadataIndex.COMMIT_HASH):
-            raise _Broken("commit_hash", "commit hashes begin at block 1")
+            raise Broken("commit_hash", "commit hashes begin at block 1")
         report.tx_ids = tuple(read_transaction(envelope).tx_id for envelope in block.data)
         report.verdicts = _stored_verdicts(block)
         if report.verdicts is not None and report.verdicts != (TxCode.VALID,):
-            raise _Broken("filter", "the genesis block is not marked as valid")
+            raise Broken("filter", "the genesis block is not marked as valid")
 
     def _check_next(self, block: Block, report: BlockReport) -> None:
         _guard("header", check_link, block.header, self._height, self._tip)
@@ -195,8 +206,10 @@ class ChainAudit:
         self._check_orderers(block, report)
         transactions = [read_transaction(envelope) for envelope in block.data]
         report.tx_ids = tuple(tx.tx_id for tx in transactions)
+        signers = verify_all(transactions, self._config.channel_id, self._config.msps)
+        report.reading = Reading(tuple(transactions), tuple(signers), self._config)
         report.verdicts = _stored_verdicts(block)
-        accepted = self._check_transactions(transactions, report)
+        accepted = self._check_transactions(report.reading, report)
         self._follow_config(block, transactions, accepted)
         report.config_sequence = self._config.sequence
         self._check_commit_hash(block, transactions, report)
@@ -210,14 +223,13 @@ class ChainAudit:
         signers = block_signers(block, self._config)
         report.orderers = tuple(signer.msp_id for signer in signers)
         if len(signers) != len(parse_orderer_metadata(block).signatures):
-            raise _Broken("orderer_signature", "a signature in the block's metadata is not its orderer's")
+            raise Broken("orderer_signature", "a signature in the block's metadata is not its orderer's")
 
-    def _check_transactions(self, transactions: Sequence[ReadTransaction], report: BlockReport) -> list[bool]:
+    def _check_transactions(self, reading: Reading, report: BlockReport) -> list[bool]:
         """Every transaction by itself; whether each may have an effect."""
         accepted = []
         valid_ids: set[TxId] = set()
-        for index, tx in enumerate(transactions):
-            signers = verify_signatures(tx, self._config.channel_id, self._config.msps)
+        for index, (tx, signers) in enumerate(zip(reading.transactions, reading.signers, strict=True)):
             derived = self._derived_verdict(tx, signers)
             if report.verdicts is None:
                 if derived is not TxCode.VALID:
@@ -226,7 +238,9 @@ class ChainAudit:
                 _check_verdict(index, derived, report.verdicts[index])
                 if report.verdicts[index] is TxCode.VALID and tx.endorsed is not None:
                     if tx.tx_id in valid_ids:
-                        raise _Broken("tx_id", f"transaction {index} is marked as valid, and so is its twin before it")
+                        raise Broken(
+                            "tx_id", f"transaction {index} is marked as valid, and so is its twin before it", index
+                        )
                     valid_ids.add(tx.tx_id)
                     self._check_endorsements(index, tx.endorsed, signers, report)
             stored = derived if report.verdicts is None else report.verdicts[index]
@@ -243,7 +257,7 @@ class ChainAudit:
         """A peer passes bad endorsements over too, and a policy may need none: only all of them bad is a fault."""
         found, good = len(tx.transaction.endorsements), len(signers.endorsers)
         if found and not good:
-            raise _Broken("endorsement", f"transaction {index} is marked as valid, but no endorser signed it")
+            raise Broken("endorsement", f"transaction {index} is marked as valid, but no endorser signed it", index)
         if good < found:
             report.notes.append(f"transaction {index}: {good} of {found} endorsements count")
 
@@ -254,7 +268,7 @@ class ChainAudit:
                 self._config_block = block.header.number
         metadata = parse_orderer_metadata(block)
         if metadata.value and metadata.last_config != self._config_block:
-            raise _Broken(
+            raise Broken(
                 "last_config",
                 f"the block names {metadata.last_config} as the last configuration block, not {self._config_block}",
             )
@@ -272,7 +286,7 @@ class ChainAudit:
         verdicts = metadata_entry(block, MetadataIndex.TRANSACTIONS_FILTER)
         expected = next_commit_hash(number, self._commit_hash, verdicts, updates) if self._has_commit_hashes else b""
         if report.commit_hash != expected:
-            raise _Broken("commit_hash", f"commit hash is {report.commit_hash.hex()}, expected {expected.hex()}")
+            raise Broken("commit_hash", f"commit hash is {report.commit_hash.hex()}, expected {expected.hex()}")
         report.commit_hash_checked = self._has_commit_hashes
         self._commit_hash = expected
 
@@ -320,7 +334,7 @@ def _guard(check: str, step: Callable[P, T], *args: P.args, **kwargs: P.kwargs) 
     try:
         return step(*args, **kwargs)
     except ProtocolError as error:
-        raise _Broken(check, error) from None
+        raise Broken(check, error) from None
 
 
 def _check_metadata_form(block: Block) -> None:
@@ -329,11 +343,11 @@ def _check_metadata_form(block: Block) -> None:
     last_config = metadata_entry(block, MetadataIndex.LAST_CONFIG)
     commit_hash = metadata_entry(block, MetadataIndex.COMMIT_HASH)
     if encode_orderer_metadata(orderers.value, orderers.signatures) != block.metadata[MetadataIndex.SIGNATURES]:
-        raise _Broken("metadata", "entry SIGNATURES holds something else")
+        raise Broken("metadata", "entry SIGNATURES holds something else")
     if last_config and _guard("metadata", parse_last_config, last_config) != orderers.last_config:
-        raise _Broken("metadata", "entry LAST_CONFIG contradicts entry SIGNATURES")
+        raise Broken("metadata", "entry LAST_CONFIG contradicts entry SIGNATURES")
     if encode_commit_hash(_guard("metadata", parse_commit_hash, commit_hash)) != commit_hash:
-        raise _Broken("metadata", "entry COMMIT_HASH holds something else")
+        raise Broken("metadata", "entry COMMIT_HASH holds something else")
 
 
 def _stored_verdicts(block: Block) -> tuple[TxCode, ...] | None:
@@ -343,7 +357,7 @@ def _stored_verdicts(block: Block) -> tuple[TxCode, ...] | None:
         return None
     verdicts = _guard("filter", parse_filter, entry)
     if len(verdicts) != len(block.data):
-        raise _Broken("filter", f"{len(verdicts)} verdicts on {len(block.data)} transactions")
+        raise Broken("filter", f"{len(verdicts)} verdicts on {len(block.data)} transactions")
     return verdicts
 
 
@@ -352,6 +366,6 @@ def _check_verdict(index: int, derived: TxCode, stored: TxCode) -> None:
     if derived is not TxCode.VALID:
         if stored is not derived:
             check = _CHECKS.get(derived, "filter")
-            raise _Broken(check, f"transaction {index} is {derived.name}, but marked as {stored.name}")
+            raise Broken(check, f"transaction {index} is {derived.name}, but marked as {stored.name}", index)
     elif stored in FORMAL_CODES:
-        raise _Broken("filter", f"transaction {index} is marked as {stored.name}, which it is not")
+        raise Broken("filter", f"transaction {index} is marked as {stored.name}, which it is not", index)
