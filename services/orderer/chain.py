@@ -6,9 +6,6 @@ gone quiet, unless a block was cut less than `cut_interval_s` ago, and after the
 
 import asyncio
 import logging
-import os
-import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -20,6 +17,7 @@ from privysharing.protocol.codec.ordering import encode_record
 from privysharing.protocol.crypto import SigningIdentity
 from privysharing.protocol.envelopes import NONCE_BYTES
 from privysharing.protocol.ordering import Connect, Record, RecordClass, Regular, TimeToCut
+from privysharing.rpc.outside import Outside
 from services.orderer.log import OrderedLog
 from services.orderer.metrics import RELATION_CONSENTER, STATUS_ACTIVE, STATUS_INACTIVE, OrdererMetrics
 from services.orderer.sealing import config_envelope, next_header, position_of, seal
@@ -46,8 +44,8 @@ class ChainContext:
 
     signer: SigningIdentity
     metrics: OrdererMetrics
-    now_ns: Callable[[], int]
     cut_interval_s: float
+    outside: Outside = Outside()
 
 
 class Chain:
@@ -170,7 +168,7 @@ class Chain:
 
     async def _take(self, offset: int, raw: bytes) -> None:
         if not self._sequencer.pending:
-            self._pending_since = time.monotonic()
+            self._pending_since = self._context.outside.monotonic()
         for effect in self._sequencer.take(offset, raw):
             await self._apply(offset, effect)
         if self._sequencer.awaits_config:
@@ -194,8 +192,8 @@ class Chain:
             self.channel_id,
             derive(config, effect.update),
             signer=self._context.signer,
-            now_ns=self._context.now_ns(),
-            nonce=os.urandom(NONCE_BYTES),
+            now_ns=self._context.outside.now_ns(),
+            nonce=self._context.outside.random_bytes(NONCE_BYTES),
         )
         return Regular(envelope, config.sequence, RecordClass.CONFIG, effect.original_offset)
 
@@ -210,12 +208,12 @@ class Chain:
     async def _write(self, cut: Cut) -> None:
         """Make, sign and store a block, in the chain's thread; then let it be seen."""
         number = self.height
-        started = time.monotonic()
+        started = self._context.outside.monotonic()
         await asyncio.get_running_loop().run_in_executor(self._thread, self._make, number, cut)
         self.height = number + 1
         if cut.config is not None:
             self.config = cut.config
-        self._last_cut = time.monotonic()
+        self._last_cut = self._context.outside.monotonic()
         self._wake()
         metrics = self._context.metrics
         metrics.height.of(self.channel_id).set(self.height)
@@ -238,7 +236,7 @@ class Chain:
             last_config=self._last_config,
             position=cut.position,
             signer=self._context.signer,
-            nonce=os.urandom(NONCE_BYTES),
+            nonce=self._context.outside.random_bytes(NONCE_BYTES),
         )
         self._store.append(encode_block(block))
         self._tip_hash = header_hash(header)
@@ -250,7 +248,7 @@ class Chain:
             self._alarm = None
         if not self._sequencer.pending or self._asked_for == self._sequencer.next_block or self.halted:
             return
-        now = time.monotonic()
+        now = self._context.outside.monotonic()
         due = self._pending_since + self._sequencer.config.orderer.batch_timeout_s
         if self._ordering.quiet(self._next_offset):
             due = min(due, self._last_cut + self._context.cut_interval_s)

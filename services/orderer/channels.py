@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from privysharing.protocol.channel.bundle import ChannelConfig
 from privysharing.protocol.codec.blocks import encode_block, parse_block
 from privysharing.protocol.errors import ProtocolError
 from services.orderer.chain import Chain, ChainContext
+from services.orderer.log import OrderedLog
 from services.orderer.log.filelog import FileLog
 from services.orderer.store import BlockStore
 from services.runtime.config import ConfigError
@@ -43,13 +44,18 @@ def read_genesis(path: Path) -> Genesis:
     return Genesis(config.channel_id, block)
 
 
+OpenLog = Callable[[Disk, Path], Awaitable[OrderedLog]]
+"""The ordering log of a channel, which is kept in this folder unless it is kept elsewhere."""
+
+
 class Channels:
     """Chains by channel id."""
 
-    def __init__(self, disk: Disk, location: Path, context: ChainContext) -> None:
+    def __init__(self, disk: Disk, location: Path, context: ChainContext, open_log: OpenLog = FileLog.open) -> None:
         self._disk = disk
         self._location = location
         self._context = context
+        self._open_log = open_log
         self._chains: dict[str, Chain] = {}
         self._lock: DiskLock | None = None
 
@@ -122,5 +128,5 @@ class Channels:
             first = parse_block(store.read(0))
             if header_hash(first.header) != header_hash(genesis.block.header):
                 raise ConfigError(f"channel {channel_id} was started from another genesis block than the one given")
-        log = await FileLog.open(self._disk, self._location / LOGS_FOLDER / channel_id)
+        log = await self._open_log(self._disk, self._location / LOGS_FOLDER / channel_id)
         return Chain(store, log, self._context)

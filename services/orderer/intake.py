@@ -62,12 +62,18 @@ class Intake:
     """Takes envelopes for all channels, in three steps: `judge`, `order` when the chain has room, `conclude`."""
 
     def __init__(
-        self, channels: Channels, signer: SigningIdentity, clock: Callable[[], Clock], metrics: OrdererMetrics
+        self,
+        channels: Channels,
+        signer: SigningIdentity,
+        clock: Callable[[], Clock],
+        metrics: OrdererMetrics,
+        random_bytes: Callable[[int], bytes] = os.urandom,
     ) -> None:
         self._channels = channels
         self._signer = signer
         self._clock = clock
         self._metrics = metrics
+        self._random_bytes = random_bytes
 
     def judge(self, raw: bytes) -> Progress:
         """Whether an envelope may be ordered, and as what."""
@@ -143,7 +149,11 @@ class Intake:
             return Refusal(Status.BAD_REQUEST, info)
         clock = self._clock()
         envelope = config_envelope(
-            config.channel_id, derived, signer=self._signer, now_ns=clock.now_ns, nonce=os.urandom(NONCE_BYTES)
+            config.channel_id,
+            derived,
+            signer=self._signer,
+            now_ns=clock.now_ns,
+            nonce=self._random_bytes(NONCE_BYTES),
         )
         made = read_message(envelope)
         assert isinstance(made, Message)

@@ -60,9 +60,11 @@ class GrpcLimits:
     concurrency: Mapping[str, int] = field(default_factory=dict)
 
 
-def grpc_server(registry: Registry, limits: GrpcLimits = GrpcLimits()) -> grpc.aio.Server:
-    """A server without services or port; see `listen`."""
-    return grpc.aio.server(
+def grpc_server(
+    registry: Registry, limits: GrpcLimits = GrpcLimits(), make: Callable[..., grpc.aio.Server] = grpc.aio.server
+) -> grpc.aio.Server:
+    """A server without services or port; see `listen`. `make` takes what `grpc.aio.server` takes."""
+    return make(
         interceptors=[_Watch(registry, limits.concurrency)],
         options=[
             ("grpc.max_receive_message_length", limits.message_bytes_max),

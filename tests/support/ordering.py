@@ -34,6 +34,7 @@ from privysharing.protocol.crypto import SigningIdentity
 from privysharing.protocol.deliver import SeekInfo
 from privysharing.protocol.envelopes import ChannelHeader, SignatureHeader, compute_tx_id
 from privysharing.protocol.policies.dsl import parse_implicit_meta, parse_policy
+from privysharing.rpc.outside import Outside
 from services.orderer.chain import Chain, ChainContext
 from services.orderer.log import OrderedLog
 from services.orderer.metrics import OrdererMetrics
@@ -167,7 +168,7 @@ def consensus_update(config: ChannelConfig, consensus: ConsensusType) -> bytes:
 
 def context(cut_interval_s: float = 0.0, registry: Registry | None = None) -> ChainContext:
     """What chains share."""
-    return ChainContext(SIGNER, OrdererMetrics(registry or Registry()), lambda: NOW_NS, cut_interval_s)
+    return ChainContext(SIGNER, OrdererMetrics(registry or Registry()), cut_interval_s, Outside(now_ns=lambda: NOW_NS))
 
 
 def store_with(first: Block, disk: Disk | None = None) -> BlockStore:

@@ -1,0 +1,116 @@
+"""An ordering node, put together: from the wires that envelopes come in by to the disk that keeps their order."""
+
+import asyncio
+import logging
+from collections.abc import Coroutine, Iterable
+from typing import Any
+
+from services.orderer.admission import Clock
+from services.orderer.broadcast import Broadcast
+from services.orderer.chain import ChainContext
+from services.orderer.channels import Channels, Genesis, OpenLog
+from services.orderer.config import OrdererConfig
+from services.orderer.delivery import Delivery
+from services.orderer.intake import Intake
+from services.orderer.log.filelog import FileLog
+from services.orderer.metrics import OrdererMetrics
+from services.orderer.rpc import AtomicBroadcastRpc, BatchBroadcastRpc
+from services.runtime.grpcserver import grpc_server, listen
+from services.runtime.machine import Machine
+from services.runtime.metrics import Registry
+
+DRAIN_SECONDS = 3.0  # for what has been ordered to get into blocks
+HANG_UP_SECONDS = 2.0  # for clients to take their last answers
+
+_log = logging.getLogger(__name__)
+
+
+class Orderer:
+    """Its channels, and the services over them. Made inside the event loop that runs it."""
+
+    def __init__(
+        self,
+        config: OrdererConfig,
+        metrics: OrdererMetrics,
+        registry: Registry,
+        machine: Machine = Machine(),
+        open_log: OpenLog = FileLog.open,
+    ) -> None:
+        self._config = config
+        self._machine = machine
+        outside = machine.outside
+        context = ChainContext(config.signer, metrics, config.cut_interval_s, outside)
+        self._channels = Channels(machine.disk, config.location, context, open_log)
+        intake = Intake(
+            self._channels, config.signer, lambda: self._clock(config.time_window_ns), metrics, outside.random_bytes
+        )
+        rpc = AtomicBroadcastRpc(
+            Broadcast(intake),
+            Delivery(self._channels, lambda: self._clock(config.seek_window_ns), metrics),
+            binds_to_certificate=config.tls is not None and config.tls.client_auth_required,
+        )
+        self._batches = BatchBroadcastRpc(intake)
+        self._server = grpc_server(registry, config.limits, machine.make_server)
+        self._server.add_generic_rpc_handlers((rpc.handler(), self._batches.handler()))
+
+    async def open(self, geneses: Iterable[Genesis]) -> None:
+        """Open every stored channel, start new ones. Raises ConfigError, StorageError, LostRecords."""
+        await self._channels.open(geneses)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Serve until `stop` is set; then answer what was asked, cut what is pending, and return.
+
+        Raises what ends a chain, which a fault does only.
+        """
+        port = listen(
+            self._server, self._config.listen, self._config.tls, "General.ListenAddress and General.ListenPort"
+        )
+        channels = self._channels
+        chains = asyncio.create_task(channels.run())
+        try:
+            if await _before(chains, _first(channels.caught_up(), stop.wait())) and not stop.is_set():
+                await self._server.start()
+                _log.info("serving", extra={"address": str(self._config.listen), "port": port})
+                if await _before(chains, stop.wait()):
+                    await self._drain()
+        finally:
+            channels.halt()
+            self._batches.hang_up()
+            await self._server.stop(HANG_UP_SECONDS)
+            chains.cancel()
+            await asyncio.gather(chains, return_exceptions=True)
+            await channels.close()
+        if not chains.cancelled():
+            chains.result()  # raises what ended them
+
+    def illness(self) -> str | None:
+        """Which channels take nothing more; None when all do."""
+        halted = [chain.channel_id for chain in self._channels.all() if chain.halted]
+        return f"halted: {', '.join(halted)}" if halted else None
+
+    async def _drain(self) -> None:
+        try:
+            await asyncio.wait_for(self._channels.drained(), DRAIN_SECONDS)
+        except TimeoutError:
+            _log.warning("stopping with envelopes that are ordered and not in a block yet; the next start makes it")
+
+    def _clock(self, window_ns: int) -> Clock:
+        return Clock(self._machine.outside.now_ns(), window_ns, self._config.check_expiry)
+
+
+async def _before(chains: asyncio.Task[None], event: Coroutine[Any, Any, object]) -> bool:
+    """Whether an event comes before the chains end, which they do only over a fault."""
+    waiting = asyncio.create_task(event)
+    await asyncio.wait((chains, waiting), return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    return not chains.done()
+
+
+async def _first(*events: Coroutine[Any, Any, object]) -> None:
+    """Return with the first of these, and give up the others."""
+    waiting = [asyncio.create_task(event) for event in events]
+    try:
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in waiting:
+            task.cancel()
