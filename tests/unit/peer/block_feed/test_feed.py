@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -25,10 +26,12 @@ from services.peer.notifier import CommitNotifier
 from services.peer.validation.validate import read_block, validate_block
 from services.runtime.disk import RealDisk
 from tests.support.following import MemoryOrderers, OrderedChain
+from tests.support.liars import LyingOrderer
 from tests.support.nodes import until
 from tests.support.ordering import CITY, SIGNER, batch_update, envelope, genesis
 
 GENESIS = genesis()
+SEED = 20262
 SETTINGS = FeedConfig(first_answer_seconds=0.2, silence_seconds=0.05, pause_seconds_min=0.001, pause_seconds_max=0.01)
 
 
@@ -229,6 +232,19 @@ async def test_a_bad_block_is_not_taken_and_its_sender_is_left(
 
     orderers = MemoryOrderers(liar=chain, honest=chain)
     orderers.changes["liar"] = tamper
+    follower = Follower(orderers, [orderers.source("liar"), orderers.source("honest")], crypto)
+    await follower.take(6)
+    assert follower.data == data_of(chain)
+    assert follower.feed.source == orderers.source("honest")
+
+
+@pytest.mark.parametrize("lie", LyingOrderer.LIES)
+async def test_no_lie_of_an_orderer_is_taken_and_it_is_left_for_an_honest_one(
+    chain: OrderedChain, crypto: ThreadPoolExecutor, lie: str
+) -> None:
+    liar = LyingOrderer(SIGNER, Random(SEED))
+    orderers = MemoryOrderers(liar=chain, honest=chain)
+    orderers.changes["liar"] = lambda block: liar.block(block, lie) if block.header.number == 3 else block
     follower = Follower(orderers, [orderers.source("liar"), orderers.source("honest")], crypto)
     await follower.take(6)
     assert follower.data == data_of(chain)
