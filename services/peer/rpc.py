@@ -10,7 +10,7 @@ import grpc
 from privysharing.protocol.batches import CallFailed
 from privysharing.protocol.codec.transactions import encode_proposal_response
 from services.peer.endorsement.endorser import Outcome, ProposalRefused
-from services.peer.endorsement.workers import EndorsementWorkers, Job
+from services.peer.endorsement.workers import Job, Workers
 from services.peer.events.delivery import BLOCKS, FILTERED, Deliveries, Form
 from services.runtime.batching import BatchCalls, BatchLimits, Call, failed
 from services.runtime.grpcserver import client_certificate_hash
@@ -24,7 +24,7 @@ DELIVER = "protos.Deliver"
 class EndorserRpc:
     """The servicer of protos.Endorser. Made on the event loop that serves."""
 
-    def __init__(self, workers: EndorsementWorkers) -> None:
+    def __init__(self, workers: Workers) -> None:
         self._workers = workers
         self._answered: Handover[tuple[asyncio.Future[Outcome], Outcome]] = Handover(_set)
 
@@ -50,7 +50,7 @@ class EndorserRpc:
 class BatchEndorserRpc:
     """The servicer of privysharing.v1.BatchEndorser: the same calls, many on a stream. Made on the event loop."""
 
-    def __init__(self, workers: EndorsementWorkers, limits: BatchLimits | None = None) -> None:
+    def __init__(self, workers: Workers, limits: BatchLimits | None = None) -> None:
         self._workers = workers
         self._calls = BatchCalls(self._begin, limits or BatchLimits())
         self._answered: Handover[tuple[Call, bytes | CallFailed]] = Handover(lambda pair: pair[0].answer(pair[1]))

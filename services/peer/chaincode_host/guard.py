@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from services.peer.chaincode_host.errors import ExecutionStopped
 from services.peer.chaincode_host.watchdog import TICK_S, Watchdog
@@ -64,6 +64,18 @@ class Execution:
             self._armed = False
         if self.stopped is not None:
             _let_arrive()
+
+
+class Guard(Protocol):
+    """Runs contracts, and ends those that it must."""
+
+    def run(self, work: Callable[[Execution], T]) -> T:
+        """The result of `work`. Raises ExecutionStopped when it had to be ended."""
+        ...
+
+    def reason(self, execution: Execution | None) -> str:
+        """Why a run was stopped."""
+        ...
 
 
 class ExecutionGuard:

@@ -15,7 +15,7 @@ from services.peer.chaincode_host.contracts import Contracts
 from services.peer.chaincode_host.definitions import ChaincodeInfo, Definitions
 from services.peer.chaincode_host.errors import ChaincodeError, ContractFailed, ExecutionStopped, InvocationRefused
 from services.peer.chaincode_host.faults import describe
-from services.peer.chaincode_host.guard import Execution, ExecutionGuard
+from services.peer.chaincode_host.guard import Execution, Guard
 from services.peer.chaincode_host.metrics import ChaincodeMetrics
 from services.peer.chaincode_host.ports import Channels
 from services.peer.chaincode_host.simulator import SimulationLimits, TxSimulator
@@ -65,7 +65,7 @@ class ChaincodeHost:
         channels: Channels,
         access: AccessControl,
         private_values: PrivateValues,
-        guard: ExecutionGuard,
+        guard: Guard,
         metrics: ChaincodeMetrics,
         limits: SimulationLimits,
     ) -> None:

@@ -13,6 +13,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from privysharing.protocol.transactions import ProposalResponse, Response
 from services.peer.chaincode_host.faults import describe
@@ -70,6 +71,18 @@ class Job:
                 self._done(outcome)
             except Exception as error:  # whoever asked has gone, or his event loop has: no reason to lose a thread
                 _log.warning("an endorsement could not be handed over: %s", describe(error))
+
+
+class Workers(Protocol):
+    """Answers proposals for callers that must not wait."""
+
+    def submit(self, *jobs: Job) -> None:
+        """Have proposals answered. Those for which there is no room are refused at once."""
+        ...
+
+    def close(self, timeout_s: float) -> None:
+        """Take nothing more and let what runs finish; what still waits is refused."""
+        ...
 
 
 class EndorsementWorkers:

@@ -1,0 +1,154 @@
+"""A peer, put together: from the wires that proposals and blocks come in by to the ledgers."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from privysharing.protocol.msp.provider import Msp
+from services.peer.access import AccessControl
+from services.peer.chaincode_host.contracts import Contracts
+from services.peer.chaincode_host.definitions import Definitions
+from services.peer.chaincode_host.guard import Guard
+from services.peer.chaincode_host.host import ChaincodeHost
+from services.peer.chaincode_host.metrics import ChaincodeMetrics
+from services.peer.channel import ChannelTools
+from services.peer.channels import Channels
+from services.peer.config import PeerConfig
+from services.peer.endorsement.endorser import Endorser
+from services.peer.endorsement.issued import IssuedEndorsements
+from services.peer.endorsement.metrics import EndorserMetrics
+from services.peer.endorsement.threads import Host, ThreadHosting
+from services.peer.events.delivery import Deliveries
+from services.peer.metrics import DeliverMetrics, LedgerMetrics
+from services.peer.orderers import OrdererConnections
+from services.peer.private_data import StoredPrivateValues
+from services.peer.rpc import BatchEndorserRpc, DeliverRpc, EndorserRpc
+from services.peer.system_chaincodes import system_chaincodes
+from services.runtime.grpcserver import grpc_server, listen
+from services.runtime.machine import Machine
+from services.runtime.metrics import Registry
+
+HANG_UP_SECONDS = 3.0  # for what is being endorsed or delivered to end
+LEDGERS = "ledgersData"  # names within peer.fileSystemPath
+PRIVATE_VALUES = "privateValues"
+
+_log = logging.getLogger(__name__)
+
+
+class Peer:
+    """Its channels, and the services over them. Made inside the event loop that runs it."""
+
+    def __init__(
+        self, config: PeerConfig, registry: Registry, machine: Machine = Machine(), host: Host = ThreadHosting
+    ) -> None:
+        """Nothing is read yet but the private values. Raises StorageError."""
+        self._config = config
+        self._registry = registry
+        self._machine = machine
+        self._crypto = ThreadPoolExecutor(config.crypto_threads, "crypto")
+        self._orderers = _orderers(config, machine)
+        self._issued = IssuedEndorsements()
+        tools = ChannelTools(
+            machine.disk,
+            self._crypto,
+            LedgerMetrics.register(registry),
+            self._orderers,
+            config.feed,
+            self._issued,
+            config.msp.name,
+        )
+        self._channels = Channels(config.location / LEDGERS, tools, config.channels)
+        self._private_values = StoredPrivateValues(config.location / PRIVATE_VALUES)
+        self._hosting = host(config.chaincode, config.endorsement_workers)
+        self._workers = self._hosting.workers(self._endorser(self._hosting.guard).process)
+
+    async def open(self, stopping: Callable[[], bool] = lambda: False) -> None:
+        """Recover every ledger, and join what the configuration says.
+
+        Raises LedgerFault, ConfigError, and RecoveryStopped when `stopping` says so between two blocks.
+        """
+        await self._channels.open(stopping)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Serve until `stop` is set; then answer what was asked, store what is being stored, and return.
+
+        Raises what ends the growth of a channel, which a fault of storage does.
+        """
+        config, channels = self._config, self._channels
+        deliveries = Deliveries(
+            channels.get,
+            DeliverMetrics.register(self._registry),
+            window_ns=config.seek_window_ns,
+            clock_ns=self._machine.outside.now_ns,
+        )
+        binds = config.tls is not None and config.tls.client_auth_required
+        endorsing, delivering = BatchEndorserRpc(self._workers), DeliverRpc(deliveries, binds_to_certificate=binds)
+        server = grpc_server(self._registry, config.limits, self._machine.make_server)
+        server.add_generic_rpc_handlers(
+            (EndorserRpc(self._workers).handler(), endorsing.handler(), delivering.handler())
+        )
+        port = listen(server, config.listen, config.tls, "peer.listenAddress")
+        growing = asyncio.create_task(channels.run())
+        try:
+            await server.start()
+            _log.info("serving", extra={"address": str(config.listen), "port": port})
+            await asyncio.wait((growing, asyncio.create_task(stop.wait())), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            growing.cancel()
+            await asyncio.wait((growing,))
+            endorsing.hang_up()
+            channels.hang_up()
+            await server.stop(HANG_UP_SECONDS)
+        if not growing.cancelled():
+            growing.result()  # raises what ended it
+
+    async def close(self) -> None:
+        """After `run` has ended, or instead of it: finish what is under way and release everything."""
+        await asyncio.to_thread(self._workers.close, HANG_UP_SECONDS)
+        self._hosting.close()
+        await self._orderers.close()
+        self._channels.close()
+        self._private_values.close()
+        self._crypto.shutdown()
+
+    def illness(self) -> str | None:
+        """Which channels do not grow, and why; None when all do."""
+        return self._channels.illness()
+
+    def _endorser(self, guard: Guard) -> Endorser:
+        config, registry = self._config, self._registry
+        access = AccessControl(Msp(config.msp))
+        host = ChaincodeHost(
+            contracts=Contracts.installed(config.contracts if config.endorses else {}),
+            system=system_chaincodes(self._channels, access, config.msp.name),
+            definitions=Definitions(config.msp.name),
+            channels=self._channels,
+            access=access,
+            private_values=self._private_values,
+            guard=guard,
+            metrics=ChaincodeMetrics(registry),
+            limits=config.chaincode.limits,
+        )
+        return Endorser(
+            signer=config.signer,
+            access=access,
+            channels=self._channels,
+            host=host,
+            private_values=self._private_values,
+            issued=self._issued,
+            metrics=EndorserMetrics(registry),
+            config=config.endorser,
+            clock_ns=self._machine.outside.now_ns,
+        )
+
+
+def _orderers(config: PeerConfig, machine: Machine) -> OrdererConnections:
+    shown = config.client_tls
+    return OrdererConnections(
+        config.signer,
+        tls=shown is not None,
+        certificate=shown.certificate if shown else b"",
+        key=shown.key if shown else b"",
+        outside=machine.outside,
+    )
