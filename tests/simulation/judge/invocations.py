@@ -1,0 +1,28 @@
+"""What the two judges hand to each other: the ledger's finds the valid transactions, the contract's judges their sense."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invocation:
+    """A VALID transaction: what was called, by whom, and what its endorsers signed. Lists of them are in commit order.
+
+    `units` are the organisational units of the certificate, `role` its attribute of that name. `writes` are the public
+    ones in the called chaincode's own namespace; None deletes.
+    """
+
+    tx_id: str
+    block: int
+    index: int
+    chaincode: str
+    function: str
+    args: tuple[bytes, ...]
+    msp_id: str
+    common_name: str
+    timestamp_ns: int
+    payload: bytes
+    writes: Mapping[str, bytes | None]
+    event: tuple[str, bytes] | None = None
+    units: tuple[str, ...] = ()
+    role: str = ""
