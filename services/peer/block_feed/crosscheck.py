@@ -1,6 +1,7 @@
 """Compares what we were given with what others were given."""
 
 import asyncio
+import itertools
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
@@ -56,14 +57,14 @@ class CrossCheck:
         """Compare for ever. Raises a group of ForkedChain, ChannelStopped."""
         comparing: dict[BlockSource, asyncio.Task[None]] = {}
         async with asyncio.TaskGroup() as group:
-            while True:
+            for rounds in itertools.count():  # at first nobody is followed yet
                 witnesses = dict.fromkeys(self._witnesses())
                 for source in [source for source in comparing if source not in witnesses]:
                     comparing.pop(source).cancel()
                 for source in witnesses:
                     if source not in comparing:
                         comparing[source] = group.create_task(self._compare_with(source))
-                await asyncio.sleep(self._settings.pause_seconds_max)
+                await asyncio.sleep(self._settings.pause(rounds))
 
     def _witnesses(self) -> tuple[BlockSource, ...]:
         followed = self._feed.source
@@ -72,7 +73,7 @@ class CrossCheck:
 
     async def _compare_with(self, source: BlockSource) -> None:
         """Compare with one witness for ever, from our newest block on: it vouches for those before."""
-        number = self._ledger.height - 1
+        number, failures = self._ledger.height - 1, 0
         while True:
             seek = SeekInfo(
                 SeekPosition.at(number),
@@ -83,7 +84,7 @@ class CrossCheck:
                 async with aclosing(self._calls.blocks(source, self._ledger.channel_id, seek)) as answers:
                     async for raw in answers:
                         await self._compare(number, parse_block(raw), source)
-                        number += 1
+                        number, failures = number + 1, 0
             except (NodeError, BadBlock, MalformedMessage) as error:
                 level = logging.INFO if isinstance(error, NodeError) else logging.WARNING
                 _log.log(
@@ -91,7 +92,8 @@ class CrossCheck:
                     "cannot compare blocks",
                     extra={"channel": self._ledger.channel_id, "with": source.address, "reason": str(error)},
                 )
-            await asyncio.sleep(self._settings.pause_seconds_max)
+            await asyncio.sleep(self._settings.pause(failures))
+            failures += 1
 
     async def _compare(self, number: int, theirs: Block, source: BlockSource) -> None:
         await self._notifier.above(number)

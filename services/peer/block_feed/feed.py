@@ -43,6 +43,10 @@ class FeedConfig:
         ):
             raise ValueError("peer.deliveryclient: intervals must be positive, and the least one not above the most")
 
+    def pause(self, rounds: int) -> float:
+        """Seconds to wait after so many rounds without success."""
+        return min(self.pause_seconds_max, self.pause_seconds_min * PAUSE_FACTOR ** min(rounds, 100))
+
 
 class OrdererCalls(Protocol):
     """Calls to orderers and other peers, over connections that somebody else keeps."""
@@ -105,7 +109,7 @@ class BlockFeed:
             turn += 1
             failures += 1
             if failures >= len(sources):
-                await asyncio.sleep(self._pause(failures - len(sources)))
+                await asyncio.sleep(self._settings.pause(failures - len(sources)))
 
     async def _follow(self, source: OrdererSource) -> AsyncGenerator[Block]:
         """Blocks of one orderer, until it fails."""
@@ -195,7 +199,3 @@ class BlockFeed:
             return block
 
         return await asyncio.get_running_loop().run_in_executor(self._crypto, parse_and_check)
-
-    def _pause(self, rounds: int) -> float:
-        least, most = self._settings.pause_seconds_min, self._settings.pause_seconds_max
-        return min(most, least * PAUSE_FACTOR ** min(rounds, 100))
