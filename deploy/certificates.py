@@ -6,7 +6,7 @@ then two forms of it are about.
 
 import ipaddress
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -42,6 +42,19 @@ class Credential:
         )
 
 
+def _new_key() -> ec.EllipticCurvePrivateKey:
+    return ec.generate_private_key(ec.SECP256R1())
+
+
+@dataclass(frozen=True, slots=True)
+class Chance:
+    """Where what nobody may guess comes from. A simulation, which guards nothing, has its own to be repeatable."""
+
+    key: Callable[[], ec.EllipticCurvePrivateKey] = _new_key
+    serial_number: Callable[[], int] = x509.random_serial_number
+    repeatable_signatures: bool = False  # RFC 6979
+
+
 @dataclass(frozen=True, slots=True)
 class Authority:
     """A CA. `now` is the time at which everything that it issues begins to count."""
@@ -49,23 +62,25 @@ class Authority:
     credential: Credential
     organisation: str
     now: datetime
+    chance: Chance = Chance()
 
     @classmethod
-    def root(cls, common_name: str, organisation: str, now: datetime) -> "Authority":
+    def root(cls, common_name: str, organisation: str, now: datetime, chance: Chance = Chance()) -> "Authority":
         """A CA that certifies itself."""
-        key = ec.generate_private_key(ec.SECP256R1())
+        key = chance.key()
         builder = _ca(_certificate(_name(organisation, common_name), key, now), key, path_length=None)
-        return cls(_sign(builder.issuer_name(_name(organisation, common_name)), key, key), organisation, now)
+        signed = _sign(builder.issuer_name(_name(organisation, common_name)), key, key, chance)
+        return cls(signed, organisation, now, chance)
 
     def intermediate(self, common_name: str, organisation: str) -> "Authority":
         """A CA below this one that certifies no further CAs."""
-        key = ec.generate_private_key(ec.SECP256R1())
+        key = self.chance.key()
         builder = _ca(_certificate(_name(organisation, common_name), key, self.now), key, path_length=0)
-        return Authority(self._issue(builder, key), organisation, self.now)
+        return Authority(self._issue(builder, key), organisation, self.now, self.chance)
 
     def identity(self, common_name: str, unit: str, attributes: Mapping[str, str] | None = None) -> Credential:
         """Somebody who signs on the ledger; `unit` is the node OU: client, peer, admin or orderer."""
-        key = ec.generate_private_key(ec.SECP256R1())
+        key = self.chance.key()
         builder = _leaf(_certificate(_name(self.organisation, common_name, unit), key, self.now), _usage(digital=True))
         if attributes:
             text = json.dumps({"attrs": dict(attributes)}, separators=(",", ":"), sort_keys=True)
@@ -74,7 +89,7 @@ class Authority:
 
     def tls(self, common_name: str, hosts: Sequence[str] = ()) -> Credential:
         """Either end of a TLS connection: nodes call each other with the certificate that they serve with."""
-        key = ec.generate_private_key(ec.SECP256R1())
+        key = self.chance.key()
         usage = _usage(digital=True, encipherment=True)
         builder = _leaf(_certificate(_name(self.organisation, common_name), key, self.now), usage).add_extension(
             x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False
@@ -88,7 +103,7 @@ class Authority:
         issuer = self.credential
         identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer.key.public_key())
         builder = builder.issuer_name(issuer.certificate.subject).add_extension(identifier, critical=False)
-        return _sign(builder, key, issuer.key)
+        return _sign(builder, key, issuer.key, self.chance)
 
 
 def _certificate(subject: x509.Name, key: ec.EllipticCurvePrivateKey, now: datetime) -> x509.CertificateBuilder:
@@ -96,18 +111,21 @@ def _certificate(subject: x509.Name, key: ec.EllipticCurvePrivateKey, now: datet
         x509.CertificateBuilder()
         .subject_name(subject)
         .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
         .not_valid_before(now - BACKDATED)
         .not_valid_after(now - BACKDATED + LIFETIME)
     )
 
 
 def _sign(
-    builder: x509.CertificateBuilder, key: ec.EllipticCurvePrivateKey, issuer_key: ec.EllipticCurvePrivateKey
+    builder: x509.CertificateBuilder,
+    key: ec.EllipticCurvePrivateKey,
+    issuer_key: ec.EllipticCurvePrivateKey,
+    chance: Chance,
 ) -> Credential:
     """Sign until the signature is in low-S form, which every second one is."""
     while True:
-        certificate = builder.sign(issuer_key, hashes.SHA256())
+        numbered = builder.serial_number(chance.serial_number())
+        certificate = numbered.sign(issuer_key, hashes.SHA256(), ecdsa_deterministic=chance.repeatable_signatures)
         if to_low_s(certificate.signature) == certificate.signature:
             return Credential(certificate, key)
 

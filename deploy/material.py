@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from deploy import layout
-from deploy.certificates import Authority, Credential
+from deploy.certificates import Authority, Chance, Credential
 from deploy.topology import Organisation, PeerNode, Topology
 from privysharing.protocol.msp.config import MspConfig, NodeOus, OuIdentifier
 
@@ -71,9 +71,9 @@ class Material:
     organisations: Mapping[str, OrganisationMaterial]
 
     @classmethod
-    def make(cls, topology: Topology, now: datetime) -> "Material":
+    def make(cls, topology: Topology, now: datetime, chance: Chance = Chance()) -> "Material":
         """Draw new keys for everybody in `topology`."""
-        root_ca = Authority.root(f"root.{topology.root.domain}", topology.root.domain, now)
+        root_ca = Authority.root(f"root.{topology.root.domain}", topology.root.domain, now, chance)
         return cls(root_ca, {org.name: _organisation(topology, org, root_ca) for org in topology.organisations})
 
     def write(self, topology: Topology, folder: Path) -> None:
@@ -86,7 +86,7 @@ class Material:
 
 def _organisation(topology: Topology, org: Organisation, root_ca: Authority) -> OrganisationMaterial:
     ca = root_ca.intermediate(f"ca.{org.domain}", org.domain)
-    tls_ca = Authority.root(f"tlsca.{org.domain}", org.domain, root_ca.now)
+    tls_ca = Authority.root(f"tlsca.{org.domain}", org.domain, root_ca.now, root_ca.chance)
     nodes: dict[str, Keys] = {}
     for node in topology.nodes:
         if node.org == org:
