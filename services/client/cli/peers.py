@@ -1,8 +1,9 @@
-"""`privy peer`: look into the data of a stopped peer."""
+"""`privy peer`: look into the data of a stopped peer, check them, and make its state anew."""
 
 import subprocess
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 import click
 
@@ -12,11 +13,13 @@ from services.client.cli.session import network_option, with_network
 from services.client.network.processes import Processes
 
 LEDGERS = "ledgersData"  # of a peer's fileSystemPath, as in Fabric
+_CHANNEL = click.option("--channel", help="Only this channel.  [default: all]")
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document, for machines.")
 
 
 @click.group()
 def command() -> None:
-    """Look into the data of a stopped peer."""
+    """Look into the data of a stopped peer, check them, and make its state anew."""
 
 
 @command.command("dump-state")
@@ -35,9 +38,46 @@ def dump_state(peer: str, folder: Path, channel: str | None) -> None:
     if channel not in found:
         known = ", ".join(found) or "none"
         raise click.UsageError(f"needed a channel with a ledger in {ledgers}; found {known}; name one with --channel")
-    # The ledger is the peer's own: its program reads it.
-    dump = [sys.executable, "-m", "services.peer.dump", str(ledgers / channel)]
-    sys.exit(subprocess.run(dump, check=False).returncode)  # noqa: S603 - our own program, a folder as argument
+    _run("dump", ledgers / channel)
+
+
+@command.command("verify")
+@click.argument("peer")
+@with_network
+@_CHANNEL
+@_JSON
+def verify(peer: str, folder: Path, channel: str | None, as_json: bool) -> None:
+    """Check everything that a stopped PEER keeps, and change nothing.
+
+    Every block is judged again from the channel's first one on: checksums, chain, signatures, verdicts, commit hashes.
+    State, history and indexes are compared with those that the blocks make, entry by entry. Ends with 1 and names the
+    first fault. PEER is a node of the network or a data folder, a backup's as well.
+    """
+    _run("verify", _data_folder(peer, folder), *_options(channel, as_json))
+
+
+@command.command("rebuild")
+@click.argument("peer")
+@with_network
+@_CHANNEL
+@_JSON
+def rebuild(peer: str, folder: Path, channel: str | None, as_json: bool) -> None:
+    """Make state, history and indexes of a stopped PEER anew from its blocks.
+
+    May be broken off at any moment: the next start of the peer, or the next rebuild, goes on. PEER is a node of the
+    network or a data folder.
+    """
+    _run("rebuild", _data_folder(peer, folder), *_options(channel, as_json))
+
+
+def _options(channel: str | None, as_json: bool) -> list[str]:
+    return [*(["--channel", channel] if channel is not None else []), *(["--json"] if as_json else [])]
+
+
+def _run(program: str, folder: Path, *options: str) -> NoReturn:
+    """A peer's data are its own: its program reads them."""
+    command = [sys.executable, "-m", f"services.peer.offline.{program}", str(folder), *options]
+    sys.exit(subprocess.run(command, check=False).returncode)  # noqa: S603 - our own program, a folder as argument
 
 
 def _data_folder(peer: str, folder: Path) -> Path:

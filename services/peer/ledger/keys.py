@@ -23,6 +23,9 @@ from services.peer.ledger.types import TxLocation, VersionedValue
 SAVEPOINT_KEY = b"msavepoint"
 STATE = b"s"
 HASHED = b"h"
+HISTORY = b"y"
+TRANSACTION = b"t"
+BLOCK_HASH = b"b"
 
 _LENGTH = struct.Struct(">I")
 _HEIGHT = struct.Struct(">QI")
@@ -63,7 +66,7 @@ def collection_prefix(namespace: str, collection: str) -> bytes:
 
 
 def history_prefix(namespace: str, key: str) -> bytes:
-    return b"y" + _part(namespace.encode()) + _part(key.encode())
+    return HISTORY + _part(namespace.encode()) + _part(key.encode())
 
 
 def history_key(namespace: str, key: str, block_num: int, tx_num: int) -> bytes:
@@ -75,12 +78,19 @@ def split_history_key(raw: bytes) -> Version:
     return Version(*_HEIGHT.unpack(raw[-_HEIGHT.size :]))
 
 
+def split_history(raw: bytes) -> tuple[str, str, Version]:
+    """Namespace, key and height of a history entry."""
+    namespace, rest = _cut(raw, len(HISTORY))
+    key, _ = _cut(rest, 0)
+    return namespace.decode(), key.decode(), split_history_key(raw)
+
+
 def tx_key(tx_id: str) -> bytes:
-    return b"t" + tx_id.encode()
+    return TRANSACTION + tx_id.encode()
 
 
 def hash_key(header_hash: bytes) -> bytes:
-    return b"b" + header_hash
+    return BLOCK_HASH + header_hash
 
 
 def encode_update(update: Update) -> bytes:

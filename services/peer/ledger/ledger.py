@@ -16,12 +16,18 @@ from services.peer.ledger.errors import DamagedBlock, LedgerFault, UnsupportedFo
 from services.peer.ledger.level import LevelStore
 from services.peer.ledger.state import LevelSnapshot, LevelState, state_batch
 from services.peer.ledger.types import AppendTimes, Commit, KeyModification, StateView, TxLocation
-from services.runtime.disk import Disk, DiskFault, read_whole, write_whole
+from services.runtime.disk import Disk, DiskFault, DiskLock
+from services.runtime.formats import Format, OtherFormat
 from services.runtime.recordlog import DamagedRecord, RecordLog, UnknownFormat
 
 logger = logging.getLogger(__name__)
 
-FORMAT = b"privysharing peer ledger, format 1\n"
+FORMAT = Format(
+    "peer ledger",
+    1,
+    "run the release that wrote it, or move the folder away: this release takes all blocks from the orderers again",
+)
+LOCK_FILE = "LOCK"  # held while a process has the others open
 REPLAY_REPORT_BLOCKS = 1000
 
 Replay = Callable[[Block, StateView, bytes], Commit]
@@ -29,14 +35,17 @@ Replay = Callable[[Block, StateView, bytes], Commit]
 
 
 class Ledger:
-    """See `LedgerPort`. Folder: `FORMAT`, `blocks/` (a record per block), `state/` (LevelDB: state, history, index).
+    """See `LedgerPort`.
+
+    Folder: `FORMAT`, `LOCK`, `blocks/` (a record per block), `state/` (LevelDB: state, history, index).
 
     A block is durable once its record is synced; its effects follow as one unsynced batch that carries the savepoint.
     Opening replays the blocks behind the savepoint, or all of them when the database is not to be trusted.
     """
 
-    def __init__(self, channel_id: str, blocks: RecordLog, store: LevelStore) -> None:
+    def __init__(self, channel_id: str, blocks: RecordLog, store: LevelStore, lock: DiskLock) -> None:
         self.channel_id = channel_id
+        self._lock = lock
         self._blocks = blocks
         self._store = store
         self._savepoint = _read_savepoint(store)
@@ -45,20 +54,22 @@ class Ledger:
 
     @classmethod
     def open(cls, channel_id: str, folder: Path, disk: Disk, replay: Replay) -> Self:
-        """Open or create the ledger, and recover. Raises LedgerFault, or DiskFault where the disk fails."""
+        """Open or create the ledger, and recover. Raises LedgerFault, InUse, or DiskFault where the disk fails."""
         disk.make_folder(folder)
-        _check_format(disk, folder)
         with ExitStack() as opened:  # closed again if recovery fails
-            store = LevelStore(folder / "state")  # first: its lock keeps a second process from the block files
+            lock = disk.lock(folder / LOCK_FILE)
+            opened.callback(lock.release)
+            check_ledger_format(disk, folder)
+            store = LevelStore(folder / "state")
             opened.callback(store.close)
             blocks = _open_blocks(channel_id, disk, folder / "blocks")
             opened.callback(blocks.close)
-            ledger = cls(channel_id, blocks, store)
+            ledger = cls(channel_id, blocks, store, lock)
             if not ledger._trustworthy():
                 store.discard()
                 store = LevelStore(folder / "state")
                 opened.callback(store.close)
-                ledger = cls(channel_id, blocks, store)
+                ledger = cls(channel_id, blocks, store, lock)
             ledger._replay(replay)
             opened.pop_all()
             return ledger
@@ -133,6 +144,7 @@ class Ledger:
     def close(self) -> None:
         self._store.close()
         self._blocks.close()
+        self._lock.release()
 
     def _read(self, number: int) -> bytes:
         try:
@@ -212,14 +224,9 @@ def _open_blocks(channel_id: str, disk: Disk, folder: Path) -> RecordLog:
         raise UnsupportedFormat(str(error)) from error
 
 
-def _check_format(disk: Disk, folder: Path) -> None:
-    """Refuse a folder that another version wrote; mark a new one before anything else is in it."""
-    path = folder / "FORMAT"
-    if disk.exists(path):
-        found = read_whole(disk, path)
-        if found != FORMAT:
-            raise UnsupportedFormat(f"{path}: {found.decode(errors='replace').strip()!r}, expected {FORMAT.decode()!r}")
-    elif disk.exists(folder / "blocks"):
-        raise UnsupportedFormat(f"{folder} holds blocks, but no FORMAT file that says how they are laid out")
-    else:
-        write_whole(disk, path, FORMAT)
+def check_ledger_format(disk: Disk, folder: Path) -> None:
+    """Refuse a folder that another version wrote; mark a new one. Raises UnsupportedFormat."""
+    try:
+        FORMAT.check(disk, folder, "blocks")
+    except OtherFormat as error:
+        raise UnsupportedFormat(str(error)) from error

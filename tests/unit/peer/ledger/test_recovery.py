@@ -12,7 +12,7 @@ from services.peer.ledger.errors import DamagedBlock, LedgerFault, UnsupportedFo
 from services.peer.ledger.ledger import FORMAT, Ledger
 from services.peer.ledger.memory import MemoryLedger
 from services.peer.ledger.types import Commit, LedgerPort, StateView
-from services.runtime.disk import Disk, RealDisk
+from services.runtime.disk import Disk, InUse, RealDisk
 from services.runtime.memorydisk import MemoryDisk, PowerLoss
 from tests.support.chains import CHANNEL, Tx, chain, replay
 
@@ -247,17 +247,17 @@ def test_state_of_another_chain_or_ahead_of_the_blocks_is_rebuilt(tmp_path: Path
 
 def test_another_format_is_refused(tmp_path: Path) -> None:
     open_ledger(tmp_path, RealDisk()).close()
-    (tmp_path / "FORMAT").write_bytes(FORMAT.replace(b"1", b"2"))
-    with pytest.raises(UnsupportedFormat, match="format 2"):
+    (tmp_path / "FORMAT").write_bytes(FORMAT.mark.replace(b"1", b"2"))
+    with pytest.raises(UnsupportedFormat, match="needed peer ledger of format 1, found format 2; run the release"):
         open_ledger(tmp_path, RealDisk())
     (tmp_path / "FORMAT").unlink()
-    with pytest.raises(UnsupportedFormat, match="no FORMAT file"):
+    with pytest.raises(UnsupportedFormat, match="found no file FORMAT"):
         open_ledger(tmp_path, RealDisk())
 
 
 def test_a_second_process_is_kept_out(tmp_path: Path) -> None:
     ledger = open_ledger(tmp_path, RealDisk())
-    with pytest.raises(LedgerFault, match="lock"):
+    with pytest.raises(InUse):
         open_ledger(tmp_path, RealDisk())
     append(ledger, BLOCKS)
     ledger.close()

@@ -1,4 +1,4 @@
-"""Prints the state of a stopped peer: `python -m services.peer.dump FOLDER`, a line of JSON per key.
+"""Prints the state of a stopped peer: `python -m services.peer.offline.dump FOLDER`, a line of JSON per key.
 
 FOLDER is a channel's ledger: `ledgersData/<channel>` in the peer's `fileSystemPath`. Two peers of equal height print
 the same lines, whatever became of either on the way.
@@ -13,14 +13,14 @@ from pathlib import Path
 import click
 
 from services.peer.commits import replay
-from services.peer.ledger.errors import LedgerFault
 from services.peer.ledger.ledger import Ledger
 from services.peer.ledger.types import StateEntry
-from services.runtime.disk import DiskFault, RealDisk
+from services.peer.offline.folders import faults_named
+from services.runtime.disk import RealDisk
 
 
 def dump_state(folder: Path) -> Iterator[StateEntry]:
-    """The state in key order, after whatever recovery a start of the peer would do. Raises LedgerFault, DiskFault."""
+    """The state in key order, after the recovery of a start. Raises LedgerFault, StorageError."""
     ledger = Ledger.open(folder.name, folder, RealDisk(), replay)
     try:
         with ledger.snapshot() as snapshot:
@@ -53,18 +53,9 @@ def main(folder: Path) -> None:
     """Print the state in FOLDER, a channel's ledger of a peer that is not running."""
     if not (folder / "FORMAT").exists():
         raise click.ClickException(f"{folder} is no ledger; name one of the folders in the peer's ledgersData")
-    try:
+    with faults_named(folder):
         for entry in dump_state(folder.resolve()):
             sys.stdout.write(as_json(entry) + "\n")
-    except (LedgerFault, DiskFault) as error:
-        if _is_locked(error):
-            raise click.ClickException(f"{folder} is in use: stop the peer first, with: privy network down") from error
-        raise click.ClickException(str(error)) from error
-
-
-def _is_locked(error: Exception) -> bool:
-    """LevelDB lets one process open a database."""
-    return "/LOCK: " in str(error)
 
 
 if __name__ == "__main__":
