@@ -2,24 +2,20 @@
 
 import asyncio
 import functools
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from privysharing.protocol.build import make_proposal, make_transaction, sign_proposal, signed
-from privysharing.protocol.codec.transactions import (
-    encode_signed_proposal,
-    parse_chaincode_action,
-    parse_proposal_response_payload,
-)
+from privysharing.protocol.codec.transactions import encode_signed_proposal
 from privysharing.protocol.codes import Status, TxCode
 from privysharing.protocol.deliver import NEWEST, SeekPosition
 from privysharing.protocol.envelopes import NONCE_BYTES
-from privysharing.protocol.errors import ProtocolError
 from privysharing.protocol.transactions import ChaincodeInput, Proposal, ProposalResponse
 from privysharing.rpc.errors import NodeError, NodeRefused
 from privysharing.sdk.commits import CommitListener
 from privysharing.sdk.connections import Connections
-from privysharing.sdk.endorsing import NO_STATUS, collect, refusal_of
+from privysharing.sdk.endorsing import NO_STATUS, SUCCESS, collect, refusal_of
 from privysharing.sdk.errors import (
     CommitRefused,
     CommitUnknown,
@@ -30,6 +26,9 @@ from privysharing.sdk.errors import (
 )
 from privysharing.sdk.profile import ChannelNodes, Node
 from privysharing.sdk.transactions import Call, Endorsed, Pending, Receipt
+from privysharing.sdk.vouching import fault_of
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,19 +108,20 @@ class Channel:
         signed_proposal, proposal = self._propose(call)
 
         async def ask(node: Node) -> ProposalResponse:
-            return await self._ask(node, signed_proposal, self.timeouts.endorse)
+            with self._connections.failures.watching(node):
+                answer = await self._ask(node, signed_proposal, self.timeouts.endorse)
+                fault = fault_of(node, proposal, answer) if answer.response.status in SUCCESS else None
+                if fault is not None:
+                    _log.warning("a peer's endorsement does not count", extra={"peer": node.name, "reason": fault})
+                    raise NodeError(node.name, fault)
+                return answer
 
         peers = self._connections.failures.in_order(endorsers or self.nodes.endorsers)
         answers = await collect(ask, peers, len(endorsers) or self.nodes.endorsements or len(peers))
-        try:
-            transaction = make_transaction(proposal, answers)
-            action = parse_chaincode_action(parse_proposal_response_payload(answers[0].payload)[1])
-        except ProtocolError as error:
-            raise Unavailable(f"the endorsers of {self.name} agree on what is no endorsement: {error}") from None
         return Endorsed(
             tx_id=proposal.header.channel.tx_id,
-            envelope=signed(transaction, self._connections.identity).raw,
-            payload=action.response.payload if action.response else b"",
+            envelope=signed(make_transaction(proposal, answers), self._connections.identity).raw,
+            payload=answers[0].response.payload,
         )
 
     async def order(self, envelope: bytes) -> None:

@@ -9,6 +9,7 @@ liar holds the key, so that only the lie itself can give it away.
     LyingOrderer(signer, draw).twin(honest_block)                   its properly signed double, of one height
 """
 
+import base64
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from random import Random
@@ -18,6 +19,7 @@ from privysharing.protocol.blocks import Block, MetadataIndex, data_hash
 from privysharing.protocol.build import endorse, endorsement_message, make_payload, signed
 from privysharing.protocol.codec.blocks import encode_orderer_metadata, last_config_index, parse_orderer_metadata
 from privysharing.protocol.codec.envelopes import encode_channel_header, encode_signature_header
+from privysharing.protocol.codec.msps import encode_serialized_identity, parse_serialized_identity
 from privysharing.protocol.codec.rwsets import encode_tx_rwset, parse_tx_rwset
 from privysharing.protocol.codec.transactions import (
     encode_chaincode_action,
@@ -30,6 +32,7 @@ from privysharing.protocol.codec.transactions import (
 )
 from privysharing.protocol.crypto import SigningIdentity
 from privysharing.protocol.envelopes import NONCE_BYTES, Header, SignatureHeader, compute_tx_id
+from privysharing.protocol.msp.certificates import der, parse_certificate
 from privysharing.protocol.rwsets import NamespaceRwSet, Read, TxRwSet, Version, Write
 from privysharing.protocol.transactions import (
     ChaincodeAction,
@@ -55,7 +58,7 @@ def with_rwset(payload: bytes, change: Callable[[NamespaceRwSet], NamespaceRwSet
     """A ProposalResponsePayload in which the newest namespace of the read/write set is another."""
 
     def changed(action: ChaincodeAction) -> ChaincodeAction:
-        *others, last = parse_tx_rwset(action.results).namespaces
+        *others, last = parse_tx_rwset(action.results).namespaces or (NamespaceRwSet("forged"),)
         return replace(action, results=encode_tx_rwset(TxRwSet((*others, change(last)))))
 
     return with_action(payload, changed)
@@ -69,7 +72,7 @@ def forged_writes(ns: NamespaceRwSet) -> NamespaceRwSet:
 
 def guessed_versions(ns: NamespaceRwSet) -> NamespaceRwSet:
     """What was read is said to be of the next version; the key that is written, if nothing was read."""
-    reads = ns.reads or tuple(Read(write.key, None) for write in ns.writes)
+    reads = ns.reads or tuple(Read(write.key, None) for write in ns.writes) or (Read("forged", None),)
     newer = (Version(read.version.block_num + 1, 0) if read.version else Version(1, 0) for read in reads)
     return replace(ns, reads=tuple(Read(read.key, version) for read, version in zip(reads, newer, strict=True)))
 
@@ -124,11 +127,21 @@ class LyingEndorser:
         good = endorse(honest.payload, self._signer)
         return replace(honest, endorsement=Endorsement(good.endorser, flipped(good.signature, self._draw)))
 
-    def _in_anothers_name(self, honest: ProposalResponse) -> ProposalResponse:
-        """Its own signature under bytes that are nobody's certificate."""
-        endorser = flipped(self._signer.serialized, self._draw)
+    def _named(self, honest: ProposalResponse, endorser: bytes) -> ProposalResponse:
         message = endorsement_message(honest.payload, endorser)
         return replace(honest, endorsement=Endorsement(endorser, self._signer.sign(message)))
+
+    def _of_another_organisation(self, honest: ProposalResponse) -> ProposalResponse:
+        _, certificate = parse_serialized_identity(self._signer.serialized)
+        return self._named(honest, encode_serialized_identity("ForgedMSP", certificate))
+
+    def _made_up_certificate(self, honest: ProposalResponse) -> ProposalResponse:
+        """Its own key, in a certificate that its organisation's CA did not sign so."""
+        msp_id, certificate = parse_serialized_identity(self._signer.serialized)
+        *body, last = der(parse_certificate(certificate))
+        text = base64.encodebytes(bytes((*body, last ^ 1)))
+        pem = b"-----BEGIN CERTIFICATE-----\n" + text + b"-----END CERTIFICATE-----\n"
+        return self._named(honest, encode_serialized_identity(msp_id, pem))
 
     def _replayed(self, honest: ProposalResponse) -> ProposalResponse:
         return self._earlier or honest
@@ -161,7 +174,8 @@ class LyingEndorser:
         "two tongues": _two_tongues,
         "signs other bytes": _signs_other_bytes,
         "flipped signature": _flipped_signature,
-        "in another's name": _in_anothers_name,
+        "of another organisation": _of_another_organisation,
+        "made-up certificate": _made_up_certificate,
         "replayed": _replayed,
         "of another chaincode": _of_another_chaincode,
         "of a wrong version": _of_a_wrong_version,

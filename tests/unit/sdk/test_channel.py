@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from random import Random
 
 import grpc
 import pytest
@@ -21,6 +22,7 @@ from privysharing.protocol.codec.transactions import (
     parse_endorser_transaction,
     parse_proposal,
     parse_signed_proposal,
+    proposal_hash,
 )
 from privysharing.protocol.codes import HeaderType, Status, TxCode
 from privysharing.protocol.crypto import SigningIdentity
@@ -37,10 +39,13 @@ from privysharing.sdk.errors import (
     Unavailable,
 )
 from privysharing.sdk.profile import ChannelNodes, Node
+from tests.support.liars import LyingEndorser
 from tests.support.nodes import SUCCESS, broadcast_answer, endorser, serving, streams
 
 Context = grpc.aio.ServicerContext[bytes, bytes]
 CALL = Call("kv", "put", ("key", b"value"), {"secret": b"for endorsers alone"})
+SEED = 20264
+FOUND_BY_COMPARING = ("forged result", "guessed versions", "forged response", "of a wrong version")
 PATIENCE = Timeouts(evaluate=2, endorse=2, broadcast=2, commit=5)
 
 
@@ -94,6 +99,12 @@ class World:
             number += 1
 
 
+def hash_of(request: bytes) -> bytes:
+    proposal = parse_proposal(parse_signed_proposal(request).proposal)
+    header = proposal.header
+    return proposal_hash(header.channel_bytes, header.signature_bytes, proposal.payload_without_transient)
+
+
 async def silence(_requests: AsyncIterator[bytes], _context: Context) -> AsyncIterator[bytes]:
     await asyncio.Event().wait()
     yield b""
@@ -101,7 +112,10 @@ async def silence(_requests: AsyncIterator[bytes], _context: Context) -> AsyncIt
 
 @dataclass
 class Peer:
-    """Endorses with `result`, or as a test says instead. A silent one delivers no blocks, a hanging one no answer."""
+    """Endorses with `result`, or as a test says instead, or lies.
+
+    A silent one delivers no blocks, a hanging one no answer.
+    """
 
     world: World
     name: str
@@ -109,7 +123,11 @@ class Peer:
     instead: ProposalResponse | None = None
     silent: bool = False
     hangs: bool = False
+    lie: str = ""
     proposals: list[bytes] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._liar = LyingEndorser(signer(self.name, "peer"), Random(SEED))
 
     async def process(self, request: bytes, _context: Context) -> bytes:
         self.proposals.append(request)
@@ -118,11 +136,10 @@ class Peer:
         if self.instead is not None:
             return encode_proposal_response(self.instead)
         action = ChaincodeAction(b"", b"", Response(200, payload=self.result), ChaincodeId("kv", "1"))
-        payload = encode_proposal_response_payload(b"hash", encode_chaincode_action(action))
+        payload = encode_proposal_response_payload(hash_of(request), encode_chaincode_action(action))
         response = Response(200, payload=self.result)
-        return encode_proposal_response(
-            ProposalResponse(response, payload, endorse(payload, signer(self.name, "peer")))
-        )
+        honest = ProposalResponse(response, payload, endorse(payload, signer(self.name, "peer")))
+        return encode_proposal_response(self._liar.answer(honest, self.lie) if self.lie else honest)
 
     @property
     def handlers(self) -> Mapping[str, "grpc.RpcMethodHandler[bytes, bytes]"]:
@@ -393,17 +410,35 @@ async def test_peers_that_compute_different_results_make_no_transaction() -> Non
     world = World()
     peers = [Peer(world, "peer0", b"this"), Peer(world, "peer1", b"that")]
     async with channel_of(*peers, Orderer(world, "orderer")) as channel:
-        with pytest.raises(EndorsementMismatch) as caught:
+        with pytest.raises(EndorsementMismatch, match=r"\(peer0 \| peer1\)") as caught:
             await channel.submit(CALL)
     assert caught.value.retryable
     assert world.envelopes == []
+
+
+@pytest.mark.parametrize("lie", [lie for lie in LyingEndorser.LIES if lie != "made-up certificate"])
+async def test_one_lying_endorser_is_named_and_the_truth_is_committed_without_it(
+    lie: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    world = World()
+    peers = [Peer(world, "liar", lie=lie), Peer(world, "peer1"), Peer(world, "peer2")]
+    async with channel_of(*peers, Orderer(world, "orderer"), needed=2) as channel:
+        for _ in range(2):  # one that replays has nothing to replay at first
+            receipt = await channel.submit(CALL)
+            assert receipt.payload == b"done"
+    data = parse_payload(parse_envelope(world.envelopes[-1]).payload).data
+    endorsers = {endorsement.endorser for endorsement in parse_endorser_transaction(data).endorsements}
+    assert endorsers == {signer("peer1", "peer").serialized, signer("peer2", "peer").serialized}
+    assert any("liar" in str(vars(record)) for record in caplog.records if record.levelname == "WARNING")
+    # Who is found out alone is asked last next time; who differs may be right, and the others wrong.
+    assert len(peers[0].proposals) == 1 + (lie in (*FOUND_BY_COMPARING, "replayed"))
 
 
 async def test_an_endorsed_payload_that_is_nonsense_makes_no_transaction() -> None:
     world = World()
     nonsense = ProposalResponse(Response(200), b"\xff\xff", endorse(b"\xff\xff", signer("peer0", "peer")))
     async with channel_of(Peer(world, "peer0", instead=nonsense), Orderer(world, "orderer")) as channel:
-        with pytest.raises(Unavailable, match="agree on what is no endorsement"):
+        with pytest.raises(Unavailable, match="peer0: endorsed what cannot be read"):
             await channel.submit(CALL)
     assert world.envelopes == []
 

@@ -1,0 +1,55 @@
+"""Whether an answer endorses what was asked, in the name of the organisation that was asked.
+
+One lying peer among honest ones is found out here, before anything is ordered, and another one is asked. What a client
+cannot see is whether a certificate really comes from that organisation's CA: it holds no CA's certificates. Peers do,
+and find such a transaction invalid.
+"""
+
+from functools import lru_cache
+
+from privysharing.protocol.build import endorsement_message
+from privysharing.protocol.codec.msps import parse_serialized_identity
+from privysharing.protocol.codec.transactions import (
+    parse_chaincode_action,
+    parse_proposal_response_payload,
+    proposal_hash,
+)
+from privysharing.protocol.crypto import verify
+from privysharing.protocol.errors import ProtocolError
+from privysharing.protocol.msp.certificates import parse_certificate
+from privysharing.protocol.transactions import Proposal, ProposalResponse
+from privysharing.sdk.profile import Node
+
+_ENDORSERS_REMEMBERED = 256  # their keys, so that a certificate is read once
+
+
+def fault_of(node: Node, proposal: Proposal, answer: ProposalResponse) -> str | None:
+    """What is wrong with an answer that claims success; None when it is an endorsement."""
+    if answer.endorsement is None:
+        return "answered without an endorsement"
+    try:
+        hashed, action_bytes = parse_proposal_response_payload(answer.payload)
+        action = parse_chaincode_action(action_bytes)
+        msp_id, key = _endorser(answer.endorsement.endorser)
+    except ProtocolError as error:
+        return f"endorsed what cannot be read: {error}"
+    header = proposal.header
+    if hashed != proposal_hash(header.channel_bytes, header.signature_bytes, proposal.payload_without_transient):
+        return "endorsed another proposal"
+    if action.chaincode is None or action.chaincode.name != proposal.chaincode.name:
+        return "endorsed a call of another chaincode"
+    if action.response != answer.response:
+        return "endorsed another response than it gave"
+    if node.msp_id and msp_id != node.msp_id:
+        return f"endorsed in the name of {msp_id}, and belongs to {node.msp_id}"
+    message = endorsement_message(answer.payload, answer.endorsement.endorser)
+    if not verify(key, answer.endorsement.signature, message):
+        return "gave an endorsement that it did not sign"
+    return None
+
+
+@lru_cache(_ENDORSERS_REMEMBERED)
+def _endorser(serialized: bytes) -> tuple[str, object]:
+    """MSP id and public key of an identity, whoever vouches for it. Raises ProtocolError."""
+    msp_id, certificate = parse_serialized_identity(serialized)
+    return msp_id, parse_certificate(certificate).public_key()

@@ -1,0 +1,73 @@
+"""What a client finds out about one answer by itself, and what only another peer's answer gives away."""
+
+from collections.abc import Iterator
+from random import Random
+
+import pytest
+
+from privysharing.protocol.codes import TxCode
+from privysharing.protocol.transactions import Proposal, ProposalResponse
+from privysharing.sdk.profile import Node
+from privysharing.sdk.vouching import fault_of
+from tests.support.endorsing import CHAINCODE, Network, endorsed, proposal, signed
+from tests.support.liars import LyingEndorser
+
+SEEDS = range(10)
+FOUND_ALONE = {
+    "two tongues": "endorsed another response than it gave",
+    "signs other bytes": "gave an endorsement that it did not sign",
+    "flipped signature": "gave an endorsement that it did not sign",
+    "replayed": "endorsed another proposal",
+    "of another chaincode": "endorsed a call of another chaincode",
+    "of another proposal": "endorsed another proposal",
+    "unendorsed": "answered without an endorsement",
+    "of another organisation": "endorsed in the name of ForgedMSP",
+    "nonsense": "endorsed what cannot be read",
+}
+FOUND_BY_COMPARING = ("forged result", "guessed versions", "forged response", "of a wrong version")
+FOUND_BY_PEERS = ("made-up certificate",)
+NODE = Node("peer0", "Org1MSP", "localhost:1", b"")
+
+
+@pytest.fixture(scope="module")
+def network() -> Iterator[Network]:
+    network = Network()
+    network.define()
+    assert network.submit(network.client, CHAINCODE, "put", "key", "honest") is TxCode.VALID
+    yield network
+    network.close()
+
+
+def honest(network: Network, peer: int = 0) -> tuple[Proposal, ProposalResponse]:
+    what = proposal(network.client, CHAINCODE, "rmw", "key", transient={"secret": b"for endorsers alone"})
+    return what, endorsed(network.peers[peer].endorser.process(signed(what, network.client)))
+
+
+def test_every_lie_has_its_place_here() -> None:
+    assert {*FOUND_ALONE, *FOUND_BY_COMPARING, *FOUND_BY_PEERS} == set(LyingEndorser.LIES)
+
+
+def test_an_honest_answer_has_no_fault(network: Network) -> None:
+    assert fault_of(NODE, *honest(network)) is None
+    assert fault_of(Node("peer0", "", "localhost:1", b""), *honest(network)) is None  # a profile need not say whose
+
+
+def test_a_peer_does_not_endorse_for_another_organisation(network: Network) -> None:
+    fault = fault_of(NODE, *honest(network, peer=1))
+    assert fault == "endorsed in the name of Org2MSP, and belongs to Org1MSP"
+
+
+@pytest.mark.parametrize("lie", LyingEndorser.LIES)
+def test_a_lie_that_shows_in_the_answer_itself_is_told(network: Network, lie: str) -> None:
+    for seed in SEEDS:
+        liar = LyingEndorser(network.peers[0].signer, Random(seed))
+        liar.answer(honest(network)[1])
+        what, answer = honest(network)
+        told = liar.answer(answer, lie)
+        fault = fault_of(NODE, what, told)
+        if lie in FOUND_ALONE:
+            assert fault is not None
+            assert fault.startswith(FOUND_ALONE[lie])
+        else:
+            assert fault is None
+            assert (told.payload != answer.payload) == (lie in FOUND_BY_COMPARING)
