@@ -1,0 +1,91 @@
+"""Computers of a simulated network: each has a disk, a clock that drifts, chance of its own, and runs one process."""
+
+import asyncio
+import random
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from privysharing.rpc.outside import Outside
+from services.runtime.machine import Machine
+from services.runtime.memorydisk import MemoryDisk
+from tests.simulation.loop import Life, SimulatedLoop
+from tests.simulation.rpc import Switchboard
+from tests.simulation.town import BEGINNING_NS
+
+SECOND_NS = 1_000_000_000
+
+Program = Callable[[Machine, asyncio.Event], Coroutine[Any, Any, None]]
+
+
+class Computer:
+    """See the module. `ended` is told how a process ended that nobody stopped."""
+
+    def __init__(
+        self, name: str, loop: SimulatedLoop, switchboard: Switchboard, seed: str, clock_off_s: float = 0.0, drift: float = 0.0
+    ) -> None:
+        self.name = name
+        self.disk = MemoryDisk()
+        self.life: Life | None = None
+        self.faults: list[BaseException] = []  # what ended its processes
+        self._loop = loop
+        self._switchboard = switchboard
+        self._chance = random.Random(f"{seed}/{name}")
+        self._clock_off_s = clock_off_s
+        self._drift = drift
+        self._stop = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def running(self) -> bool:
+        """Whether its process runs."""
+        return self.life is not None and not self.life.over
+
+    @property
+    def stopping(self) -> bool:
+        """Whether its process was asked to stop."""
+        return self._stop.is_set()
+
+    def now_ns(self) -> int:
+        """What its clock says."""
+        elapsed = self._loop.now * (1 + self._drift) + self._clock_off_s
+        return BEGINNING_NS + 3600 * SECOND_NS + int(elapsed * SECOND_NS)
+
+    def boot(self, program: Program) -> None:
+        """Start its program."""
+        assert not self.running
+        self._switchboard.network.lighten(self.name)
+        self._stop = asyncio.Event()
+        life = self.life = Life(self.name)
+        outside = Outside(self.now_ns, self._loop.time, self._chance.randbytes, self._switchboard.open_channel)
+        machine = life.context.run(self._machine, outside)
+        self._task = life.start(program(machine, self._stop))
+        self._task.add_done_callback(lambda task: self._exited(life, task))
+
+    def stop(self) -> None:
+        """Ask the process to end (SIGTERM)."""
+        self._stop.set()
+
+    def kill(self) -> None:
+        """End the process (kill -9). What it wrote, the system still has."""
+        self._end()
+        self.disk.crash()
+
+    def lose_power(self, seed: int) -> None:
+        """End the process and whatever the disk had not been told to keep."""
+        self._switchboard.network.darken(self.name)
+        self._end()
+        self.disk.restart(seed)
+
+    def _machine(self, outside: Outside) -> Machine:
+        return Machine(self.disk, outside, self._switchboard.make_server)
+
+    def _end(self) -> None:
+        if self.life is not None and not self.life.over:
+            self._loop.end(self.life)
+
+    def _exited(self, life: Life, task: asyncio.Task[None]) -> None:
+        """The process came to its end by itself."""
+        if not task.cancelled() and task.exception() is not None:
+            self.faults.append(task.exception() or AssertionError)
+        if not life.over:
+            self._loop.call_soon(self._loop.end, life)

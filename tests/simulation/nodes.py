@@ -1,0 +1,152 @@
+"""The real orderer and peer programs, set up for simulated computers."""
+
+import asyncio
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from services.orderer.channels import Genesis, OpenLog
+from services.orderer.config import OrdererConfig
+from services.orderer.log.filelog import FileLog
+from services.orderer.metrics import OrdererMetrics
+from services.orderer.node import Orderer
+from services.peer.block_feed.feed import FeedConfig
+from services.peer.chaincode_host.guard import TIMED_OUT, Execution
+from services.peer.chaincode_host.host import ChaincodeConfig
+from services.peer.chaincode_host.simulator import SimulationLimits
+from services.peer.config import ChannelBootstrap, PeerConfig
+from services.peer.endorsement.endorser import EndorserConfig
+from services.peer.endorsement.threads import Hosting
+from services.peer.endorsement.workers import Job, Process, WorkersConfig, overloaded
+from services.peer.node import Peer
+from services.runtime.config import Address
+from services.runtime.grpcserver import GrpcLimits
+from services.runtime.logs import LogSpec
+from services.runtime.machine import Machine
+from services.runtime.metrics import Registry
+from tests.simulation.computers import Program
+from tests.simulation.town import CHANNEL, Town
+
+SECOND_NS = 1_000_000_000
+CONTRACT = "privysharing"
+ENDORSING_S = 0.001  # mean time until a thread takes up a proposal
+DATA = Path("/data")
+
+T = TypeVar("T")
+
+
+def orderer_program(town: Town, name: str, open_log: OpenLog = FileLog.open) -> Program:
+    """What an ordering node runs."""
+    config = OrdererConfig(
+        listen=Address("127.0.0.1", town.ports[name]),
+        tls=None,
+        limits=GrpcLimits(),
+        signer=town.node_identity(name),
+        location=DATA,
+        genesis=None,
+        seek_window_ns=900 * SECOND_NS,
+        check_expiry=True,
+        time_window_ns=600 * SECOND_NS,
+        cut_interval_s=0.02,
+        operations=Address("127.0.0.1", 0),
+        operations_tls=None,
+        metrics=False,
+        log_spec=LogSpec.parse("info"),
+        log_as_json=False,
+        unused_keys=(),
+    )
+
+    async def run(machine: Machine, stop: asyncio.Event) -> None:
+        registry = Registry()
+        orderer = Orderer(config, OrdererMetrics(registry), registry, machine, open_log)
+        await orderer.open([Genesis(CHANNEL, town.genesis)])
+        await orderer.run(stop)
+
+    return run
+
+
+def peer_program(town: Town, name: str, chance: random.Random, watch: Callable[[Peer], None]) -> Program:
+    """What a peer runs. `watch` gets each peer that serves, for a look at what it stores."""
+    node = next(peer for peer in town.topology.peers if peer.full_name == name)
+    config = PeerConfig(
+        listen=Address("127.0.0.1", town.ports[name]),
+        tls=None,
+        client_tls=None,
+        limits=GrpcLimits(),
+        signer=town.node_identity(name),
+        msp=town.material.organisations[node.org.name].msp,
+        location=DATA,
+        seek_window_ns=900 * SECOND_NS,
+        crypto_threads=2,
+        feed=FeedConfig(),
+        endorses=node.endorses,
+        endorser=EndorserConfig(time_window_s=900.0, limits=SimulationLimits()),
+        endorsement_workers=WorkersConfig(),
+        chaincode=ChaincodeConfig(execute_timeout_s=30.0, limits=SimulationLimits()),
+        contracts={CONTRACT: CONTRACT},
+        channels=(ChannelBootstrap(CHANNEL, town.genesis, ()),),
+        operations=Address("127.0.0.1", 0),
+        operations_tls=None,
+        metrics=False,
+        log_spec=LogSpec.parse("info"),
+        log_as_json=False,
+        unused_keys=(),
+    )
+
+    async def run(machine: Machine, stop: asyncio.Event) -> None:
+        def host(_chaincode: ChaincodeConfig, workers: WorkersConfig) -> Hosting:
+            return _OneAfterTheOther(chance, workers.waiting_max)
+
+        peer = Peer(config, Registry(), machine, host)
+        try:
+            await peer.open(stop.is_set)
+            watch(peer)
+            await peer.run(stop)
+        finally:
+            await peer.close()
+
+    return run
+
+
+class _OneAfterTheOther:
+    """Endorses without threads, each proposal at one moment: see `endorsement.threads.Hosting`.
+
+    Nobody watches over contracts: in a simulation they are the real ones, which end.
+    """
+
+    def __init__(self, chance: random.Random, waiting_max: int) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._chance = chance
+        self._waiting_max = waiting_max
+        self._waiting = 0
+        self._closed = False
+        self._process: Process
+        self.guard = self
+
+    def workers(self, process: Process) -> "_OneAfterTheOther":
+        self._process = process
+        return self
+
+    def submit(self, *jobs: Job) -> None:
+        for job in jobs:
+            if self._closed or self._waiting >= self._waiting_max:
+                job.answer(overloaded(self._waiting_max))
+            else:
+                self._waiting += 1
+                self._loop.call_later(self._chance.expovariate(1 / ENDORSING_S), self._endorse, job)
+
+    def run(self, work: Callable[[Execution], T]) -> T:
+        return work(Execution(30.0))
+
+    def reason(self, execution: Execution | None) -> str:
+        return (execution.stopped if execution else None) or TIMED_OUT
+
+    def close(self, timeout_s: float = 0.0) -> None:
+        del timeout_s
+        self._closed = True
+
+    def _endorse(self, job: Job) -> None:
+        self._waiting -= 1
+        if job.wanted():
+            job.answer(self._process(job.raw))
