@@ -160,9 +160,7 @@ class _Verification:
         except (UnknownFormat, WouldChange, FileNotFoundError) as error:
             _broken("block_file", str(error))
         if (self._folder / "evidence").exists():
-            self._findings.notes.append(
-                "the folder evidence holds two blocks of one number: the chain was forked"
-            )
+            self._findings.notes.append("the folder evidence holds two blocks of one number: the chain was forked")
         for path, size in self._disk.cuts.items():
             self._findings.notes.append(f"{path.name} ends in {size} bytes of no block: the next start cuts them off")
         return blocks
@@ -174,9 +172,7 @@ class _Verification:
         if self._until > self._count:
             _broken("block_file", "the file ends before this block, but the state holds its effects", self._count)
         if self._until < self._count:
-            self._findings.notes.append(
-                f"the state stands at block {self._until - 1}: the next start goes on"
-            )
+            self._findings.notes.append(f"the state stands at block {self._until - 1}: the next start goes on")
         self._replay()
         with _copy_of(self._shadow / "state", self._copy.with_name("made")) as made:
             self._findings.entries, difference = compare(found, made)
@@ -191,6 +187,8 @@ class _Verification:
             return
         except DamagedBlock as error:
             _broken("block_file", str(error.__cause__ or error), error.number)
+        except LedgerFault as error:
+            _broken("header", str(error), self._findings.blocks)
 
     def _judged(self, block: Block, state: StateView, commit_hash: bytes) -> Commit:
         number = block.header.number
