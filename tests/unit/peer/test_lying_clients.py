@@ -10,7 +10,7 @@ from privysharing.protocol import build
 from privysharing.protocol.codes import TxCode
 from privysharing.protocol.rwsets import Read, Version
 from privysharing.protocol.transactions import Proposal, ProposalResponse
-from tests.support.endorsing import CHAINCODE, Network, endorsed, proposal, signed
+from tests.support.endorsing import CHAINCODE, NOW_NS, Network, endorsed, proposal, signed
 from tests.support.liars import FORGED, LyingClient, LyingEndorser, forged_writes, with_rwset
 
 SEED = 20261
@@ -104,6 +104,16 @@ def test_a_coalition_that_meets_the_policy_writes_what_it_likes(network: Network
     assert network.commit(what, told) is TxCode.VALID
     assert value(network) == FORGED
     assert network.submit(network.client, CHAINCODE, "put", "key", "honest") is TxCode.VALID
+
+
+def test_what_was_endorsed_and_kept_back_commits_later_if_an_orderer_lets_it(network: Network) -> None:
+    """A block has no time. Honest orderers refuse what is older than their window; peers cannot."""
+    old = proposal(network.client, CHAINCODE, "put", "kept back", "long ago", timestamp_ns=NOW_NS - 600 * 10**9)
+    raw = signed(old, network.client)
+    answers = [endorsed(peer.endorser.process(raw)) for peer in network.peers]
+    for _ in range(3):
+        assert network.submit(network.client, CHAINCODE, "rmw", "key") is TxCode.VALID
+    assert network.commit(old, answers) is TxCode.VALID
 
 
 def test_even_a_coalition_cannot_pass_a_stale_read_for_a_fresh_one(network: Network) -> None:
