@@ -53,15 +53,19 @@ class Holder:
         key: PrivateKey | None = None,
         high_s: bool | None = None,
         issuer: str | None = None,
+        serial: int | None = None,
     ) -> "Holder":
-        """A certificate below this one; `high_s` chooses the form of the signature on it."""
+        """A certificate below this one; `high_s` chooses the form of the signature on it.
+
+        With `key` and `serial` it is the same one each time.
+        """
         key = key or ec.generate_private_key(ec.SECP256R1())
         builder = (
             x509.CertificateBuilder()
             .subject_name(_name(common_name, units))
             .issuer_name(_name(issuer, ()) if issuer else self.certificate.subject)
             .public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
+            .serial_number(x509.random_serial_number() if serial is None else serial)
             .not_valid_before(start)
             .not_valid_after(start + lifetime)
         )
@@ -120,8 +124,10 @@ def _name(common_name: str, units: Iterable[str]) -> x509.Name:
 
 def _sign(builder: x509.CertificateBuilder, key: PrivateKey, high_s: bool | None) -> x509.Certificate:
     while True:
-        certificate = builder.sign(key, hashes.SHA256())
-        if high_s is None or not isinstance(key, ec.EllipticCurvePrivateKey):
+        if not isinstance(key, ec.EllipticCurvePrivateKey):
+            return builder.sign(key, hashes.SHA256())
+        certificate = builder.sign(key, hashes.SHA256(), ecdsa_deterministic=high_s is None)
+        if high_s is None:
             return certificate
         _, s = utils.decode_dss_signature(certificate.signature)
         if (s > CURVE_ORDERS[key.curve.name] // 2) == high_s:
