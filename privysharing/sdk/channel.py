@@ -183,8 +183,8 @@ class Channel:
         except CommitUnknown as error:
             raise CommitUnknown(endorsed.tx_id, error.why + besides, pending) from None
         if verdict.code is not TxCode.VALID:
-            raise CommitRefused(endorsed.tx_id, verdict.code, verdict.block_num)
-        return Receipt(endorsed.tx_id, verdict.block_num, endorsed.payload)
+            raise CommitRefused(endorsed.tx_id, verdict.code, verdict.block_num, listener.peer)
+        return Receipt(endorsed.tx_id, verdict.block_num, endorsed.payload, listener.peer)
 
     def _event_sources(self) -> list[Node]:
         """Those that are known to deliver first."""
@@ -210,7 +210,7 @@ class Channel:
 
     def _new_listener(self, source: Node, start: SeekPosition) -> CommitListener:
         filtered_blocks = self._connections.deliver(source).filtered_blocks
-        return CommitListener(functools.partial(filtered_blocks, self.name), start)
+        return CommitListener(functools.partial(filtered_blocks, self.name), start, source.name)
 
     def _propose(self, call: Call) -> tuple[bytes, Proposal]:
         identity, outside = self._connections.identity, self._connections.outside

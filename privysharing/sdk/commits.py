@@ -38,7 +38,8 @@ class CommitListener:
     once that the peer delivers again.
     """
 
-    def __init__(self, blocks: FilteredBlocks, start: SeekPosition = NEWEST) -> None:
+    def __init__(self, blocks: FilteredBlocks, start: SeekPosition = NEWEST, peer: str = "") -> None:
+        self.peer = peer
         self._blocks = blocks
         self._waiting: dict[TxId, list[asyncio.Future[Verdict]]] = {}
         self._seen: OrderedDict[TxId, Verdict] = OrderedDict()

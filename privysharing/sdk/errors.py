@@ -101,13 +101,14 @@ class OrderingUnknown(SdkError):
 
 
 class CommitRefused(SdkError):
-    """The transaction was ordered, and the peers found it invalid: it changed nothing."""
+    """The transaction was ordered, and the peers found it invalid, as `peer` told: it changed nothing."""
 
-    def __init__(self, tx_id: TxId, code: TxCode, block_num: int) -> None:
+    def __init__(self, tx_id: TxId, code: TxCode, block_num: int, peer: str = "") -> None:
         super().__init__(f"transaction {tx_id} is {code.name} in block {block_num}")
         self.tx_id = tx_id
         self.code = code
         self.block_num = block_num
+        self.peer = peer
         self.retryable = code in (TxCode.MVCC_READ_CONFLICT, TxCode.PHANTOM_READ_CONFLICT)
 
 

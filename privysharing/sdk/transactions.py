@@ -35,8 +35,12 @@ class Pending:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """A committed transaction: its id, the block that holds it, and what the contract returned."""
+    """A committed transaction: its id, the block that holds it, and what the contract returned.
+
+    `peer` told so: whoever asks it from now on is answered from this block or a later one.
+    """
 
     tx_id: TxId
     block_num: int
     payload: bytes
+    peer: str = ""

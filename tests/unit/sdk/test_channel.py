@@ -197,7 +197,7 @@ async def test_a_submitted_call_is_endorsed_ordered_and_seen_committed() -> None
     peers = [Peer(world, "peer0"), Peer(world, "peer1"), Peer(world, "peer2")]
     async with channel_of(*peers, Orderer(world, "orderer"), needed=2) as channel:
         receipt = await channel.submit(CALL)
-    assert (receipt.block_num, receipt.payload) == (1, b"done")
+    assert (receipt.block_num, receipt.payload, receipt.peer) == (1, b"done", "peer0")
     assert [len(peer.proposals) for peer in peers] == [1, 1, 0]
     proposal = parse_proposal(parse_signed_proposal(peers[0].proposals[0]).proposal)
     assert proposal.input.args == (b"put", b"key", b"value")
@@ -223,6 +223,7 @@ async def test_a_transaction_that_the_peers_find_invalid_is_refused_with_their_v
         with pytest.raises(CommitRefused, match="MVCC_READ_CONFLICT in block 1") as caught:
             await channel.submit(CALL)
     assert caught.value.retryable
+    assert caught.value.peer == "peer0"
     assert not CommitRefused(caught.value.tx_id, TxCode.ENDORSEMENT_POLICY_FAILURE, 1).retryable
 
 
