@@ -23,27 +23,31 @@ def _text(raw: bytes) -> str:
 
 def _integer(raw: bytes) -> int:
     value = parse_json(raw)
-    if type(value) is not int:
-        raise ValueError
-    return value
+    _require(type(value) is int)
+    return int(value)
 
 
 def _texts(raw: bytes) -> list[str]:
-    return _list_of(str, parse_json(raw))
+    value = parse_json(raw)
+    _require(isinstance(value, list) and all(isinstance(item, str) for item in value))
+    return list(value)
 
 
 def _objects(raw: bytes) -> list[Record]:
-    return _list_of(dict, parse_json(raw))
+    value = parse_json(raw)
+    _require(isinstance(value, list) and all(isinstance(item, dict) for item in value))
+    return list(value)
 
 
 def _object(raw: bytes) -> Record:
-    return _list_of(dict, [parse_json(raw)])[0]
+    value = parse_json(raw)
+    _require(isinstance(value, dict))
+    return dict(value)
 
 
-def _list_of(kind: type, value: Json) -> Json:
-    if not isinstance(value, list) or not all(isinstance(item, kind) for item in value):
+def _require(condition: bool) -> None:
+    if not condition:
         raise ValueError
-    return value
 
 
 Rule = Callable[..., Json]

@@ -1,4 +1,4 @@
-"""What the two judges hand to each other: the ledger's finds the valid transactions, the contract's judges their sense."""
+"""What the judges hand to each other: the ledger's finds the valid transactions, the contract's says what they mean."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

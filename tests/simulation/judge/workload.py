@@ -124,7 +124,7 @@ class Workload:
         return self._person() if self._chance(12) else proper
 
     def _spending(self, who: Person) -> list[str]:
-        """Coins to pay with: one's own; now and then some that are spent, or somebody else's, or none that ever were."""
+        """Coins to pay with: one's own; now and then some that are spent, or another's, or none that ever were."""
         if self._chance(25):
             return ["no-such-coin"]
         holder = self._person() if self._chance(20) else who

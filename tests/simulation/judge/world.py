@@ -1,13 +1,25 @@
 """What there is on a channel: records under their keys, and one call that looks at them and would change them."""
 
 import hashlib
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from tests.simulation.judge.forms import INTEGER_MAX, Key, Record, Refusal, latest_first, require, show_moment
+from tests.simulation.judge.forms import (
+    INTEGER_MAX,
+    Key,
+    Record,
+    Refusal,
+    latest_first,
+    read_moment,
+    require,
+    show_moment,
+)
 
 ACCESS_DENIED = "ACCESS_DENIED"
 BAD_VALUE = "BAD_VALUE"
+
+_EDGES = {"grant": ("not_before", "not_after"), "request": ("expires_at",)}  # moments at which something begins or ends
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +54,7 @@ class World:
         self.coins_ever: dict[str, str] = {}
         self._shelves: dict[Key, dict[Key, Record]] = {}
         self._kinds: dict[str, set[Key]] = {}
+        self._edges: list[int] = []
 
     def get(self, key: Key) -> Record | None:
         return self._shelves.get(key[:2], {}).get(key)
@@ -56,6 +69,10 @@ class World:
     def records(self) -> dict[Key, Record]:
         return {key: record for shelf in self._shelves.values() for key, record in shelf.items()}
 
+    def instants(self, earliest: int, latest: int) -> list[int]:
+        """Moments from the earliest to the latest, one for each stretch in which time alone changes no answer."""
+        return [earliest, *self._edges[bisect_right(self._edges, earliest) : bisect_right(self._edges, latest)]]
+
     def apply(self, changes: Mapping[Key, Record | None]) -> None:
         for key, record in changes.items():
             shelf = self._shelves.setdefault(key[:2], {})
@@ -66,6 +83,13 @@ class World:
             shelf[key] = record
             if key[0] == "coin":
                 self.coins_ever[key[2]] = key[1]
+            for name in _EDGES.get(key[0], ()):
+                self._remember_edge(read_moment(record[name]))
+
+    def _remember_edge(self, moment: int) -> None:
+        place = bisect_left(self._edges, moment)
+        if self._edges[place : place + 1] != [moment]:
+            self._edges.insert(place, moment)
 
 
 @dataclass(slots=True)
