@@ -37,6 +37,7 @@ def connection_profile(
         "organizations": {
             each.name: {
                 "mspid": each.msp_id,
+                "signingCAs": {"pem": material.organisations[each.name].ca.credential.certificate_pem.decode()},
                 "peers": [peer.full_name for peer in topology.peers if peer.org == each],
                 "orderers": [orderer.full_name for orderer in topology.orderers if orderer.org == each],
             }

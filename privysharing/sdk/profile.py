@@ -1,7 +1,9 @@
 """Connection profiles: where the nodes of a network are, in the JSON form of Fabric's SDKs.
 
-Read are `organizations`, `peers`, `orderers`, `channels` and `client`. Ours is `channels.<name>.endorsements`: how many
-equal endorsements are enough, so that a client need not wait for every endorsing peer.
+Read are `organizations`, `peers`, `orderers`, `channels` and `client`. Two keys are
+ours. `channels.<name>.endorsements`: how many equal endorsements are enough, so that a client need not wait for every
+endorsing peer. `organizations.<name>.signingCAs`: who issues its identities, so that a client knows a peer's
+endorsement from a made-up one.
 """
 
 from collections.abc import Mapping
@@ -13,6 +15,7 @@ from privysharing.sdk.documents import Document
 from privysharing.sdk.errors import ProfileError
 
 SERVER_NAME = "ssl-target-name-override"
+SIGNING_CAS = "signingCAs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +27,7 @@ class Node:
     address: str  # host:port
     tls_ca: bytes = field(repr=False)  # PEM
     server_name: str | None = None  # what its TLS certificate says, where that is not the host
+    signing_cas: bytes = field(default=b"", repr=False)  # PEM; empty: whoever names the organisation is believed
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +66,14 @@ def _profile(document: Document) -> ConnectionProfile:
     client = document.section("client")
     organization = client.text("organization")
     organizations = document.section("organizations")
-    msp_of: dict[str, str] = {}
+    org_of: dict[str, Document] = {}
     for name in document.texts("organizations"):
         org = organizations.section(name)
-        msp_of |= dict.fromkeys(org.texts("peers", []), org.text("mspid"))
+        org.text("mspid")
+        org_of |= dict.fromkeys(org.texts("peers", []), org)
     own_msp = organizations.section(organization).text("mspid")
-    peers = {name: _node(document, "peers", name, msp_of.get(name, "")) for name in document.texts("peers")}
-    orderers = {name: _node(document, "orderers", name, "") for name in document.texts("orderers")}
+    peers = {name: _node(document, "peers", name, org_of.get(name)) for name in document.texts("peers")}
+    orderers = {name: _node(document, "orderers", name) for name in document.texts("orderers")}
     channels = document.section("channels", {})
     tls = client.section("tlsCerts", {})
     mutual = tls.section("client") if "client" in tls.value else None
@@ -103,15 +108,16 @@ def _known(channel: Document, kind: str, nodes: Mapping[str, Node]) -> list[Node
     return [nodes[name] for name in names]
 
 
-def _node(document: Document, kind: str, name: str, msp_id: str) -> Node:
+def _node(document: Document, kind: str, name: str, org: Document | None = None) -> Node:
     node = document.section(kind).section(name)
     options = node.section("grpcOptions", {})
     return Node(
         name=name,
-        msp_id=msp_id,
+        msp_id=org.text("mspid") if org else "",
         address=_address(node),
         tls_ca=node.certificates("tlsCACerts"),
         server_name=options.text(SERVER_NAME) if SERVER_NAME in options.value else None,
+        signing_cas=org.certificates(SIGNING_CAS) if org and SIGNING_CAS in org.value else b"",
     )
 
 

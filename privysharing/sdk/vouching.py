@@ -1,11 +1,14 @@
 """Whether an answer endorses what was asked, in the name of the organisation that was asked.
 
-One lying peer among honest ones is found out here, before anything is ordered, and another one is asked. What a client
-cannot see is whether a certificate really comes from that organisation's CA: it holds no CA's certificates. Peers do,
-and find such a transaction invalid.
+One lying peer among honest ones is found out here, before anything is ordered, and another one is asked. With a profile
+that does not say who issues an organisation's certificates, a made-up one is seen by the validating peers only, which
+find the transaction invalid; and so are revoked ones, and those of clients, since roles are the policy's business.
 """
 
 from functools import lru_cache
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.x509 import Certificate, load_pem_x509_certificates
 
 from privysharing.protocol.build import endorsement_message
 from privysharing.protocol.codec.msps import parse_serialized_identity
@@ -17,6 +20,7 @@ from privysharing.protocol.codec.transactions import (
 from privysharing.protocol.crypto import verify
 from privysharing.protocol.errors import ProtocolError
 from privysharing.protocol.msp.certificates import parse_certificate
+from privysharing.protocol.msp.identity import InvalidIdentity
 from privysharing.protocol.transactions import Proposal, ProposalResponse
 from privysharing.sdk.profile import Node
 
@@ -30,9 +34,9 @@ def fault_of(node: Node, proposal: Proposal, answer: ProposalResponse) -> str | 
     try:
         hashed, action_bytes = parse_proposal_response_payload(answer.payload)
         action = parse_chaincode_action(action_bytes)
-        msp_id, key = _endorser(answer.endorsement.endorser)
+        msp_id, key = _endorser(answer.endorsement.endorser, node.signing_cas)
     except ProtocolError as error:
-        return f"endorsed what cannot be read: {error}"
+        return f"gave what is no endorsement: {error}"
     header = proposal.header
     if hashed != proposal_hash(header.channel_bytes, header.signature_bytes, proposal.payload_without_transient):
         return "endorsed another proposal"
@@ -49,7 +53,21 @@ def fault_of(node: Node, proposal: Proposal, answer: ProposalResponse) -> str | 
 
 
 @lru_cache(_ENDORSERS_REMEMBERED)
-def _endorser(serialized: bytes) -> tuple[str, object]:
-    """MSP id and public key of an identity, whoever vouches for it. Raises ProtocolError."""
-    msp_id, certificate = parse_serialized_identity(serialized)
-    return msp_id, parse_certificate(certificate).public_key()
+def _endorser(serialized: bytes, signing_cas: bytes) -> tuple[str, object]:
+    """MSP id and public key of an identity that one of these CAs has issued, or any if there are none.
+
+    Raises ProtocolError.
+    """
+    msp_id, id_bytes = parse_serialized_identity(serialized)
+    certificate = parse_certificate(id_bytes)
+    if signing_cas and not any(_issued(certificate, ca) for ca in load_pem_x509_certificates(signing_cas)):
+        raise InvalidIdentity(f"no CA of {msp_id} has issued the endorser's certificate")
+    return msp_id, certificate.public_key()
+
+
+def _issued(certificate: Certificate, ca: Certificate) -> bool:
+    try:
+        certificate.verify_directly_issued_by(ca)
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True

@@ -184,7 +184,7 @@ async def channel_of(*nodes: Peer | Orderer, needed: int | None = None, ca: byte
                     pass
             else:
                 port = await stack.enter_async_context(serving(node.handlers, credentials))
-            known[type(node)].append(Node(node.name, "OrgMSP", f"127.0.0.1:{port}", ca or root, node.name))
+            known[type(node)].append(Node(node.name, "OrgMSP", f"127.0.0.1:{port}", ca or root, node.name, root))
         served = ChannelNodes(tuple(known[Peer]), tuple(known[Peer]), tuple(known[Orderer]), needed)
         client = tls("client")
         profile = ConnectionProfile("org", "OrgMSP", {"health": served}, client.certificate_pem, client.key_pem)
@@ -417,7 +417,7 @@ async def test_peers_that_compute_different_results_make_no_transaction() -> Non
     assert world.envelopes == []
 
 
-@pytest.mark.parametrize("lie", [lie for lie in LyingEndorser.LIES if lie != "made-up certificate"])
+@pytest.mark.parametrize("lie", LyingEndorser.LIES)
 async def test_one_lying_endorser_is_named_and_the_truth_is_committed_without_it(
     lie: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -439,7 +439,7 @@ async def test_an_endorsed_payload_that_is_nonsense_makes_no_transaction() -> No
     world = World()
     nonsense = ProposalResponse(Response(200), b"\xff\xff", endorse(b"\xff\xff", signer("peer0", "peer")))
     async with channel_of(Peer(world, "peer0", instead=nonsense), Orderer(world, "orderer")) as channel:
-        with pytest.raises(Unavailable, match="peer0: endorsed what cannot be read"):
+        with pytest.raises(Unavailable, match="peer0: gave what is no endorsement"):
             await channel.submit(CALL)
     assert world.envelopes == []
 

@@ -1,6 +1,7 @@
 """What a client finds out about one answer by itself, and what only another peer's answer gives away."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -22,10 +23,10 @@ FOUND_ALONE = {
     "of another proposal": "endorsed another proposal",
     "unendorsed": "answered without an endorsement",
     "of another organisation": "endorsed in the name of ForgedMSP",
-    "nonsense": "endorsed what cannot be read",
+    "nonsense": "gave what is no endorsement",
 }
 FOUND_BY_COMPARING = ("forged result", "guessed versions", "forged response", "of a wrong version")
-FOUND_BY_PEERS = ("made-up certificate",)
+FOUND_BY_THE_PROFILE = ("made-up certificate",)
 NODE = Node("peer0", "Org1MSP", "localhost:1", b"")
 
 
@@ -44,7 +45,7 @@ def honest(network: Network, peer: int = 0) -> tuple[Proposal, ProposalResponse]
 
 
 def test_every_lie_has_its_place_here() -> None:
-    assert {*FOUND_ALONE, *FOUND_BY_COMPARING, *FOUND_BY_PEERS} == set(LyingEndorser.LIES)
+    assert {*FOUND_ALONE, *FOUND_BY_COMPARING, *FOUND_BY_THE_PROFILE} == set(LyingEndorser.LIES)
 
 
 def test_an_honest_answer_has_no_fault(network: Network) -> None:
@@ -71,3 +72,13 @@ def test_a_lie_that_shows_in_the_answer_itself_is_told(network: Network, lie: st
         else:
             assert fault is None
             assert (told.payload != answer.payload) == (lie in FOUND_BY_COMPARING)
+
+
+def test_a_profile_that_names_the_cas_gives_a_made_up_certificate_away(network: Network) -> None:
+    what, answer = honest(network)
+    knowing = replace(NODE, signing_cas=network.org2.ca.pem + network.org1.ca.pem)
+    assert fault_of(knowing, what, answer) is None
+    told = LyingEndorser(network.peers[0].signer, Random(0)).answer(answer, "made-up certificate")
+    fault = "gave what is no endorsement: no CA of Org1MSP has issued the endorser's certificate"
+    assert fault_of(knowing, what, told) == fault
+    assert fault_of(replace(NODE, signing_cas=network.org2.ca.pem), what, answer) == fault
