@@ -110,6 +110,7 @@ def core_yaml(topology: Topology, node: PeerNode, ports: NodePorts, orderers: Ma
             "operations": {"listenAddress": f"{HOST}:{ports.operations}"},
             "metrics": {"provider": "prometheus"},
             "privysharing": {
+                **({} if _foreign(topology) else {"limits": {"concurrency": {"batchEndorser": STREAMS_MAX}}}),
                 "endorses": node.endorses,
                 "contracts": {name: name for name in sorted(contracts)} if node.endorses else {},
                 "channels": [

@@ -108,12 +108,16 @@ class Chain:
         """Return when every block that the log had in it at the start has been made."""
         await self._caught_up.wait()
 
-    async def block(self, number: int) -> bytes | None:
-        """A marshalled block, as soon as it is there; None when the chain halts before. Raises DamagedRecord."""
+    async def reaches(self, number: int) -> bool:
+        """Return when there is a block of this number; False when the chain halts before."""
         while number >= self.height:
             if self.halted:
-                return None
+                return False
             await self._grown.wait()
+        return True
+
+    async def block(self, number: int) -> bytes:
+        """A marshalled block that there is. Raises DamagedRecord."""
         recent = self._store.recent(number)
         if recent is not None:
             return recent

@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from privysharing.protocol.crypto import SigningIdentity
+from services.orderer.delivery import UNREAD_BLOCKS_MAX
+from services.runtime.batching import BatchLimits
 from services.runtime.config import Address, Section
+from services.runtime.diskspace import WATERMARK_BYTES
 from services.runtime.grpcserver import GrpcLimits, ServerTls
 from services.runtime.logs import LogSpec
 from services.runtime.operations import OperationsTls
-from services.runtime.settings import grpc_limits, log_spec, operations_tls, signer
+from services.runtime.settings import batch_limits, grpc_limits, log_spec, operations_tls, signer
 
 ENVIRONMENT_PREFIX = "ORDERER"
 SECOND_NS = 1_000_000_000
@@ -24,6 +27,8 @@ class OrdererConfig:
     listen: Address
     tls: ServerTls | None
     limits: GrpcLimits
+    batches: BatchLimits
+    unread_blocks_max: int
     signer: SigningIdentity
     location: Path
     genesis: Path | None  # folder of genesis blocks of the channels to serve
@@ -31,6 +36,7 @@ class OrdererConfig:
     check_expiry: bool
     time_window_ns: int  # how far a transaction's timestamp may be from our clock; 0: any distance
     cut_interval_s: float  # blocks that nothing but quiet calls for are at least so far apart
+    disk_watermark: int = WATERMARK_BYTES  # nothing new is ordered while fewer bytes are left on the disk
     operations: Address
     operations_tls: OperationsTls | None
     metrics: bool
@@ -44,6 +50,7 @@ def load(path: Path, environment: Mapping[str, str] | None = None) -> OrdererCon
     environment = os.environ if environment is None else environment
     root = Section.load(path, ENVIRONMENT_PREFIX, environment)
     general, ours = root.section("General"), root.section("privysharing")
+    limits = ours.section("Limits")
     authentication, operations = general.section("Authentication"), root.section("Operations")
     return OrdererConfig(
         listen=Address(general.text("ListenAddress", "127.0.0.1"), general.integer("ListenPort", 7050, most=65535)),
@@ -56,8 +63,11 @@ def load(path: Path, environment: Mapping[str, str] | None = None) -> OrdererCon
             interval="ServerInterval",
             timeout="ServerTimeout",
             least_interval="ServerMinInterval",
-            concurrency=_concurrency(ours.section("Limits").section("Concurrency")),
+            concurrency=_concurrency(limits.section("Concurrency")),
+            ours=limits,
         ),
+        batches=batch_limits(limits),
+        unread_blocks_max=limits.integer("UnreadBlocks", UNREAD_BLOCKS_MAX, least=1),
         signer=signer(general, "LocalMSPDir", "LocalMSPID"),
         location=root.section("FileLedger").path("Location", "/var/hyperledger/production/orderer"),
         genesis=ours.path("Genesis") if ours.has("Genesis") else None,
@@ -65,6 +75,7 @@ def load(path: Path, environment: Mapping[str, str] | None = None) -> OrdererCon
         check_expiry=not authentication.flag("NoExpirationChecks", False),
         time_window_ns=int(ours.seconds("TimeWindow", "10m") * SECOND_NS),
         cut_interval_s=ours.seconds("CutInterval", "20ms"),
+        disk_watermark=ours.integer("DiskWatermark", WATERMARK_BYTES),
         operations=operations.address("ListenAddress", "127.0.0.1:8443"),
         operations_tls=operations_tls(
             operations.section("TLS"), certificate="Certificate", key="PrivateKey", client_roots="ClientRootCAs"

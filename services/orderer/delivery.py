@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing
 
 from privysharing.protocol.channel.bundle import CHANNEL_READERS
 from privysharing.protocol.channel.settings import ConsensusState
@@ -21,7 +22,10 @@ from services.orderer.admission import Clock
 from services.orderer.chain import Chain
 from services.orderer.channels import Channels
 from services.orderer.metrics import OrdererMetrics
+from services.runtime.callers import NOBODY, Caller
+from services.runtime.shares import Shares
 
+UNREAD_BLOCKS_MAX = 64  # that wait for their clients at a time; others are not read from the disk meanwhile
 ORDERER_READERS = "/Channel/Orderer/Readers"
 
 _log = logging.getLogger(__name__)
@@ -30,13 +34,20 @@ _log = logging.getLogger(__name__)
 class Delivery:
     """Serves blocks of all channels. `clock` gives the window of seek requests, which is Fabric's and not ours."""
 
-    def __init__(self, channels: Channels, clock: Callable[[], Clock], metrics: OrdererMetrics) -> None:
+    def __init__(
+        self,
+        channels: Channels,
+        clock: Callable[[], Clock],
+        metrics: OrdererMetrics,
+        unread_blocks_max: int = UNREAD_BLOCKS_MAX,
+    ) -> None:
         self._channels = channels
         self._clock = clock
         self._metrics = metrics
+        self._unread = Shares(unread_blocks_max)
 
     async def serve(
-        self, requests: AsyncIterator[bytes], certificate_hash: bytes | None
+        self, requests: AsyncIterator[bytes], certificate_hash: bytes | None, caller: Caller = NOBODY
     ) -> AsyncGenerator[bytes, None]:
         """Marshalled DeliverResponses to one stream of seek requests: the first that fails ends it.
 
@@ -46,18 +57,21 @@ class Delivery:
         try:
             async for raw in requests:
                 status = Status.INTERNAL_SERVER_ERROR
-                async for outcome in self._deliver(raw, certificate_hash):
-                    if isinstance(outcome, bytes):
-                        yield outcome
-                    else:
-                        status = outcome
+                async with aclosing(self._deliver(raw, certificate_hash, caller)) as outcomes:
+                    async for outcome in outcomes:
+                        if isinstance(outcome, bytes):
+                            yield outcome
+                        else:
+                            status = outcome
                 yield encode_deliver_status(status)
                 if status is not Status.SUCCESS:
                     return
         finally:
             self._metrics.streams_closed.of().inc()
 
-    async def _deliver(self, raw: bytes, certificate_hash: bytes | None) -> AsyncIterator[bytes | Status]:
+    async def _deliver(
+        self, raw: bytes, certificate_hash: bytes | None, caller: Caller
+    ) -> AsyncGenerator[bytes | Status]:
         """Blocks in wire form, and at the end the status of the request."""
         clock = self._clock()
         request = open_request(raw, now_ns=clock.now_ns, window_ns=clock.window_ns, certificate_hash=certificate_hash)
@@ -72,21 +86,24 @@ class Delivery:
         self._metrics.requests_received.of(*labels).inc()
         status = Status.INTERNAL_SERVER_ERROR
         try:
-            async for outcome in self._blocks(chain, request, clock.check_expiry):
-                if isinstance(outcome, bytes):
-                    self._metrics.blocks_sent.of(*labels).inc()
-                    yield outcome
+            async with aclosing(self._blocks(chain, request, clock.check_expiry, caller)) as outcomes:
+                async for outcome in outcomes:
+                    if isinstance(outcome, bytes):
+                        self._metrics.blocks_sent.of(*labels).inc()
+                        yield outcome
+                    else:
+                        status = self._refuse(chain.channel_id, outcome)
+                        break
                 else:
-                    status = self._refuse(chain.channel_id, outcome)
-                    break
-            else:
-                status = Status.SUCCESS
+                    status = Status.SUCCESS
             yield status
         finally:
             success = "true" if status is Status.SUCCESS else "false"
             self._metrics.requests_completed.of(*labels, success).inc()
 
-    async def _blocks(self, chain: Chain, request: SeekRequest, check_expiry: bool) -> AsyncIterator[bytes | Refusal]:
+    async def _blocks(
+        self, chain: Chain, request: SeekRequest, check_expiry: bool, caller: Caller
+    ) -> AsyncGenerator[bytes | Refusal]:
         """Blocks in wire form up to the last one asked for, or to a refusal."""
         seek = read_seek(request)
         if isinstance(seek, Refusal):
@@ -108,13 +125,14 @@ class Delivery:
             if refusal is not None:
                 yield refusal
                 return
-            block = await chain.block(number)
-            refusal = halted if block is None else self._check(permission, chain)
-            if refusal is not None or block is None:
-                yield refusal or halted
+            refusal = self._check(permission, chain) if await chain.reaches(number) else halted
+            if refusal is not None:
+                yield refusal
                 return
-            whole = seek.content_type is SeekContentType.BLOCK
-            yield encode_deliver_block(block if whole else without_transactions(block))
+            async with self._unread.one(caller):
+                block = await chain.block(number)
+                whole = seek.content_type is SeekContentType.BLOCK
+                yield encode_deliver_block(block if whole else without_transactions(block))
             if number == agreed.last:
                 return
             number += 1

@@ -68,12 +68,15 @@ class Intake:
         clock: Callable[[], Clock],
         metrics: OrdererMetrics,
         random_bytes: Callable[[int], bytes] = os.urandom,
+        has_room: Callable[[], bool] = lambda: True,
     ) -> None:
+        """`has_room`: whether the disk can take more than what is under way."""
         self._channels = channels
         self._signer = signer
         self._clock = clock
         self._metrics = metrics
         self._random_bytes = random_bytes
+        self._has_room = has_room
 
     def judge(self, raw: bytes) -> Progress:
         """Whether an envelope may be ordered, and as what."""
@@ -92,6 +95,7 @@ class Intake:
         assert progress.record is not None
         try:
             progress.durable = progress.chain.order(progress.record)
+            progress.record = None  # the log has it: who does not take his answers does not keep it in memory
         except (ChainHalted, LogClosed) as error:
             progress.refusal = Refusal(Status.SERVICE_UNAVAILABLE, str(error))
 
@@ -125,6 +129,8 @@ class Intake:
         if chain is None:
             return Refusal(Status.BAD_REQUEST, "channel does not exist")
         progress.chain = chain
+        if not self._has_room():
+            return Refusal(Status.SERVICE_UNAVAILABLE, "this orderer is short of disk space; try again later")
         refusal = classify(message)
         if refusal is not None:
             return refusal

@@ -15,6 +15,7 @@ from services.orderer.intake import Intake
 from services.orderer.log.filelog import FileLog
 from services.orderer.metrics import OrdererMetrics
 from services.orderer.rpc import AtomicBroadcastRpc, BatchBroadcastRpc
+from services.runtime.diskspace import DiskSpace
 from services.runtime.grpcserver import grpc_server, listen
 from services.runtime.machine import Machine
 from services.runtime.metrics import Registry
@@ -40,16 +41,22 @@ class Orderer:
         self._machine = machine
         outside = machine.outside
         context = ChainContext(config.signer, metrics, config.cut_interval_s, outside)
+        self.space = DiskSpace(machine.disk, config.location, registry, config.disk_watermark)
         self._channels = Channels(machine.disk, config.location, context, open_log)
         intake = Intake(
-            self._channels, config.signer, lambda: self._clock(config.time_window_ns), metrics, outside.random_bytes
+            self._channels,
+            config.signer,
+            lambda: self._clock(config.time_window_ns),
+            metrics,
+            outside.random_bytes,
+            lambda: self.space.shortage is None,
         )
         rpc = AtomicBroadcastRpc(
             Broadcast(intake),
-            Delivery(self._channels, lambda: self._clock(config.seek_window_ns), metrics),
+            Delivery(self._channels, lambda: self._clock(config.seek_window_ns), metrics, config.unread_blocks_max),
             binds_to_certificate=config.tls is not None and config.tls.client_auth_required,
         )
-        self._batches = BatchBroadcastRpc(intake)
+        self._batches = BatchBroadcastRpc(intake, config.batches)
         self._server = grpc_server(registry, config.limits, machine.make_server)
         self._server.add_generic_rpc_handlers((rpc.handler(), self._batches.handler()))
 
@@ -67,6 +74,7 @@ class Orderer:
         )
         channels = self._channels
         chains = asyncio.create_task(channels.run())
+        watching = asyncio.create_task(self.space.watch())
         try:
             if await _before(chains, _first(channels.caught_up(), stop.wait())) and not stop.is_set():
                 await self._server.start()
@@ -74,6 +82,7 @@ class Orderer:
                 if await _before(chains, stop.wait()):
                     await self._drain()
         finally:
+            watching.cancel()
             channels.halt()
             self._batches.hang_up()
             await self._server.stop(HANG_UP_SECONDS)

@@ -13,6 +13,7 @@ from services.orderer.broadcast import Broadcast
 from services.orderer.delivery import Delivery
 from services.orderer.intake import SUCCESS, Answer, Intake
 from services.runtime.batching import BatchCalls, BatchLimits
+from services.runtime.callers import caller_of
 from services.runtime.grpcserver import client_certificate_hash
 
 SERVICE = "orderer.AtomicBroadcast"
@@ -48,7 +49,7 @@ class AtomicBroadcastRpc:
     async def deliver(self, requests: AsyncIterator[bytes], context: Any) -> AsyncIterator[bytes]:
         """AtomicBroadcast.Deliver."""
         certificate_hash = client_certificate_hash(context) if self._binds_to_certificate else None
-        async with aclosing(self._delivery.serve(requests, certificate_hash)) as responses:
+        async with aclosing(self._delivery.serve(requests, certificate_hash, caller_of(context))) as responses:
             async for response in responses:
                 yield response
 
@@ -67,7 +68,7 @@ class BatchBroadcastRpc:
 
     async def broadcast(self, requests: AsyncIterator[bytes], context: Any) -> AsyncIterator[bytes]:
         """BatchBroadcast.Broadcast."""
-        async with aclosing(self._calls.serve(requests)) as responses:
+        async with aclosing(self._calls.serve(requests, caller_of(context))) as responses:
             async for response in responses:
                 yield response
 

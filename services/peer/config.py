@@ -15,13 +15,16 @@ from services.peer.block_feed.sources import OrdererSource
 from services.peer.chaincode_host.host import ChaincodeConfig
 from services.peer.chaincode_host.simulator import SimulationLimits
 from services.peer.endorsement.endorser import EndorserConfig
-from services.peer.endorsement.workers import WorkersConfig
+from services.peer.endorsement.workers import WAITING_BYTES_MAX, WorkersConfig
+from services.peer.events.delivery import UNREAD_BLOCKS_MAX
 from services.peer.msp_folder import read_msp
+from services.runtime.batching import BatchLimits
 from services.runtime.config import Address, ConfigError, Section
+from services.runtime.diskspace import WATERMARK_BYTES
 from services.runtime.grpcserver import GrpcLimits, ServerTls
 from services.runtime.logs import LogSpec
 from services.runtime.operations import OperationsTls
-from services.runtime.settings import grpc_limits, log_spec, operations_tls, signer
+from services.runtime.settings import batch_limits, grpc_limits, log_spec, operations_tls, signer
 
 ENVIRONMENT_PREFIX = "CORE"
 SECOND_NS = 1_000_000_000
@@ -53,9 +56,12 @@ class PeerConfig:
     tls: ServerTls | None
     client_tls: TlsCertificate | None  # what it shows to orderers
     limits: GrpcLimits
+    batches: BatchLimits
+    unread_blocks_max: int
     signer: SigningIdentity
     msp: MspConfig
     location: Path
+    disk_watermark: int = WATERMARK_BYTES  # nothing that writes is endorsed, and no block taken, with fewer bytes left
     seek_window_ns: int  # how far a seek request's timestamp may be from our clock
     crypto_threads: int
     feed: FeedConfig
@@ -81,6 +87,7 @@ def load(path: Path, environment: Mapping[str, str] | None = None) -> PeerConfig
     for key in ("id", "networkId", "address"):  # an operator's names for the peer; clients are told otherwise
         peer.has(key)
     concurrency = peer.section("limits").section("concurrency")
+    limits = ours.section("limits")
     endorsements_max = concurrency.integer("endorserService", 2500, least=1)
     execute_timeout_s = chaincode.seconds("executetimeout", "30s", least=0.001)
     simulation = SimulationLimits(
@@ -100,17 +107,28 @@ def load(path: Path, environment: Mapping[str, str] | None = None) -> PeerConfig
             interval="interval",
             timeout="timeout",
             least_interval="minInterval",
-            concurrency={"protos.Deliver": concurrency.integer("deliverService", 2500, least=1)},
+            concurrency={
+                "protos.Deliver": concurrency.integer("deliverService", 2500, least=1),
+                "privysharing.v1.BatchEndorser": limits.section("concurrency").integer("batchEndorser", 2500, least=1),
+            },
+            ours=limits,
         ),
+        batches=batch_limits(limits),
+        unread_blocks_max=limits.integer("unreadBlocks", UNREAD_BLOCKS_MAX, least=1),
         signer=signer(peer, "mspConfigPath", "localMspId"),
         msp=read_msp(peer.path("mspConfigPath"), peer.text("localMspId")),
         location=peer.path("fileSystemPath", "/var/hyperledger/production"),
+        disk_watermark=ours.integer("diskWatermark", WATERMARK_BYTES),
         seek_window_ns=int(window_s * SECOND_NS),
         crypto_threads=peer.integer("validatorPoolSize", os.cpu_count() or 1, least=1, most=THREADS_MAX),
         feed=_feed(peer.section("deliveryclient")),
         endorses=ours.flag("endorses", True),
         endorser=EndorserConfig(time_window_s=window_s, limits=simulation),
-        endorsement_workers=WorkersConfig(waiting_max=endorsements_max, give_up_s=execute_timeout_s + 1),
+        endorsement_workers=WorkersConfig(
+            waiting_max=endorsements_max,
+            waiting_bytes_max=limits.integer("waitingBytes", WAITING_BYTES_MAX, least=1),
+            give_up_s=execute_timeout_s + 1,
+        ),
         chaincode=ChaincodeConfig(execute_timeout_s=execute_timeout_s, limits=simulation),
         contracts=_contracts(ours.section("contracts")),
         channels=tuple(_channel(section) for section in ours.sections("channels")),

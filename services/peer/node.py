@@ -25,6 +25,7 @@ from services.peer.orderers import OrdererConnections
 from services.peer.private_data import StoredPrivateValues
 from services.peer.rpc import BatchEndorserRpc, DeliverRpc, EndorserRpc
 from services.peer.system_chaincodes import system_chaincodes
+from services.runtime.diskspace import DiskSpace
 from services.runtime.grpcserver import grpc_server, listen
 from services.runtime.machine import Machine
 from services.runtime.metrics import Registry
@@ -49,6 +50,7 @@ class Peer:
         self._crypto = ThreadPoolExecutor(config.crypto_threads, "crypto")
         self._orderers = _orderers(config, machine)
         self._issued = IssuedEndorsements()
+        self.space = DiskSpace(machine.disk, config.location, registry, config.disk_watermark)
         tools = ChannelTools(
             machine.disk,
             self._crypto,
@@ -57,6 +59,7 @@ class Peer:
             config.feed,
             self._issued,
             config.msp.name,
+            self.space.room,
         )
         self._channels = Channels(config.location / LEDGERS, tools, config.channels)
         self._private_values = StoredPrivateValues(config.location / PRIVATE_VALUES)
@@ -81,20 +84,24 @@ class Peer:
             DeliverMetrics.register(self._registry),
             window_ns=config.seek_window_ns,
             clock_ns=self._machine.outside.now_ns,
+            unread_blocks_max=config.unread_blocks_max,
         )
         binds = config.tls is not None and config.tls.client_auth_required
-        endorsing, delivering = BatchEndorserRpc(self._workers), DeliverRpc(deliveries, binds_to_certificate=binds)
+        endorsing = BatchEndorserRpc(self._workers, config.batches)
+        delivering = DeliverRpc(deliveries, binds_to_certificate=binds)
         server = grpc_server(self._registry, config.limits, self._machine.make_server)
         server.add_generic_rpc_handlers(
             (EndorserRpc(self._workers).handler(), endorsing.handler(), delivering.handler())
         )
         port = listen(server, config.listen, config.tls, "peer.listenAddress")
         growing = asyncio.create_task(channels.run())
+        watching = asyncio.create_task(self.space.watch())
         try:
             await server.start()
             _log.info("serving", extra={"address": str(config.listen), "port": port})
             await asyncio.wait((growing, asyncio.create_task(stop.wait())), return_when=asyncio.FIRST_COMPLETED)
         finally:
+            watching.cancel()
             growing.cancel()
             await asyncio.wait((growing,))
             endorsing.hang_up()
@@ -140,6 +147,7 @@ class Peer:
             metrics=EndorserMetrics(registry),
             config=config.endorser,
             clock_ns=self._machine.outside.now_ns,
+            has_room=lambda: self.space.shortage is None,
         )
 
 

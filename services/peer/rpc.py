@@ -13,6 +13,7 @@ from services.peer.endorsement.endorser import Outcome, ProposalRefused
 from services.peer.endorsement.workers import Job, Workers
 from services.peer.events.delivery import BLOCKS, FILTERED, Deliveries, Form
 from services.runtime.batching import BatchCalls, BatchLimits, Call, failed
+from services.runtime.callers import caller_of
 from services.runtime.grpcserver import client_certificate_hash
 from services.runtime.handover import Handover
 
@@ -38,7 +39,12 @@ class EndorserRpc:
         """Endorser.ProcessProposal. What is refused at the door is a gRPC error, as in Fabric."""
         answer: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         self._workers.submit(
-            Job(signed_proposal, lambda outcome: self._answered.post((answer, outcome)), lambda: not answer.done())
+            Job(
+                signed_proposal,
+                lambda outcome: self._answered.post((answer, outcome)),
+                lambda: not answer.done(),
+                caller_of(context),
+            )
         )
         outcome = await answer
         if isinstance(outcome, ProposalRefused):
@@ -63,7 +69,7 @@ class BatchEndorserRpc:
 
     async def endorse(self, requests: AsyncIterator[bytes], context: Any) -> AsyncIterator[bytes]:
         """BatchEndorser.Endorse."""
-        async with aclosing(self._calls.serve(requests)) as responses:
+        async with aclosing(self._calls.serve(requests, caller_of(context))) as responses:
             async for response in responses:
                 yield response
 
@@ -75,7 +81,9 @@ class BatchEndorserRpc:
         self._workers.submit(*map(self._job, calls))
 
     def _job(self, call: Call) -> Job:
-        return Job(call.payload, lambda outcome: self._answered.post((call, _reply(outcome))), lambda: call.wanted)
+        return Job(
+            call.payload, lambda outcome: self._answered.post((call, _reply(outcome))), lambda: call.wanted, call.caller
+        )
 
 
 def _set(answered: tuple["asyncio.Future[Outcome]", Outcome]) -> None:
@@ -127,4 +135,4 @@ class DeliverRpc:
 
     def _serve(self, requests: AsyncIterator[bytes], form: Form, context: Any) -> Any:
         certificate_hash = client_certificate_hash(context) if self._binds_to_certificate else None
-        return self._deliveries.serve(requests, form, certificate_hash)
+        return self._deliveries.serve(requests, form, certificate_hash, caller_of(context))

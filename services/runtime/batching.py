@@ -2,8 +2,9 @@
 
 Every item is a call of its own: it is answered when its answer is there, in any order, and a slow one delays no other.
 A sender may have `window` calls unanswered, of so many bytes together; what exceeds that is refused at once, and may be
-sent again. Whoever breaks the rules of the stream itself (bytes that are no request, an id that is in use, too many
-items in a message) loses the stream.
+sent again. All streams of a service share the bytes of what waits, for an answer or to be taken, fairly among those who
+send (see `shares`): a call beyond that is refused likewise, and answers beyond it end their stream. Whoever breaks the
+rules of the stream itself (bytes that are no request, an id that is in use, too many items in a message) loses it too.
 """
 
 import asyncio
@@ -18,6 +19,8 @@ import grpc
 from privysharing.protocol.batches import ITEMS_MAX, BatchAnswer, BatchItem, BatchResponse, CallFailed
 from privysharing.protocol.codec.batches import encode_batch_response, parse_batch_request
 from privysharing.protocol.errors import MalformedMessage
+from services.runtime.callers import NOBODY, Caller
+from services.runtime.shares import Room, Shares
 
 MESSAGE_BYTES = 1024 * 1024  # a message that has grown so far takes no further answer
 _MS = 0.001
@@ -29,12 +32,20 @@ class BatchLimits:
     """What one stream may leave unanswered, or not take."""
 
     window: int = 1024  # items
-    bytes_max: int = 64 * 1024 * 1024  # of their payloads, unless there is but one
+    bytes_max: int = 16 * 1024 * 1024  # of their payloads, unless there is but one
     unsent_max: int = 2048  # answers that wait for the sender to take them: beyond it, nothing more is read from him
-    unsent_bytes_max: int = 64 * 1024 * 1024
+    unsent_bytes_max: int = 8 * 1024 * 1024
+    all_bytes_max: int = 128 * 1024 * 1024  # of all streams' unanswered calls together
+    all_unsent_bytes_max: int = 128 * 1024 * 1024  # of all streams' answers that wait
 
     def __post_init__(self) -> None:
-        if self.window < ITEMS_MAX or min(self.bytes_max, self.unsent_max, self.unsent_bytes_max) < 1:
+        if (
+            self.window < ITEMS_MAX
+            or min(
+                self.bytes_max, self.unsent_max, self.unsent_bytes_max, self.all_bytes_max, self.all_unsent_bytes_max
+            )
+            < 1
+        ):
             raise ValueError("a window takes a whole message at least, and every other limit 1")
 
 
@@ -44,22 +55,30 @@ class BadBatch(Exception):
     status = grpc.StatusCode.INVALID_ARGUMENT
 
 
+class AnswersNotTaken(Exception):
+    """More answers wait for a sender than there is room for."""
+
+    status = grpc.StatusCode.RESOURCE_EXHAUSTED
+
+
 def failed(status: grpc.StatusCode, message: str) -> CallFailed:
     """The outcome of a call that failed with a gRPC status."""
     return CallFailed(status.value[0], message)
 
 
 BEYOND_WINDOW = failed(grpc.StatusCode.RESOURCE_EXHAUSTED, "more calls on this stream than its window allows")
+NO_ROOM = failed(grpc.StatusCode.RESOURCE_EXHAUSTED, "more bytes of calls wait for an answer than there is room for")
 TOO_LATE = failed(grpc.StatusCode.DEADLINE_EXCEEDED, "Deadline Exceeded")
 
 
 class Call:
     """One call on some stream. Its answer counts once; on the event loop only."""
 
-    __slots__ = ("_stream", "id", "payload")
+    __slots__ = ("_stream", "caller", "id", "payload")
 
-    def __init__(self, stream: "_Stream", number: int, payload: bytes) -> None:
+    def __init__(self, stream: "_Stream", number: int, payload: bytes, caller: Caller) -> None:
         self._stream: _Stream | None = stream
+        self.caller = caller
         self.id = number
         self.payload = payload
 
@@ -89,11 +108,13 @@ class BatchCalls:
     def __init__(self, begin: Begin, limits: BatchLimits = BatchLimits()) -> None:
         self._begin = begin
         self._limits = limits
+        self._unanswered = Shares(limits.all_bytes_max)
+        self._unsent = Shares(limits.all_unsent_bytes_max)
         self._streams: set[_Stream] = set()
 
-    async def serve(self, requests: AsyncIterable[bytes]) -> AsyncGenerator[bytes]:
-        """The responses on one stream: the first one announces the window. Raises BadBatch."""
-        stream = _Stream(self._begin, self._limits)
+    async def serve(self, requests: AsyncIterable[bytes], caller: Caller = NOBODY) -> AsyncGenerator[bytes]:
+        """The responses on one stream: the first one announces the window. Raises BadBatch, AnswersNotTaken."""
+        stream = _Stream(self._begin, self._limits, Room(self._unanswered, caller), Room(self._unsent, caller))
         self._streams.add(stream)
         stream.reader = asyncio.create_task(stream.read(requests))
         try:
@@ -116,14 +137,14 @@ class _Stream:
 
     reader: "asyncio.Task[None]"
 
-    def __init__(self, begin: Begin, limits: BatchLimits) -> None:
+    def __init__(self, begin: Begin, limits: BatchLimits, unanswered: Room, unsent: Room) -> None:
         self._begin = begin
         self._limits = limits
         self._open: dict[int, Call] = {}
-        self._open_bytes = 0
+        self._open_bytes = unanswered
         self._deadlines = _Deadlines()
         self._unsent: deque[BatchAnswer] = deque()
-        self._unsent_bytes = 0
+        self._unsent_bytes = unsent
         self._changed = asyncio.Event()  # for whoever sends
         self._room = asyncio.Event()  # for whoever reads
         self._ended = False  # nothing more is read
@@ -157,7 +178,7 @@ class _Stream:
     def settle(self, call: Call, outcome: bytes | CallFailed) -> None:
         """A call has its answer."""
         del self._open[call.id]
-        self._open_bytes -= len(call.payload)
+        self._open_bytes.give_back(len(call.payload))
         call.payload = b""  # its deadline may keep the call for a while
         self._say(call.id, outcome)
 
@@ -174,37 +195,54 @@ class _Stream:
         for call in self._open.values():
             call.drop()
         self._open.clear()
+        self._open_bytes.clear()
+        self._drop_answers()
 
     @property
     def _behind(self) -> bool:
         """Whether the sender does not take his answers."""
-        return len(self._unsent) > self._limits.unsent_max or self._unsent_bytes > self._limits.unsent_bytes_max
+        return len(self._unsent) > self._limits.unsent_max or self._unsent_bytes.taken > self._limits.unsent_bytes_max
 
     def _take(self, items: Sequence[BatchItem]) -> None:
         begun = []
         for item in items:
             if item.id in self._open:
                 raise BadBatch(f"item {item.id} has no answer yet, and its id comes again")
-            if self._has_room(len(item.payload)):
-                call = self._open[item.id] = Call(self, item.id, item.payload)
-                self._open_bytes += len(item.payload)
+            refusal = self._refusal(len(item.payload))
+            if refusal is None:
+                call = self._open[item.id] = Call(self, item.id, item.payload, self._open_bytes.caller)
+                self._open_bytes.take(len(item.payload))
                 begun.append(call)
                 if item.deadline_ms:
                     self._deadlines.add(call, item.deadline_ms)
             else:
-                self._say(item.id, BEYOND_WINDOW)
+                self._say(item.id, refusal)
         if begun:
             self._begin(begun)
 
-    def _has_room(self, size: int) -> bool:
+    def _refusal(self, size: int) -> CallFailed | None:
         if not self._open:
-            return True
-        return len(self._open) < self._limits.window and self._open_bytes + size <= self._limits.bytes_max
+            return None
+        if len(self._open) >= self._limits.window or self._open_bytes.taken + size > self._limits.bytes_max:
+            return BEYOND_WINDOW
+        return None if self._open_bytes.has(size) else NO_ROOM
 
     def _say(self, number: int, outcome: bytes | CallFailed) -> None:
-        self._unsent.append(BatchAnswer(number, outcome))
-        self._unsent_bytes += _size(outcome)
+        size = _size(outcome)
+        if isinstance(self._fault, AnswersNotTaken):
+            return
+        if self._unsent and not self._unsent_bytes.has(size):
+            self._fault = AnswersNotTaken("more answers wait to be taken than there is room for")
+            self._drop_answers()
+            self.reader.cancel()
+        else:
+            self._unsent.append(BatchAnswer(number, outcome))
+            self._unsent_bytes.take(size)
         self._changed.set()
+
+    def _drop_answers(self) -> None:
+        self._unsent.clear()
+        self._unsent_bytes.clear()
 
     def _next(self) -> list[BatchAnswer]:
         answers: list[BatchAnswer] = []
@@ -214,7 +252,7 @@ class _Stream:
                 break
             answers.append(self._unsent.popleft())
             size += _size(answers[-1].outcome)
-        self._unsent_bytes -= size
+        self._unsent_bytes.give_back(size)
         if not self._behind:
             self._room.set()
         return answers

@@ -1,9 +1,11 @@
 """The life of a process: start, serve, drain on a signal, leave with a code that says how it went."""
 
 import asyncio
+import contextlib
 import gc
 import logging
 import os
+import resource
 import signal
 import sys
 import threading
@@ -31,6 +33,7 @@ def run(serve: Callable[[asyncio.Event], Awaitable[None]], *, stop_with: int | N
     return. A second signal, or the end of that time, ends the process on the spot: what is durable stays so.
     """
     _settle_memory()
+    _open_files()
     try:
         asyncio.run(_supervise(serve, stop_with))
     except ConfigError as error:
@@ -49,6 +52,14 @@ def _settle_memory() -> None:
     """
     gc.freeze()
     gc.set_threshold(CONTAINERS_BETWEEN_COLLECTIONS)
+
+
+def _open_files() -> None:
+    """As many as this process may have: every connection is one, and a ledger without one stops."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        with contextlib.suppress(ValueError, OSError):  # some systems call no limit what is one
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 async def _supervise(serve: Callable[[asyncio.Event], Awaitable[None]], stop_with: int | None) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from privysharing.protocol.crypto import SigningIdentity
 from privysharing.protocol.errors import ProtocolError
 from privysharing.protocol.msp.signing import load_signing_identity
+from services.runtime.batching import BatchLimits
 from services.runtime.config import Section
 from services.runtime.grpcserver import GrpcLimits
 from services.runtime.logs import LogSpec
@@ -30,9 +31,13 @@ def grpc_limits(
     interval: str,
     timeout: str,
     least_interval: str,
-    concurrency: Mapping[str, int] | None = None,
+    concurrency: Mapping[str, int],
+    ours: Section,
 ) -> GrpcLimits:
-    """Limits of a role's gRPC server; the names are those of its keys, the last three below `keepalive`."""
+    """Limits of a role's gRPC server; the names are those of its keys, the last three below `keepalive`.
+
+    `ours`: the section of limits that Fabric does not have.
+    """
     pings, defaults = section.section(keepalive), GrpcLimits()
     return GrpcLimits(
         message_bytes_max=section.integer(message_bytes, defaults.message_bytes_max, least=1024, most=2**31 - 1),
@@ -42,7 +47,21 @@ def grpc_limits(
         keepalive_client_interval_seconds=pings.seconds(
             least_interval, f"{defaults.keepalive_client_interval_seconds:g}s"
         ),
-        concurrency=concurrency or {},
+        connections_max=ours.integer("connections", defaults.connections_max, least=1, most=2**31 - 1),
+        connection_seconds=section.seconds("connectionTimeout", f"{defaults.connection_seconds:g}s", least=0.001),
+        idle_seconds=ours.seconds("idleTime", f"{defaults.idle_seconds:g}s", least=0.001),
+        request_seconds=ours.seconds("requestTime", f"{defaults.request_seconds:g}s", least=0.001),
+        unread_seconds=ours.seconds("unreadTime", f"{defaults.unread_seconds:g}s", least=0.001),
+        concurrency=concurrency,
+    )
+
+
+def batch_limits(ours: Section) -> BatchLimits:
+    """Limits of a role's batch service."""
+    defaults = BatchLimits()
+    return BatchLimits(
+        all_bytes_max=ours.integer("batchBytes", defaults.all_bytes_max, least=1),
+        all_unsent_bytes_max=ours.integer("unsentBytes", defaults.all_unsent_bytes_max, least=1),
     )
 
 

@@ -193,9 +193,8 @@ class RunningChain:
 
     async def block(self, number: int) -> Block:
         async with asyncio.timeout(5):
-            raw = await self.chain.block(number)
-        assert raw is not None
-        return parse_block(raw)
+            assert await self.chain.reaches(number)
+        return parse_block(await self.chain.block(number))
 
     async def stop(self) -> None:
         self.task.cancel()

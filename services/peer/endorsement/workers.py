@@ -1,16 +1,15 @@
 """Threads that endorse, for callers that must not wait: the gRPC services of the peer.
 
-Proposals wait in one line. As many threads as there are processors take them one by one, so a slow one delays no other
-for long: whenever the line does not move for `SLOW_S`, another thread joins, and leaves when it finds nothing to do. A
-contract that cannot be ended (a call into C that never returns) loses its caller that thread, not the peer its service:
-the caller is answered when the time is over, and the thread is counted as lost.
+Proposals wait in one line, in which clients take turns. As many threads as there are processors take them one by one,
+so a slow one delays no other for long: whenever the line does not move for `SLOW_S`, another thread joins, and leaves
+when it finds nothing to do. A contract that cannot be ended (a call into C that never returns) loses its caller that
+thread, not the peer its service: the caller is answered when the time is over, and the thread is counted as lost.
 """
 
 import logging
 import os
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -20,6 +19,10 @@ from services.peer.chaincode_host.faults import describe
 from services.peer.chaincode_host.guard import TIMED_OUT
 from services.peer.chaincode_host.watchdog import Watchdog
 from services.peer.endorsement.endorser import ERROR, Outcome, ProposalRefused
+from services.peer.endorsement.line import FairLine
+from services.runtime.callers import NOBODY, Caller
+
+WAITING_BYTES_MAX = 64 * 1024 * 1024  # of proposals, unless there is but one
 
 _log = logging.getLogger(__name__)
 
@@ -42,11 +45,15 @@ class WorkersConfig:
     threads_max: int = 32  # together with those that joined because others were slow
     lost_max: int = 16  # threads in calls that never return; beyond it nothing is endorsed until some come back
     waiting_max: int = 2500  # core.yaml peer.limits.concurrency.endorserService
+    waiting_bytes_max: int = WAITING_BYTES_MAX
     slow_s: float = 0.1
     give_up_s: float = 31.0  # when to answer for a thread that does not come back: executetimeout and a second
 
     def __post_init__(self) -> None:
-        if min(self.threads, self.lost_max, self.waiting_max) < 1 or self.threads_max < self.threads:
+        if (
+            min(self.threads, self.lost_max, self.waiting_max, self.waiting_bytes_max) < 1
+            or self.threads_max < self.threads
+        ):
             raise ValueError("there must be threads to endorse, and room for proposals to wait")
         if not 0 < self.slow_s < self.give_up_s:
             raise ValueError("a thread is given up later than it is slow")
@@ -55,10 +62,13 @@ class WorkersConfig:
 class Job:
     """A proposal to be answered. `wanted` says whether anybody still waits; `done` is called once, if so."""
 
-    __slots__ = ("_answered", "_done", "raw", "started", "wanted")
+    __slots__ = ("_answered", "_done", "caller", "raw", "started", "wanted")
 
-    def __init__(self, raw: bytes, done: Done, wanted: Callable[[], bool] = lambda: True) -> None:
+    def __init__(
+        self, raw: bytes, done: Done, wanted: Callable[[], bool] = lambda: True, caller: Caller = NOBODY
+    ) -> None:
         self.raw = raw
+        self.caller = caller
         self.wanted = wanted
         self.started = 0.0
         self._done = done
@@ -91,7 +101,7 @@ class EndorsementWorkers:
     def __init__(self, process: Process, watchdog: Watchdog, config: WorkersConfig | None = None) -> None:
         self._process = process
         self._config = config or WorkersConfig()
-        self._line: deque[Job] = deque()
+        self._line: FairLine[Job] = self._new_line()
         self._moved = threading.Condition()
         self._idle = 0
         self._working: dict[threading.Thread, Job | None] = {}
@@ -102,20 +112,20 @@ class EndorsementWorkers:
         watchdog.add(self._look)
 
     def submit(self, *jobs: Job) -> None:
-        """Have proposals answered. Those for which there is no room in the line are refused at once."""
+        """Have proposals answered. Those for which there is no room in the line are refused."""
         config, line = self._config, self._line
         with self._moved:
-            room = max(0, config.waiting_max - len(line))
             if self._closed or len(self._lost) >= config.lost_max:
-                room = 0
-            line.extend(jobs[:room])
+                refused = list(jobs)
+            else:
+                refused = [left for job in jobs for left in line.put(job)]
             self._moved.notify(min(self._idle, len(line)))
             for _ in range(min(len(line) - self._idle, config.threads - len(self._working))):
                 self._join()
-        if room:
+        if len(refused) < len(jobs):
             self._watchdog.wake()
-        for job in jobs[room:]:
-            job.answer(overloaded(self._config.waiting_max))
+        for job in refused:
+            job.answer(overloaded(config.waiting_max))
 
     @property
     def lost(self) -> int:
@@ -126,14 +136,17 @@ class EndorsementWorkers:
         """Take nothing more and let what runs finish; what still waits is refused."""
         with self._moved:
             self._closed = True
-            waiting, self._line = list(self._line), deque()
+            waiting, self._line = self._line, self._new_line()
             threads = list(self._working)
             self._moved.notify_all()
-        for job in waiting:
-            job.answer(overloaded(self._config.waiting_max))
+        while waiting:
+            waiting.take().answer(overloaded(self._config.waiting_max))
         deadline = time.monotonic() + timeout_s
         for thread in threads:
             thread.join(max(0.0, deadline - time.monotonic()))
+
+    def _new_line(self) -> FairLine[Job]:
+        return FairLine(self._config.waiting_max, self._config.waiting_bytes_max)
 
     def _join(self) -> None:
         """One more thread; the caller holds the lock."""
@@ -165,9 +178,9 @@ class EndorsementWorkers:
             return job
 
     def _next(self) -> Job | None:
-        """The first in the line whose client still waits; the caller holds the lock."""
+        """Whose turn it is and whose client still waits; the caller holds the lock."""
         while self._line:
-            job = self._line.popleft()
+            job = self._line.take()
             if job.wanted():
                 return job
         return None

@@ -28,7 +28,10 @@ from services.peer.events.filtered import filtered_block, filtered_commit
 from services.peer.ledger.types import LedgerPort
 from services.peer.metrics import DeliverMetrics
 from services.peer.notifier import ChannelStopped, CommitNotifier
+from services.runtime.callers import NOBODY, Caller
+from services.runtime.shares import Shares
 
+UNREAD_BLOCKS_MAX = 64  # that wait for their clients at a time; others are not read from the disk meanwhile
 FILTERED_BLOCKS_KEPT = 64  # encoded filtered blocks a channel keeps: all listeners want the newest ones
 
 _log = logging.getLogger(__name__)
@@ -108,16 +111,20 @@ class Deliveries:
         *,
         window_ns: int,
         clock_ns: Callable[[], int] = time.time_ns,
+        unread_blocks_max: int = UNREAD_BLOCKS_MAX,
     ) -> None:
         self._channel = channel
         self._metrics = metrics
         self._window_ns = window_ns
         self._clock_ns = clock_ns
+        self._unread = Shares(unread_blocks_max)
 
     async def serve(
-        self, requests: AsyncIterable[bytes], form: Form, certificate_hash: bytes | None
+        self, requests: AsyncIterable[bytes], form: Form, certificate_hash: bytes | None, caller: Caller = NOBODY
     ) -> AsyncGenerator[bytes]:
         """Answers to requests, one request after the other, until one is refused (deliver Handler.Handle).
+
+        Whoever asks for more of an answer has taken the one before.
 
         `certificate_hash` is the caller's, None where client certificates are not required.
         """
@@ -125,7 +132,7 @@ class Deliveries:
         try:
             async for raw in requests:
                 status = Status.SUCCESS
-                async with aclosing(self._answers(raw, form, certificate_hash)) as answers:
+                async with aclosing(self._answers(raw, form, certificate_hash, caller)) as answers:
                     async for answer in answers:
                         if isinstance(answer, Refusal):
                             status = answer.status
@@ -138,7 +145,9 @@ class Deliveries:
         finally:
             self._metrics.streams_closed.of().inc()
 
-    async def _answers(self, raw: bytes, form: Form, certificate_hash: bytes | None) -> AsyncGenerator[bytes | Refusal]:
+    async def _answers(
+        self, raw: bytes, form: Form, certificate_hash: bytes | None, caller: Caller
+    ) -> AsyncGenerator[bytes | Refusal]:
         """The blocks that one request asks for; a refusal, if there is one, comes last."""
         request = open_request(
             raw, now_ns=self._clock_ns(), window_ns=self._window_ns, certificate_hash=certificate_hash
@@ -154,7 +163,7 @@ class Deliveries:
         self._metrics.requests_received.of(*labels).inc()
         success = False  # unless it gets to its end: the client may hang up
         try:
-            async with aclosing(self._blocks(request, channel, form)) as answers:
+            async with aclosing(self._blocks(request, channel, form, caller)) as answers:
                 async for answer in answers:
                     yield answer
                     if isinstance(answer, Refusal):
@@ -164,7 +173,9 @@ class Deliveries:
         finally:
             self._metrics.requests_completed.of(*labels, str(success).lower()).inc()
 
-    async def _blocks(self, request: SeekRequest, channel: Readable, form: Form) -> AsyncGenerator[bytes | Refusal]:
+    async def _blocks(
+        self, request: SeekRequest, channel: Readable, form: Form, caller: Caller
+    ) -> AsyncGenerator[bytes | Refusal]:
         seek = read_seek(request)
         if isinstance(seek, Refusal):
             yield seek
@@ -179,7 +190,11 @@ class Deliveries:
             if refusal is not None:
                 yield refusal
                 return
-            yield await _answer(channel, number, form, seek)
+            if form.filtered:
+                yield await channel.filtered.answer(number)
+            else:
+                async with self._unread.one(caller):
+                    yield await _block(channel, number, seek)
 
     def _permitted(self, permission: Permission, channel: Readable, form: Form) -> Refusal | None:
         config = channel.config
@@ -197,9 +212,7 @@ async def _await_block(chosen: Plan, number: int, channel: Readable) -> Refusal 
     return refusal
 
 
-async def _answer(channel: Readable, number: int, form: Form, seek: SeekInfo) -> bytes:
-    if form.filtered:
-        return await channel.filtered.answer(number)
+async def _block(channel: Readable, number: int, seek: SeekInfo) -> bytes:
     headers_only = seek.content_type is SeekContentType.HEADER_WITH_SIG_BYTES
     return await asyncio.to_thread(_block_answer, channel.ledger, number, headers_only)
 

@@ -234,10 +234,10 @@ async def test_an_acknowledged_envelope_that_is_dropped_is_told_to_the_operator(
 
 async def test_a_halted_chain_takes_nothing_and_lets_waiters_go() -> None:
     running = run_chain(FIRST, MemoryLog())
-    waiting = asyncio.create_task(running.chain.block(1))
+    waiting = asyncio.create_task(running.chain.reaches(1))
     await asyncio.sleep(0.01)
     running.chain.halt()
-    assert await waiting is None
+    assert not await waiting
     with pytest.raises(ChainHalted, match="consenter for this channel has been halted"):
         running.chain.order(normal())
     await running.stop()

@@ -52,7 +52,10 @@ def test_a_generated_configuration_says_all_and_nothing_unknown(core_yaml: Path)
 
 
 def test_defaults_are_fabrics(changed: Callable[..., PeerConfig]) -> None:
-    config = changed(lambda document: [document["peer"].pop(key) for key in ("maxRecvMsgSize", "limits")])
+    def bare(document: dict[str, Any]) -> None:
+        del document["peer"]["maxRecvMsgSize"], document["peer"]["limits"], document["privysharing"]["limits"]
+
+    config = changed(bare)
     assert config.seek_window_ns == 15 * 60 * 10**9
     assert config.endorser.time_window_s == 900
     assert config.chaincode.execute_timeout_s == 30
@@ -60,7 +63,7 @@ def test_defaults_are_fabrics(changed: Callable[..., PeerConfig]) -> None:
     assert config.limits.keepalive_interval_seconds == 7200
     assert config.limits.keepalive_timeout_seconds == 20
     assert config.limits.keepalive_client_interval_seconds == 60
-    assert config.limits.concurrency == {"protos.Deliver": 2500}
+    assert config.limits.concurrency == {"protos.Deliver": 2500, "privysharing.v1.BatchEndorser": 2500}
     assert config.endorsement_workers.waiting_max == 2500
     assert config.feed.first_answer_seconds == 3
 
