@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo test check bench up down proto lock clean
+.PHONY: help demo test check bench chaos up down proto lock clean
 
 help: ## This list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -29,6 +29,10 @@ DURATION ?= 20
 TRANSPORT ?= batch
 bench: $(READY) ## Load on a network of its own; WORKLOAD= IN_FLIGHT= DURATION= RATE= TRANSPORT=batch|unary
 	@$(BIN)/python -m bench --workload $(WORKLOAD) --in-flight $(IN_FLIGHT) --duration $(DURATION) --transport $(TRANSPORT) $(if $(RATE),--rate $(RATE))
+
+KILLS ?= 60
+chaos: $(READY) ## Kill, stop and starve nodes under load, then look for all that was acknowledged; KILLS= SEED=
+	@$(BIN)/python -m tests.chaos --kills $(KILLS) $(if $(SEED),--seed $(SEED))
 
 up: $(READY) ## Start the demo network and leave it running (var/demo)
 	@$(BIN)/privy network up

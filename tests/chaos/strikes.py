@@ -1,0 +1,163 @@
+"""Strikes as they are carried out on the processes of a network, and how long it takes to get over each."""
+
+import asyncio
+import signal
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import psutil
+
+from deploy.manifest import NodeEntry
+from services.client.network.processes import NodeFault, Processes
+from tests.chaos.schedule import FullDisk, Kill, Restart, Stop, Strike
+from tests.chaos.smalldisk import SmallDisk
+
+RECOVERY_SECONDS_MAX = 60.0
+NOTICING_SECONDS_MAX = 60.0  # of a disk that is full, with load on the network
+STARVED_SECONDS = 3.0  # how long a node may try to start on a full disk
+SAYS_WHY = "space"  # in what a node logs before a full disk ends it
+_PROBE_INTERVAL_S = 0.05
+
+
+class Stuck(Exception):
+    """The network was left alone and did not recover."""
+
+
+@dataclass(slots=True)
+class Struck:
+    """What has been done so far."""
+
+    kills: int = 0
+    stops: int = 0
+    restarts: int = 0
+    full_disks: int = 0
+    slowest_recovery_s: float = 0.0
+
+
+class Hand:
+    """Strikes nodes. `progress` grows whenever the network has done something for a client."""
+
+    def __init__(self, processes: Processes, progress: Callable[[], int], say: Callable[[str], None]) -> None:
+        self._processes = processes
+        self._progress = progress
+        self._say = say
+        self._disk: SmallDisk | None = None
+        self.struck = Struck()
+
+    async def strike(self, strike: Strike) -> None:
+        """Strike, and see to it that everybody runs again. NodeFault or Stuck when a node does not recover."""
+        match strike:
+            case Kill():
+                await self._kill(strike)
+            case Stop():
+                await self._stop(strike)
+            case Restart():
+                await self._restart(strike.victim)
+                self.struck.restarts += 1
+            case FullDisk():
+                await self._full_disk(strike)
+
+    async def recovered(self) -> None:
+        """Return once every node serves and the network works for clients."""
+        began = time.monotonic()
+        await self._processes.ready(RECOVERY_SECONDS_MAX)
+        before = self._progress()
+        while self._progress() == before:
+            if time.monotonic() - began > RECOVERY_SECONDS_MAX:
+                raise Stuck(f"every node serves, and no transaction came through in {RECOVERY_SECONDS_MAX:g} s")
+            await asyncio.sleep(_PROBE_INTERVAL_S)
+        self.struck.slowest_recovery_s = max(self.struck.slowest_recovery_s, time.monotonic() - began)
+
+    def close(self) -> None:
+        """Give back what nodes that have ended had their data on."""
+        if self._disk is not None:
+            self._disk.give_back()
+            self._disk = None
+
+    async def _kill(self, strike: Kill) -> None:
+        await self._end_at_once(strike.victims)
+        await asyncio.sleep(strike.down_s)
+        for after_s in strike.again_after_s:
+            await self._start(strike.victims)
+            await asyncio.sleep(after_s)
+            await self._end_at_once(strike.victims)
+        await self._start(strike.victims)
+        if strike.waits:
+            await self.recovered()
+
+    async def _stop(self, strike: Stop) -> None:
+        process = self._running(strike.victim)
+        process.send_signal(signal.SIGSTOP)
+        try:
+            await asyncio.sleep(strike.seconds)
+        finally:
+            process.send_signal(signal.SIGCONT)
+        self.struck.stops += 1
+        await self.recovered()
+
+    async def _restart(self, victim: str) -> None:
+        self._running(victim)
+        await self._end(victim)
+        await self._start([victim])
+        await self.recovered()
+
+    async def _full_disk(self, strike: FullDisk) -> None:
+        """The disk fills while the node works; the node ends, says why, and recovers when there is room."""
+        node = self._processes.network.node(strike.victim)
+        await self._end(node.name)
+        disk = self._disk = SmallDisk(self._processes.network.path(node.data))
+        disk.take_in()
+        await self._start([node.name])
+        await self.recovered()
+        said_before = self._processes.log(node).stat().st_size
+        disk.fill(strike.headroom)
+        await self._ends_for_want_of_space(node, NOTICING_SECONDS_MAX)
+        await self._start([node.name])  # in vain, or not for long
+        await asyncio.sleep(STARVED_SECONDS)
+        with self._processes.log(node).open("rb") as log:
+            log.seek(said_before)
+            why = [line for line in log.read().decode(errors="replace").splitlines() if SAYS_WHY in line]
+        if not why:
+            raise NodeFault(node.name, "ended on a full disk and did not say why", self._processes.log(node))
+        self._say(f"{node.name} said: {why[-1]}")
+        disk.make_room()
+        await self._start([node.name])
+        await self.recovered()
+        await self._end(node.name)
+        disk.give_back()
+        self._disk = None
+        await self._start([node.name])
+        await self.recovered()
+        self.struck.full_disks += 1
+
+    async def _ends_for_want_of_space(self, node: NodeEntry, seconds: float) -> None:
+        process = self._running(node.name)
+        try:
+            code = await asyncio.to_thread(process.wait, seconds)
+        except psutil.TimeoutExpired:
+            raise NodeFault(node.name, f"works on a full disk after {seconds:g} s", self._processes.log(node)) from None
+        if code is None or code <= 0:  # of signals, or as if nothing were wrong
+            raise NodeFault(node.name, f"ended with {code} on a full disk", self._processes.log(node))
+
+    async def _end_at_once(self, victims: Iterable[str]) -> None:
+        processes = [self._running(victim) for victim in victims]
+        for process in processes:
+            process.kill()
+        self.struck.kills += len(processes)
+        for process in processes:
+            await asyncio.to_thread(process.wait)
+
+    async def _end(self, victim: str) -> None:
+        await asyncio.to_thread(self._processes.stop, [victim])
+
+    async def _start(self, victims: Iterable[str]) -> None:
+        await asyncio.to_thread(self._processes.start, list(victims))
+
+    def _running(self, victim: str) -> psutil.Process:
+        """A node that is to be struck must run: one that does not has ended by itself."""
+        node = self._processes.network.node(victim)
+        process = self._processes.process(node)
+        if process is None:
+            raise NodeFault(node.name, "ended by itself", self._processes.log(node))
+        return process
