@@ -28,7 +28,8 @@ async def serve(config: OrdererConfig, stop: asyncio.Event) -> None:
     metrics.version.of(version("privysharing")).set(1)
     orderer = Orderer(config, metrics, registry)
     await orderer.open(read_genesis(path) for path in _genesis_files(config.genesis))
-    routes = standard_routes(registry, logs, version("privysharing"), {"ordering": orderer.illness})
+    checks = {"ordering": orderer.illness, "disk": orderer.space.illness}
+    routes = standard_routes(registry, logs, version("privysharing"), checks)
     if not config.metrics:
         del routes["/metrics"]
     operations = Operations(config.operations, routes, config.operations_tls)

@@ -2,12 +2,14 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from privysharing.protocol.blocks import Block
 from privysharing.protocol.channel.bundle import ChannelConfig
 from privysharing.protocol.codec.configs import parse_config_envelope
 from privysharing.protocol.signers import Vouched
@@ -30,6 +32,10 @@ E = TypeVar("E", bound=Exception)
 _log = logging.getLogger(__name__)
 
 
+async def _at_once() -> None:
+    """There is always room."""
+
+
 @dataclass(frozen=True, slots=True)
 class ChannelTools:
     """What all channels of a peer share."""
@@ -41,6 +47,7 @@ class ChannelTools:
     feed: FeedConfig
     vouched: Vouched = ()  # endorsements whose signatures need not be verified: those of this very peer
     msp_id: str = ""  # the peer's own organisation: it compares blocks with peers of others
+    room: Callable[[], Awaitable[None]] = _at_once  # returns when the disk can take a block
 
 
 class Channel:
@@ -58,6 +65,7 @@ class Channel:
         self.stopped: str | None = None  # why nothing is committed any more
         self._folder = folder
         self._disk = tools.disk
+        self._room = tools.room
         self._store = ThreadPoolExecutor(1, f"ledger-{ledger.channel_id}")
         workers = Workers(tools.crypto, self._store)
         self._committer = Committer(
@@ -97,7 +105,7 @@ class Channel:
         """Follow the orderers until cancelled, or until the channel cannot go on. Storage faults are raised."""
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._committer.follow(self._feed.blocks()))
+                group.create_task(self._committer.follow(self._blocks()))
                 group.create_task(self._cross_check.run())
         except* ForkedChain as found:
             await self._stop_forked(_first_of(found, ForkedChain))
@@ -111,6 +119,13 @@ class Channel:
 
     def _peers_of_others(self, msp_id: str) -> tuple[PeerSource, ...]:
         return tuple(peer for peer in anchor_peers(self.config) if peer.msp_id != msp_id)
+
+    async def _blocks(self) -> AsyncGenerator[Block]:
+        """What the feed brings, while there is room for it: the orderers keep the rest."""
+        async with aclosing(self._feed.blocks()) as blocks:
+            async for block in blocks:
+                await self._room()
+                yield block
 
     async def _stop_forked(self, fork: ForkedChain) -> None:
         paths = await asyncio.to_thread(keep, self._disk, self._folder / "evidence", fork)

@@ -25,7 +25,8 @@ async def serve(config: PeerConfig, stop: asyncio.Event) -> None:
     peer = Peer(config, registry)
     try:
         await peer.open(stop.is_set)
-        routes = standard_routes(registry, logs, version("privysharing"), {"channels": peer.illness})
+        checks = {"channels": peer.illness, "disk": peer.space.illness}
+        routes = standard_routes(registry, logs, version("privysharing"), checks)
         if not config.metrics:
             del routes["/metrics"]
         operations = Operations(config.operations, routes, config.operations_tls)

@@ -108,6 +108,10 @@ class Disk(Protocol):
         """Return once the names in a folder are durable."""
         ...
 
+    def free(self, folder: Path) -> int:
+        """How many bytes may still be written to the disk of a folder, which need not be there yet."""
+        ...
+
 
 def write_whole(disk: Disk, path: Path, data: bytes) -> None:
     """Make `path` hold exactly `data`, durably; after a crash it holds the old contents or the new, never a mixture."""
@@ -192,6 +196,12 @@ class RealDisk:
         finally:
             os.close(descriptor)
 
+    def free(self, folder: Path) -> int:
+        """See `Disk.free`."""
+        there = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+        found = os.statvfs(there)
+        return found.f_bavail * found.f_frsize
+
 
 class _RealLock:
     """The lock of a descriptor (flock): the system lets go of it with the last process that has it open."""
@@ -215,7 +225,7 @@ class _RealFile:
         return self._size
 
     def append(self, data: bytes) -> None:
-        self._guarded("write to", lambda: self._write(data))
+        self._guarded(f"write {len(data)} bytes to", lambda: self._write(data))
 
     def read(self, offset: int, size: int) -> bytes:
         try:

@@ -12,6 +12,7 @@ from pathlib import Path
 from services.runtime.disk import DiskFault, DiskFile, DiskLock, InUse, StorageError
 
 SECTOR_BYTES = 512
+FREE_BYTES = 2**40  # to begin with
 
 
 class PowerLoss(StorageError):
@@ -58,6 +59,7 @@ class MemoryDisk:
         self._locked: set[Path] = set()
         self.deeds = 0  # writes, cuts, syncs, creations, renames and removals so far
         self.failing_syncs = False
+        self.free_bytes = FREE_BYTES
 
     def cut_power_after(self, deeds: int) -> None:
         """Let that many more changing deeds happen; the next raises PowerLoss, and so does everything after it."""
@@ -138,6 +140,10 @@ class MemoryDisk:
             if of == folder:
                 deed(self._durable)
         self._renames = [(of, deed) for of, deed in self._renames if of != folder]
+
+    def free(self, folder: Path) -> int:
+        """See `Disk.free`: what a test has set."""
+        return self.free_bytes
 
     def damage(self, path: Path, offset: int, mask: int = 0x01) -> None:
         """Flip bits of a stored byte, as a failing medium does."""

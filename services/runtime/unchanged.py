@@ -61,6 +61,10 @@ class UnchangedDisk:
     def sync_folder(self, folder: Path) -> None:
         """Nothing to sync."""
 
+    def free(self, folder: Path) -> int:
+        """See `Disk.free`."""
+        return self._disk.free(folder)
+
 
 class _UnchangedFile:
     """A file, up to where it was cut."""

@@ -41,6 +41,14 @@ class SimulationResults:
     public: bytes  # rwset.TxReadWriteSet, as endorsers sign it
     private: tuple[PrivateWrites, ...] = field(repr=False)
 
+    @property
+    def writes(self) -> bool:
+        """Whether a transaction with these results would change anything."""
+        return any(
+            ns.writes or ns.metadata_writes or any(of.writes or of.metadata_writes for of in ns.collections)
+            for ns in self.rwset.namespaces
+        )
+
 
 class State(Protocol):
     """What a simulation reads of a snapshot."""

@@ -83,6 +83,13 @@ class EndorserConfig:
             raise ValueError("peer.authentication.timewindow must be positive")
 
 
+class _NoRoom(Exception):
+    """The disk has no room for what a transaction would write, here or in private."""
+
+    def __init__(self) -> None:
+        super().__init__("this peer is short of disk space and endorses nothing that writes; try again later")
+
+
 class _NotRunnable(Exception):
     """A chaincode that the channel has not defined, or that this peer does not run."""
 
@@ -113,6 +120,7 @@ class Endorser:
         metrics: EndorserMetrics,
         config: EndorserConfig,
         clock_ns: Callable[[], int] = time.time_ns,
+        has_room: Callable[[], bool] = lambda: True,
     ) -> None:
         self._signer = signer
         self._access = access
@@ -123,6 +131,7 @@ class Endorser:
         self._metrics = metrics
         self._config = config
         self._clock_ns = clock_ns
+        self._has_room = has_room
 
     def process_many(self, signed_proposals: Sequence[bytes]) -> list[Outcome]:
         """The answers to many proposals, in order, one after the other."""
@@ -135,6 +144,8 @@ class Endorser:
             return self._process(signed_proposal, began)
         except checks.Refusal as refusal:
             return ProposalRefused(str(refusal))
+        except _NoRoom as error:
+            return ProposalRefused(str(error), overloaded=True)
         except Exception as error:
             _log.error("a proposal could not be processed: %s", describe(error))
             return ProposalRefused("internal error", internal=True)
@@ -236,6 +247,8 @@ class Endorser:
         if transaction.simulator is None:
             return _Simulated(info, response, event)
         results = transaction.simulator.results()
+        if not self._has_room() and results.writes:
+            raise _NoRoom
         # Durable before an endorsement with their hashes can leave.
         values = [write.value for private in results.private for write in private.writes]
         if values:
