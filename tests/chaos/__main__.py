@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import secrets
 import shutil
 import sys
@@ -27,6 +28,8 @@ from tests.support.live import LiveNetwork
 
 TOPOLOGY = "demo"
 EXIT_BROKEN = 1
+# Nodes stop taking work long before their disk is full; here they are to fill it.
+NO_WATERMARK = {"CORE_PRIVYSHARING_DISKWATERMARK": "0", "ORDERER_PRIVYSHARING_DISKWATERMARK": "0"}
 
 
 @click.command()
@@ -35,6 +38,7 @@ EXIT_BROKEN = 1
 def main(kills: int, seed: int | None) -> None:
     """Strike the processes of a network under load, then look for everything that was acknowledged."""
     with_own_mounts([sys.executable, "-m", "tests.chaos", *sys.argv[1:]])
+    os.environ.update(NO_WATERMARK)
     seed = secrets.randbelow(2**32) if seed is None else seed
     console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
     folder = Path(tempfile.mkdtemp(prefix="privy-chaos-"))
