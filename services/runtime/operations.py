@@ -148,20 +148,24 @@ def _context(tls: OperationsTls) -> ssl.SSLContext:
 
 
 class _Server(ThreadingHTTPServer):
-    """At most CONNECTIONS_MAX at a time; one more is closed at once."""
+    """At most CONNECTIONS_MAX at a time; for one more, the oldest is closed: whoever asks is answered in no time."""
 
     daemon_threads = True
     connection_seconds_max = CONNECTION_SECONDS_MAX
     block_on_close = False  # an idle kept-alive connection must not hold up the stop
 
     def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
-        self._room = threading.BoundedSemaphore(CONNECTIONS_MAX)
+        self._open: dict[Any, None] = {}  # oldest first
+        self._changing = threading.Lock()
         super().__init__(address, handler)
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        if not self._room.acquire(blocking=False):
-            self.shutdown_request(request)
-            return
+        with self._changing:
+            if len(self._open) >= CONNECTIONS_MAX:
+                oldest = next(iter(self._open))
+                del self._open[oldest]
+                _cut(oldest)
+            self._open[request] = None
         super().process_request(request, client_address)
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
@@ -172,7 +176,8 @@ class _Server(ThreadingHTTPServer):
             super().process_request_thread(request, client_address)
         finally:
             deadline.cancel()
-            self._room.release()
+            with self._changing:
+                self._open.pop(request, None)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         _log.debug("operations connection failed", exc_info=True)

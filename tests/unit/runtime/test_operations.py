@@ -169,3 +169,15 @@ def test_a_connection_that_says_a_byte_at_a_time_is_cut_off_in_the_end(
                     continue
         assert 0.3 < time.monotonic() - began < 3
     assert ask(port, "GET", "/healthz")[0] == 200
+
+
+def test_whoever_holds_every_connection_loses_the_oldest_to_the_next_who_asks(port: int) -> None:
+    with contextlib.ExitStack() as stack:
+        held = [
+            stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=5))
+            for _ in range(operations.CONNECTIONS_MAX)
+        ]
+        assert ask(port, "GET", "/healthz")[0] == 200
+        assert held[0].recv(1) == b""
+        held[-1].sendall(b"GET /version HTTP/1.1\r\n\r\n")
+        assert held[-1].recv(12) == b"HTTP/1.1 200"
