@@ -186,6 +186,7 @@ class Peer:
         execute_timeout_s: float = 30.0,
         memory_growth_max: int = 512 * 1024 * 1024,
         clock_ns: Callable[[], int] = lambda: NOW_NS,
+        has_room: Callable[[], bool] = lambda: True,
     ) -> None:
         limits = limits or SimulationLimits()
         self.registry = Registry()
@@ -216,6 +217,7 @@ class Peer:
             metrics=EndorserMetrics(self.registry),
             config=EndorserConfig(limits=limits),
             clock_ns=clock_ns,
+            has_room=has_room,
         )
 
     def answer(self, signer: SigningIdentity, chaincode: str, *args: str | bytes, **choices: Any) -> Outcome:

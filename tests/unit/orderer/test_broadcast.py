@@ -44,7 +44,10 @@ class Orderer:
         self.channels = Channels(disk, Path("/orderer"), self._context)
         self._blocks = blocks
         clock = Clock(NOW_NS, 600 * SECOND_NS)
-        self.intake = Intake(self.channels, SIGNER, lambda: clock, self._context.metrics)
+        self.has_room = True
+        self.intake = Intake(
+            self.channels, SIGNER, lambda: clock, self._context.metrics, has_room=lambda: self.has_room
+        )
         self.broadcast = Broadcast(self.intake)
 
     async def start(self) -> None:
@@ -81,6 +84,17 @@ async def test_every_envelope_is_answered_and_ordered(orderer: Orderer) -> None:
     raws = [envelope() for _ in range(10)]
     assert await orderer.answers(*raws) == [SUCCESS] * 10
     assert await orderer.ordered() == raws
+
+
+async def test_an_orderer_short_of_disk_space_says_try_later_and_takes_up_again(orderer: Orderer) -> None:
+    orderer.has_room = False
+    for raw in (envelope(), batch_update(config_of(orderer), BatchSize(1, 20_000, 10_000))):
+        (answer,) = await orderer.answers(raw)
+        assert answer.status is Status.SERVICE_UNAVAILABLE
+        assert "try again later" in answer.info
+    assert await orderer.ordered() == []
+    orderer.has_room = True
+    assert await orderer.answers(envelope()) == [SUCCESS]
 
 
 async def test_nothing_behind_a_refused_envelope_is_ordered_or_answered(orderer: Orderer) -> None:

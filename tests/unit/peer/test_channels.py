@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,11 +31,11 @@ SETTINGS = FeedConfig(first_answer_seconds=0.5, pause_seconds_min=0.001, pause_s
 
 @asynccontextmanager
 async def opened(
-    folder: Path, orderers: MemoryOrderers, bootstraps: Sequence[ChannelBootstrap] = ()
+    folder: Path, orderers: MemoryOrderers, bootstraps: Sequence[ChannelBootstrap] = (), **choices: Any
 ) -> AsyncIterator[Channels]:
     """A peer's channels, which do not grow."""
     with ThreadPoolExecutor(2) as crypto:
-        tools = ChannelTools(RealDisk(), crypto, LedgerMetrics.register(Registry()), orderers, SETTINGS)
+        tools = ChannelTools(RealDisk(), crypto, LedgerMetrics.register(Registry()), orderers, SETTINGS, **choices)
         channels = Channels(folder, tools, bootstraps)
         try:
             await channels.open()
@@ -45,9 +46,9 @@ async def opened(
 
 @asynccontextmanager
 async def peer(
-    folder: Path, orderers: MemoryOrderers, bootstraps: Sequence[ChannelBootstrap] = ()
+    folder: Path, orderers: MemoryOrderers, bootstraps: Sequence[ChannelBootstrap] = (), **choices: Any
 ) -> AsyncIterator[Channels]:
-    async with opened(folder, orderers, bootstraps) as channels:
+    async with opened(folder, orderers, bootstraps, **choices) as channels:
         running = asyncio.create_task(channels.run())
         try:
             yield channels
@@ -207,6 +208,24 @@ async def test_a_configuration_that_cannot_be_applied_stops_its_channel_only(tmp
             with pytest.raises(ChannelStopped):
                 await channel.notifier.above(2)
         assert "cannot be applied" in (channel.stopped or "")
+
+
+async def test_a_peer_takes_no_block_while_there_is_no_room_and_all_of_them_afterwards(tmp_path: Path) -> None:
+    chain = OrderedChain(genesis(), SIGNER)
+    orderers = MemoryOrderers(one=chain)
+    room = asyncio.Event()
+
+    async def there_is_room() -> None:
+        await room.wait()
+
+    async with peer(tmp_path, orderers, [bootstrap(orderers, "one")], room=there_is_room) as channels:
+        for _ in range(3):
+            chain.cut(envelope())
+        await orderers.grow()
+        await asyncio.sleep(0.2)
+        assert channels.all()[0].ledger.height == 1
+        room.set()
+        await reaches(channels, 4)
 
 
 async def test_a_fault_of_storage_ends_the_peer(tmp_path: Path) -> None:

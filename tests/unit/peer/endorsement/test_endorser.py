@@ -451,3 +451,24 @@ def test_what_comes_in_and_what_becomes_of_it_is_counted() -> None:
     assert peer.metric(f'endorser_proposal_duration_count{{{where},success="false"}}') == "1"
     assert peer.metric(f'chaincode_shim_requests_completed{{type="PUT_STATE",channel="{CHANNEL}"') == "1"
     network.close()
+
+
+def test_a_peer_short_of_disk_space_answers_questions_and_endorses_nothing_that_writes() -> None:
+    room = [True]
+    network = Network(has_room=lambda: room[0])
+    network.define()
+    peer = network.peers[0]
+    try:
+        room[0] = False
+        asked = peer.answer(network.client, CHAINCODE, "get", "a")
+        assert isinstance(asked, ProposalResponse)
+        assert asked.response.status == 200
+        for write in (("put", "a", "1"), ("del", "a"), ("rmw", "a")):
+            refused = peer.answer(network.client, CHAINCODE, *write)
+            assert isinstance(refused, ProposalRefused), refused
+            assert refused.overloaded
+            assert "short of disk space" in refused.message
+        room[0] = True
+        assert endorsed(peer.answer(network.client, CHAINCODE, "put", "a", "1"))
+    finally:
+        network.close()

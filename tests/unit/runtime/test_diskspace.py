@@ -1,0 +1,95 @@
+"""A node knows when its disk is nearly full, says so, and goes on when it no longer is."""
+
+import asyncio
+import logging
+from pathlib import Path
+
+import pytest
+
+from services.runtime import diskspace
+from services.runtime.disk import RealDisk
+from services.runtime.diskspace import MIB, DiskSpace
+from services.runtime.memorydisk import MemoryDisk
+from services.runtime.metrics import Registry
+
+FOLDER = Path("/data")
+WATERMARK = 100 * MIB
+
+
+@pytest.fixture
+def disk() -> MemoryDisk:
+    return MemoryDisk()
+
+
+@pytest.fixture
+def registry() -> Registry:
+    return Registry()
+
+
+@pytest.fixture
+async def space(disk: MemoryDisk, registry: Registry) -> DiskSpace:
+    return DiskSpace(disk, FOLDER, registry, WATERMARK)
+
+
+async def test_there_is_room_down_to_the_watermark_and_not_below(space: DiskSpace, disk: MemoryDisk) -> None:
+    disk.free_bytes = WATERMARK
+    space.look()
+    assert space.illness() is None
+    disk.free_bytes -= 1
+    space.look()
+    assert space.illness() == (
+        "/data has 99 MiB left on its disk, needed 100 MiB: no new work is taken until there is room"
+    )
+
+
+async def test_want_of_room_is_logged_once_and_so_is_its_end(
+    space: DiskSpace, disk: MemoryDisk, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    disk.free_bytes = 0
+    for _ in range(3):
+        space.look()
+    disk.free_bytes = WATERMARK
+    for _ in range(3):
+        space.look()
+    assert [record.message for record in caplog.records] == [
+        "disk is nearly full",
+        "there is room on the disk again",
+    ]
+
+
+async def test_what_is_left_is_a_metric_and_so_is_what_must_be(
+    space: DiskSpace, disk: MemoryDisk, registry: Registry
+) -> None:
+    disk.free_bytes = 12345
+    space.look()
+    page = registry.render().splitlines()
+    assert "privysharing_disk_free_bytes 12345" in page
+    assert f"privysharing_disk_watermark_bytes {WATERMARK}" in page
+
+
+async def test_who_waits_for_room_goes_on_when_there_is_some(
+    space: DiskSpace, disk: MemoryDisk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(diskspace, "LOOK_SECONDS", 0.001)
+    disk.free_bytes = 0
+    space.look()
+    watching = asyncio.create_task(space.watch())
+    waiting = asyncio.create_task(space.room())
+    assert not (await asyncio.wait((waiting,), timeout=0.05))[0]
+    disk.free_bytes = WATERMARK
+    async with asyncio.timeout(5):
+        await waiting
+    watching.cancel()
+
+
+async def test_without_a_watermark_there_is_always_room(disk: MemoryDisk, registry: Registry) -> None:
+    disk.free_bytes = 0
+    assert DiskSpace(disk, FOLDER, registry, 0).shortage is None
+
+
+def test_the_room_of_a_folder_that_is_not_there_yet_is_that_of_the_disk_it_will_be_on(tmp_path: Path) -> None:
+    disk = RealDisk()
+    there, coming = disk.free(tmp_path), disk.free(tmp_path / "not" / "yet")
+    assert abs(there - coming) < 2**30
+    assert 0 < there < disk.free(tmp_path) + 2**30
