@@ -61,7 +61,7 @@ class Peer:
             config.msp.name,
             self.space.room,
         )
-        self._channels = Channels(config.location / LEDGERS, tools, config.channels)
+        self.channels = Channels(config.location / LEDGERS, tools, config.channels)
         self._private_values = StoredPrivateValues(config.location / PRIVATE_VALUES)
         self._hosting = host(config.chaincode, config.endorsement_workers)
         self._workers = self._hosting.workers(self._endorser(self._hosting.guard).process)
@@ -71,14 +71,14 @@ class Peer:
 
         Raises LedgerFault, ConfigError, and RecoveryStopped when `stopping` says so between two blocks.
         """
-        await self._channels.open(stopping)
+        await self.channels.open(stopping)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until `stop` is set; then answer what was asked, store what is being stored, and return.
 
         Raises what ends the growth of a channel, which a fault of storage does.
         """
-        config, channels = self._config, self._channels
+        config, channels = self._config, self.channels
         deliveries = Deliveries(
             channels.get,
             DeliverMetrics.register(self._registry),
@@ -115,22 +115,22 @@ class Peer:
         await asyncio.to_thread(self._workers.close, HANG_UP_SECONDS)
         self._hosting.close()
         await self._orderers.close()
-        self._channels.close()
+        self.channels.close()
         self._private_values.close()
         self._crypto.shutdown()
 
     def illness(self) -> str | None:
         """Which channels do not grow, and why; None when all do."""
-        return self._channels.illness()
+        return self.channels.illness()
 
     def _endorser(self, guard: Guard) -> Endorser:
         config, registry = self._config, self._registry
         access = AccessControl(Msp(config.msp))
         host = ChaincodeHost(
             contracts=Contracts.installed(config.contracts if config.endorses else {}),
-            system=system_chaincodes(self._channels, access, config.msp.name),
+            system=system_chaincodes(self.channels, access, config.msp.name),
             definitions=Definitions(config.msp.name),
-            channels=self._channels,
+            channels=self.channels,
             access=access,
             private_values=self._private_values,
             guard=guard,
@@ -140,7 +140,7 @@ class Peer:
         return Endorser(
             signer=config.signer,
             access=access,
-            channels=self._channels,
+            channels=self.channels,
             host=host,
             private_values=self._private_values,
             issued=self._issued,
