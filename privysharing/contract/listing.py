@@ -22,6 +22,8 @@ def read_page(
         raise bad_value("limit", f"1 to {PAGE_MAX}", str(limit))
     try:
         after = bytes.fromhex(bookmark).decode()
+        if after.encode().hex() != bookmark:
+            raise ValueError("hex with spaces or capitals is not how a bookmark is written")
         found = list(islice(context.by_partial_key(object_type, *attributes, after=after), limit + 1))
     except ValueError as error:
         raise bad_value("bookmark", "the bookmark that the previous page of this list returned", bookmark) from error

@@ -55,7 +55,7 @@ Reader = Callable[[bytes], Json]
 
 # What a function is called, its rule, how its arguments are read, and how many of them it needs.
 _PAGE: tuple[Reader, ...] = (_text, _integer)
-_FUNCTIONS: dict[str, tuple[Rule, tuple[Reader, ...], int]] = {
+FUNCTIONS: dict[str, tuple[Rule, tuple[Reader, ...], int]] = {
     "CreateAsset": (rules.create_asset, (_text, _text, _text, _text), 2),
     "UpdateAsset": (rules.update_asset, (_text, _object), 2),
     "AddReading": (rules.add_reading, (_text, parse_json, _text, _text), 3),
@@ -124,8 +124,8 @@ class ContractModel:
 
 
 def _answer(scene: Scene, call: Call) -> Json:
-    require(call.function in _FUNCTIONS, "UNKNOWN_FUNCTION", call.function)
-    rule, readers, needed = _FUNCTIONS[call.function]
+    require(call.function in FUNCTIONS, "UNKNOWN_FUNCTION", call.function)
+    rule, readers, needed = FUNCTIONS[call.function]
     require(needed <= len(call.args) <= len(readers), "WRONG_ARGUMENTS")
     try:
         arguments = [read(raw) for read, raw in zip(readers, call.args, strict=False)]

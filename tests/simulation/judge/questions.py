@@ -125,5 +125,5 @@ def _bookmarked(start: Key, bookmark: str) -> str:
     except ValueError:
         after = ""
     inside = after.startswith(key_text(start)) and after != key_text(start) and "\U0010ffff" not in after
-    require(inside, BAD_VALUE, "a bookmark of another list")
+    require(inside and after.encode().hex() == bookmark, BAD_VALUE, "a bookmark of another list")
     return after

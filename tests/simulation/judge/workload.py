@@ -60,6 +60,7 @@ class Workload:
         self._coins: dict[str, list[str]] = {person.party: [] for person in PEOPLE}
         self._spent: dict[str, list[str]] = {person.party: [] for person in PEOPLE}
         self._filed: list[tuple[str, str]] = []  # asset and requester
+        self._recent: list[Planned] = []
         self._payments = 0
         self._moves: list[tuple[int, Callable[[], Planned]]] = [
             (6, self._create),
@@ -78,6 +79,7 @@ class Workload:
             (14, self._read_asset),
             (12, self._look_at_coins),
             (10, self._look_around),
+            (12, self._again),
         ]
         self._weights = [weight for weight, _ in self._moves]
 
@@ -92,7 +94,10 @@ class Workload:
 
     def plan(self) -> Planned:
         _, move = self._random.choices(self._moves, self._weights)[0]
-        return move()
+        planned = move()
+        if planned.kind == "submit":
+            self._recent = [planned, *self._recent][:3]
+        return planned
 
     def learn(self, planned: Planned, payload: bytes) -> None:
         """The answer to a call, or to a transaction that is committed."""
@@ -216,6 +221,10 @@ class Workload:
         who = self._random.choice((Person(requester), Person(requester), *READERS, MALLORY))
         page: list[Json] = ["", self._random.randint(1, 3)] if self._chance(3) else []
         return evaluate(who, "ReadAsset", text, *page)
+
+    def _again(self) -> Planned:
+        """Somebody presses the button twice."""
+        return self._random.choice(self._recent) if self._recent else self._look_at_coins()
 
     def _look_at_coins(self) -> Planned:
         return evaluate(self._person(), "MyCoins")

@@ -104,6 +104,7 @@ def test_a_bookmark_of_one_list_opens_no_other(city, reader):
     assert city.refusal(reader, "ReadAsset", PULSE, foreign)["code"] == "BAD_VALUE"
     assert city.refusal(reader, "ReadAsset", PULSE, "no hex")["code"] == "BAD_VALUE"
     assert city.refusal(reader, "ReadAsset", PULSE, "ff")["code"] == "BAD_VALUE"
+    assert city.refusal(reader, "ReadAsset", PULSE, " ")["code"] == "BAD_VALUE"
 
 
 # Rule 4: history.
