@@ -16,10 +16,12 @@ from services.orderer.log.filelog import FileLog
 from services.orderer.store import BlockStore
 from services.runtime.config import ConfigError
 from services.runtime.disk import Disk, DiskLock, InUse
+from services.runtime.formats import Format
 
 CHAINS_FOLDER = "chains"  # below FileLedger.Location, as in Fabric: blocks
 LOGS_FOLDER = "logs"  # and beside it: ordering logs
 LOCK_FILE = "LOCK"  # held while a process has the others open
+FORMAT = Format("orderer's folder", 1, "run the release that wrote it")
 
 _log = logging.getLogger(__name__)
 
@@ -111,9 +113,15 @@ class Channels:
         """The location, ours alone: two orderers would append to the same logs, and overwrite what both promised."""
         self._disk.make_folder(self._location)
         try:
-            return self._disk.lock(self._location / LOCK_FILE)
+            lock = self._disk.lock(self._location / LOCK_FILE)
         except InUse:
             raise ConfigError(f"FileLedger.Location: {self._location} is in use by another orderer") from None
+        try:
+            FORMAT.check(self._disk, self._location)
+        except BaseException:
+            lock.release()
+            raise
+        return lock
 
     async def _open(self, channel_id: str, genesis: Genesis | None) -> Chain | None:
         store = await asyncio.to_thread(BlockStore, self._disk, self._location / CHAINS_FOLDER / channel_id)

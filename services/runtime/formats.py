@@ -29,14 +29,17 @@ class Format:
         """What the file says."""
         return f"privysharing {self.name}, format {self.version}\n".encode()
 
-    def check(self, disk: Disk, folder: Path, contents: str) -> None:
-        """Mark a new folder, refuse another format, and contents without a mark. Raises OtherFormat, DiskFault."""
+    def check(self, disk: Disk, folder: Path, contents: str | None = None) -> None:
+        """Mark a new folder, refuse another format, and, where they are named, contents without a mark.
+
+        What never had a mark before its second format is of the first without one. Raises OtherFormat, DiskFault.
+        """
         path = folder / FORMAT_FILE
         if disk.exists(path):
             found = read_whole(disk, path)
             if found != self.mark:
                 raise OtherFormat(self.refusal(folder, _version(found)))
-        elif disk.exists(folder / contents):
+        elif contents is not None and disk.exists(folder / contents):
             raise OtherFormat(self.refusal(folder, f"no file {FORMAT_FILE} beside {contents}"))
         else:
             write_whole(disk, path, self.mark)

@@ -9,9 +9,10 @@ import resource
 import signal
 import sys
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 
 from services.runtime.config import ConfigError
+from services.runtime.disk import StorageError
 
 DRAIN_SECONDS_MAX = 10.0
 
@@ -39,10 +40,23 @@ def run(serve: Callable[[asyncio.Event], Awaitable[None]], *, stop_with: int | N
     except ConfigError as error:
         sys.stderr.write(f"configuration: {error}\n")
         return EXIT_CONFIG
-    except Exception:
-        _log.critical("the process stops after a fault", exc_info=True)
+    except Exception as error:
+        faults = list(_single(error))
+        if all(isinstance(fault, StorageError) for fault in faults):  # they say what there is to say
+            _log.critical("the process stops after a fault: %s", "; ".join(dict.fromkeys(map(str, faults))))
+        else:
+            _log.critical("the process stops after a fault", exc_info=True)
         return EXIT_FAULT
     return EXIT_OK
+
+
+def _single(error: BaseException) -> Iterator[BaseException]:
+    """The errors in a group, or the one error."""
+    if not isinstance(error, BaseExceptionGroup):
+        yield error
+        return
+    for each in error.exceptions:
+        yield from _single(each)
 
 
 def _settle_memory() -> None:

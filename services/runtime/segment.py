@@ -99,7 +99,7 @@ class Segment:
         if seed is None:
             raise DamagedRecord(path, first, "the segment's header does not match its checksum")
         segment = cls(disk, path, file, first, seed)
-        if not segment._load_index():
+        if not segment._load_index() or (segment.count, segment.end) != (count, file.size):
             segment._scan()
         if segment.count != count or segment.end != file.size:
             raise DamagedRecord(path, segment.first + min(segment.count, count), "the segment ends early, or late")
@@ -230,6 +230,9 @@ def _read_header(file: DiskFile, path: Path, first: int) -> int | None:
     magic, version, found, salt, checksum = _SEGMENT_HEADER.unpack(raw)
     if zlib.crc32(raw[:-4]) != checksum:
         return None
-    if magic != _SEGMENT_MAGIC or version != FORMAT_VERSION or found != first:
-        raise UnknownFormat(f"{path}: expected format {FORMAT_VERSION} starting at record {first}")
+    if magic != _SEGMENT_MAGIC or found != first:
+        raise UnknownFormat(f"{path}: needed a record log's file that begins with record {first}, found another")
+    if version != FORMAT_VERSION:
+        needed = f"needed a record log of format {FORMAT_VERSION}, found format {version}"
+        raise UnknownFormat(f"{path}: {needed}; run the release that wrote it")
     return zlib.crc32(salt)

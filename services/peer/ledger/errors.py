@@ -1,7 +1,9 @@
 """What stops a ledger. None of these is retried: the process ends, and the next start recovers."""
 
+from services.runtime.disk import StorageError
 
-class LedgerFault(Exception):
+
+class LedgerFault(StorageError):
     """The ledger cannot go on: storage failed, or what it holds contradicts itself."""
 
 

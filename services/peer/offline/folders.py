@@ -8,7 +8,6 @@ from typing import Any
 
 import click
 
-from services.peer.ledger.errors import LedgerFault
 from services.runtime.disk import InUse, StorageError
 
 LEDGERS = "ledgersData"  # names within peer.fileSystemPath
@@ -36,7 +35,7 @@ def faults_named(folder: Path) -> Iterator[None]:
         yield
     except InUse as error:
         raise click.ClickException(f"{folder} is in use: stop the peer first, with: privy network down") from error
-    except (LedgerFault, StorageError) as error:
+    except StorageError as error:
         raise click.ClickException(str(error)) from error
 
 

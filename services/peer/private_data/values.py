@@ -8,11 +8,13 @@ from typing import Protocol
 
 import plyvel
 
-from services.runtime.disk import StorageError
+from services.runtime.disk import RealDisk, StorageError
+from services.runtime.formats import Format
 
 # LevelDB keeps this much unwritten data in memory; approvals are small and rare.
 WRITE_BUFFER_BYTES = 64 * 1024
 DATA_SUFFIXES = frozenset({".ldb", ".sst", ".log"})  # what LevelDB writes once CURRENT is there
+FORMAT = Format("private values", 1, "run the release that wrote them")
 
 
 class PrivateValuesFault(StorageError):
@@ -52,9 +54,10 @@ class StoredPrivateValues:
     """Values in a LevelDB of their own."""
 
     def __init__(self, folder: Path) -> None:
-        """Raises PrivateValuesFault."""
+        """Raises PrivateValuesFault, OtherFormat."""
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True)
+        FORMAT.check(RealDisk(), folder)
         if not (folder / "CURRENT").exists() and any(path.suffix in DATA_SUFFIXES for path in folder.iterdir()):
             raise PrivateValuesFault(folder, "CURRENT is missing, and would be made anew without the values")
         with self._named():

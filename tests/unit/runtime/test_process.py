@@ -86,7 +86,21 @@ def test_a_configuration_error_and_a_fault_have_codes_of_their_own() -> None:
     code, _, err = finish(start("raise OSError('disk on fire')"))
     assert code == 1
     assert "the process stops after a fault" in err
+    assert "Traceback" in err
 
+
+def test_a_fault_of_storage_says_in_one_line_what_was_to_be_done_and_where() -> None:
+    code, _, err = finish(
+        start("""
+    from pathlib import Path
+    from services.runtime.disk import DiskFault
+    full = DiskFault(Path("/data/blocks"), "write 4096 bytes to", OSError(28, "No space left on device"))
+    raise ExceptionGroup("tasks", [full, ExceptionGroup("more tasks", [full])])
+    """)
+    )
+    assert code == 1
+    why = "cannot write 4096 bytes to /data/blocks: No space left on device"
+    assert err == f"the process stops after a fault: {why}\n"
 
 def test_what_was_loaded_is_not_searched_for_garbage_and_new_garbage_still_goes() -> None:
     process = start("""

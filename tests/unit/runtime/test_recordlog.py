@@ -186,7 +186,7 @@ def test_a_file_of_a_later_format_is_refused() -> None:
     rest = file.read(36, 1000)
     file.truncate(0)
     file.append(bytes(raw) + struct.pack("<I", zlib.crc32(bytes(raw))) + rest)
-    with pytest.raises(UnknownFormat):
+    with pytest.raises(UnknownFormat, match="needed a record log of format 1, found format 2; run the release"):
         open_log(disk)
 
 
