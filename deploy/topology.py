@@ -157,7 +157,7 @@ class Topology:
 
 def load_topology(name: str, file: Path = NETWORK_YAML) -> Topology:
     """Read one topology of `file`; TopologyError when it, or what it refers to, does not make sense."""
-    document = _mapping(yaml.safe_load(file.read_text(encoding="utf-8")), str(file))
+    document = _document(file)
     organisations = {
         key: _organisation(key, _mapping(value, f"organisations.{key}"))
         for key, value in _mapping(document.get("organisations"), "organisations").items()
@@ -168,12 +168,19 @@ def load_topology(name: str, file: Path = NETWORK_YAML) -> Topology:
 
 def topology_names(file: Path = NETWORK_YAML) -> tuple[str, ...]:
     """What `load_topology` can load."""
-    return tuple(_mapping(yaml.safe_load(file.read_text(encoding="utf-8")), str(file)).get("topologies", {}))
+    return tuple(_mapping(_document(file).get("topologies"), "topologies"))
+
+
+def _document(file: Path) -> dict[str, Any]:
+    try:
+        return _mapping(yaml.safe_load(file.read_text(encoding="utf-8")), str(file))
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+        raise TopologyError(f"{file} is not YAML: {error}") from None
 
 
 def _resolve(name: str, topologies: Mapping[str, Any], seen: tuple[str, ...] = ()) -> dict[str, Any]:
     """The keys of a topology over those of the one that it extends."""
-    _require(name in topologies, "topology", name, f"one of {', '.join(topologies)}")
+    _require(isinstance(name, str) and name in topologies, "topology", name, f"one of {', '.join(topologies)}")
     _require(name not in seen, f"topologies.{name}.extends", name, "a topology that does not extend itself")
     own = dict(_mapping(topologies[name], f"topologies.{name}"))
     base = own.pop("extends", None)
@@ -187,7 +194,7 @@ def _organisation(name: str, keys: Mapping[str, Any]) -> Organisation:
         title=str(keys.get("title", name)),
         msp_id=_text(keys, "msp_id", f"organisations.{name}"),
         domain=_text(keys, "domain", f"organisations.{name}"),
-        users=tuple(keys.get("users", ())),
+        users=_texts(keys, "users", f"organisations.{name}"),
         root=bool(keys.get("root", False)),
     )
 
@@ -203,11 +210,12 @@ def _topology(name: str, keys: Mapping[str, Any], organisations: Mapping[str, Or
         name=name,
         title=str(keys.get("title", name)),
         orderers=tuple(
-            OrdererNode(*_name_and_org(each, organisations, f"{place}.orderers")) for each in keys.get("orderers", ())
+            OrdererNode(*_name_and_org(each, organisations, f"{place}.orderers"))
+            for each in _list(keys, "orderers", place)
         ),
         peers=tuple(
             PeerNode(*_name_and_org(each, organisations, f"{place}.peers"), endorses=bool(each.get("endorses", True)))
-            for each in keys.get("peers", ())
+            for each in _list(keys, "peers", place)
         ),
         channels=tuple(
             _channel(channel, _mapping(value, f"{place}.channels.{channel}"), organisations, doors)
@@ -229,8 +237,8 @@ def _channel(name: str, keys: Mapping[str, Any], organisations: Mapping[str, Org
         raise TopologyError(f"{place}.batch.timeout: {error}") from None
     return Channel(
         name=name,
-        members=tuple(_org(org, organisations, f"{place}.members") for org in keys.get("members", ())),
-        clients=tuple(_org(org, organisations, f"{place}.clients") for org in keys.get("clients", ())),
+        members=tuple(_org(org, organisations, f"{place}.members") for org in _list(keys, "members", place)),
+        clients=tuple(_org(org, organisations, f"{place}.clients") for org in _list(keys, "clients", place)),
         endorsement=_text(keys, "endorsement", place),
         lifecycle_endorsement=_text(keys, "lifecycle_endorsement", place),
         contracts=tuple(
@@ -238,7 +246,9 @@ def _channel(name: str, keys: Mapping[str, Any], organisations: Mapping[str, Org
             for contract, value in _mapping(keys.get("contracts", {}), f"{place}.contracts").items()
         ),
         doors=doors,
-        batch_size=replace(_default_batch(doors), **{key: int(batch[key]) for key in sizes if key in batch}),
+        batch_size=replace(
+            _default_batch(doors), **{key: _count(batch, key, f"{place}.batch") for key in sizes if key in batch}
+        ),
         batch_timeout_s=timeout_s,
     )
 
@@ -255,14 +265,33 @@ def _name_and_org(keys: object, organisations: Mapping[str, Organisation], place
 
 
 def _org(name: object, organisations: Mapping[str, Organisation], place: str) -> Organisation:
-    _require(name in organisations, place, name, f"one of {', '.join(organisations)}")
+    _require(isinstance(name, str) and name in organisations, place, name, f"one of {', '.join(organisations)}")
     return organisations[str(name)]
 
 
 def _mapping(value: object, place: str) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise TopologyError(f"{place} is {value!r}; needed: a mapping")
+    if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
+        raise TopologyError(f"{place} is {value!r}; needed: a mapping, with texts as keys")
     return value
+
+
+def _list(keys: Mapping[str, Any], key: str, place: str) -> list[Any]:
+    value = keys.get(key, [])
+    _require(isinstance(value, list), f"{place}.{key}", value, "a list")
+    return list(value)
+
+
+def _texts(keys: Mapping[str, Any], key: str, place: str) -> tuple[str, ...]:
+    values = _list(keys, key, place)
+    _require(all(isinstance(value, str) for value in values), f"{place}.{key}", values, "a list of texts")
+    return tuple(values)
+
+
+def _count(keys: Mapping[str, Any], key: str, place: str) -> int:
+    value = keys[key]
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    _require(whole and 0 < value < 2**32, f"{place}.{key}", value, "a whole number from 1 to 2**32 - 1")
+    return int(value)
 
 
 def _text(keys: Mapping[str, Any], key: str, place: str) -> str:

@@ -53,7 +53,7 @@ def _config_yaml(folder: Path) -> Mapping[str, Any]:
         return {}
     try:
         document = yaml.safe_load(_contents(path))
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, RecursionError) as error:
         raise ConfigError(f"{path} is not YAML: {error}") from error
     if not isinstance(document, Mapping):
         raise ConfigError(f"{path} must hold a mapping, and holds {type(document).__name__}")

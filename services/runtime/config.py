@@ -62,7 +62,7 @@ class Section:
             values = yaml.safe_load(path.read_text(encoding="utf-8"))
         except OSError as error:
             raise ConfigError(f"cannot read the configuration {path}: {error.strerror}") from error
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
+        except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
             raise ConfigError(f"{path} is not YAML: {error}") from error
         if not isinstance(values, Mapping):
             raise ConfigError(f"{path}: expected a mapping of sections, found {type(values).__name__}")
@@ -120,6 +120,8 @@ class Section:
         if isinstance(value, Mapping | list):
             raise self._error(key, value, "text")
         text = str(value)
+        if not _is_text(text):
+            raise self._error(key, ascii(text), "text")
         if allowed and text not in allowed:
             raise self._error(key, text, "one of " + ", ".join(allowed))
         return text
@@ -133,6 +135,8 @@ class Section:
             return tuple(value.replace(",", " ").split())
         if not isinstance(value, list) or any(isinstance(item, Mapping | list) for item in value):
             raise self._error(key, value, "a list of texts")
+        if not all(_is_text(str(item)) for item in value):
+            raise self._error(key, ascii(value), "a list of texts")
         return tuple(str(item) for item in value)
 
     def integer(self, key: str, default: int | None = None, *, least: int = 0, most: int = 2**63 - 1) -> int:
@@ -191,10 +195,13 @@ class Section:
     def only_file(self, key: str, *below: str) -> bytes:
         """What is in the one file of a folder, which lies so below the folder that a key names."""
         folder = self.path(key).joinpath(*below)
-        files = sorted(path for path in folder.iterdir() if path.is_file()) if folder.is_dir() else []
-        if len(files) != 1:
-            raise self._error(key, folder, f"a folder with exactly one file (it has {len(files)})")
-        return files[0].read_bytes()
+        try:
+            files = sorted(path for path in folder.iterdir() if path.is_file()) if folder.is_dir() else []
+            if len(files) == 1:
+                return files[0].read_bytes()
+        except OSError as error:
+            raise self._error(key, folder, f"a readable folder ({error.strerror})") from error
+        raise self._error(key, folder, f"a folder with exactly one file (it has {len(files)})")
 
     def error(self, key: str, allowed: str) -> ConfigError:
         """The refusal of a value that only its reader can judge."""
@@ -228,3 +235,8 @@ class Section:
     def _error(self, key: str, value: object, allowed: str) -> ConfigError:
         name, _ = self._values.get(key.lower(), (key, None))  # as the file spells it
         return ConfigError(f"{self._path(name)}: {value!s} is not {allowed}")
+
+
+def _is_text(value: str) -> bool:
+    """Whether it can be part of a path, a name or a message: YAML also writes NUL, and halves of characters."""
+    return "\0" not in value and not any("\ud800" <= character <= "\udfff" for character in value)

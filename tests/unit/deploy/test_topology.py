@@ -85,6 +85,18 @@ REFUSED: list[tuple[tuple[str, ...], Any, str]] = [
     (("organisations", "police", "domain"), "police..city", "a DNS name"),
     (("organisations", "police", "users"), ["../x"], "a lower-case name"),
     (("organisations", "police"), [], "organisations.police is .*a mapping"),
+    (("organisations", "police"), {1: "x"}, "organisations.police is .*texts as keys"),
+    (("organisations", "police", "users"), 5, "organisations.police.users is 5; needed: a list"),
+    (("organisations", "police", "users"), [["x"]], "users is .*; needed: a list of texts"),
+    (("topologies", "demo", "extends"), [], "topology is ..; needed: one of"),
+    (("topologies", "demo", "peers"), {"name": "peer0"}, "demo.peers is .*; needed: a list"),
+    (("topologies", "demo", "orderers"), [{"name": "o", "org": []}], "orderers is ..; needed: one of"),
+    (("topologies", "demo", "channels", "health", "members"), 1, "members is 1; needed: a list"),
+    (
+        ("topologies", "demo", "channels", "health", "batch"),
+        {"max_message_count": "many"},
+        "max_message_count is 'many'",
+    ),
 ]
 
 
@@ -92,6 +104,14 @@ REFUSED: list[tuple[tuple[str, ...], Any, str]] = [
 def test_nonsense_is_refused_by_place(tmp_path: Path, keys: tuple[str, ...], value: Any, message: str) -> None:
     file = altered(tmp_path, *keys, value=value)
     with pytest.raises(TopologyError, match=message):
+        load_topology("demo", file)
+
+
+@pytest.mark.parametrize("content", [b"\xff", b"a: [", b"[" * 3000, b"\x00", b"- 1"])
+def test_a_file_that_is_no_mapping_in_yaml_is_refused(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "network.yaml"
+    file.write_bytes(content)
+    with pytest.raises(TopologyError, match=r"network\.yaml is"):
         load_topology("demo", file)
 
 

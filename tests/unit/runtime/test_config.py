@@ -75,6 +75,10 @@ def test_the_environment_overrides_the_file(tmp_path: Path) -> None:
         ("Port", "{a: 1}", "texts", "G.Port: {'a': 1} is not a list of texts"),
         ("Port", "7", "section", "G.Port: 7 is not a mapping"),
         ("Port", "7", "sections", "G.Port: 7 is not a list of mappings"),
+        ("Port", '"a\\0b"', "text", r"G.Port: 'a\x00b' is not text"),
+        ("Port", '"a\\0b"', "contents", r"G.Port: 'a\x00b' is not text"),
+        ("Port", '["\\ud800"]', "texts", r"G.Port: ['\ud800'] is not a list of texts"),
+        ("Port", "x" * 300, "only_file", "is not a readable folder (File name too long)"),
         ("Port", "none.pem", "contents", "none.pem is not a readable file (No such file or directory)"),
         ("Other", "1", "integer", "G.Port is missing"),
     ],
@@ -122,7 +126,7 @@ def test_keys_that_nobody_asked_for_are_reported(tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_read_or_is_not_a_mapping_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot read"):
         Section.load(tmp_path / "none.yaml", "CORE", {})
-    for text, message in (("- 1", "expected a mapping"), ("a: [", "is not YAML")):
+    for text, message in (("- 1", "expected a mapping"), ("a: [", "is not YAML"), ("[" * 3000, "is not YAML")):
         with pytest.raises(ConfigError, match=message):
             load(tmp_path, text=text)
 
