@@ -10,10 +10,10 @@ from privysharing.protocol.build import make_proposal, make_transaction, sign_pr
 from privysharing.protocol.codec.transactions import encode_signed_proposal
 from privysharing.protocol.codes import Status, TxCode
 from privysharing.protocol.deliver import NEWEST, SeekPosition
-from privysharing.protocol.envelopes import NONCE_BYTES
+from privysharing.protocol.envelopes import NONCE_BYTES, TxId
 from privysharing.protocol.transactions import ChaincodeInput, Proposal, ProposalResponse
 from privysharing.rpc.errors import NodeError, NodeRefused
-from privysharing.sdk.commits import CommitListener
+from privysharing.sdk.commits import CommitListener, Verdict, find
 from privysharing.sdk.connections import Connections
 from privysharing.sdk.endorsing import NO_STATUS, SUCCESS, collect, refusal_of
 from privysharing.sdk.errors import (
@@ -101,6 +101,23 @@ class Channel:
                     return await self._resubmit(pending, listener)
             finally:
                 await listener.close()
+        raise self._no_events(problems)
+
+    async def look_up(self, tx_id: TxId, since: int = 0) -> Verdict | None:
+        """The verdict on a transaction, as the first peer that answers has it in a block from `since` on by now.
+
+        None when it has none: the transaction may be on its way, or was never ordered.
+        """
+        problems: list[str] = []
+        for source in self._event_sources():
+            filtered_blocks = self._connections.deliver(source).filtered_blocks
+            try:
+                async with asyncio.timeout(self.timeouts.commit):
+                    return await find(functools.partial(filtered_blocks, self.name), tx_id, since)
+            except NodeError as error:
+                problems.append(str(error))
+            except TimeoutError:
+                problems.append(f"{source.name}: no answer within {self.timeouts.commit:g} s")
         raise self._no_events(problems)
 
     async def endorse(self, call: Call, endorsers: Sequence[Node] = ()) -> Endorsed:

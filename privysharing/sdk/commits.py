@@ -31,6 +31,16 @@ class Verdict:
     block_num: int
 
 
+async def find(blocks: FilteredBlocks, tx_id: TxId, since: int) -> Verdict | None:
+    """The verdict on a transaction, if a block from `since` to the newest holds it now. Raises NodeError."""
+    async with contextlib.aclosing(blocks(SeekInfo(SeekPosition.at(since), NEWEST))) as found:
+        async for block in found:
+            for transaction in block.transactions:
+                if transaction.tx_id == tx_id and transaction.code is not TxCode.BAD_PROPOSAL_TXID:
+                    return Verdict(transaction.code, block.number)
+    return None
+
+
 class CommitListener:
     """Follows one peer's filtered blocks of one channel and answers who waits for a transaction.
 

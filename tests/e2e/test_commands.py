@@ -1,12 +1,15 @@
-"""`privy` on a network that runs: blocks as files, settings, coins, sharing, and a node that is missing."""
+"""`privy` on a network that runs: blocks as files, settings, coins, sharing, lost answers, a node that is missing."""
 
+import asyncio
 import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.support.live import LiveNetwork, privy
+from privysharing.sdk import Call, Pending
+from services.client.network.unsettled import Unsettled
+from tests.support.live import CHANNEL, CONTRACT, LiveNetwork, privy
 
 Privy = Callable[..., tuple[int, str, str]]
 
@@ -112,3 +115,35 @@ def test_while_a_peer_does_not_run_status_and_doctor_say_so(demo: LiveNetwork) -
     unwell = [finding for finding in json.loads(doctor.stdout) if not finding["well"]]
     assert [finding["check"] for finding in unwell] == [absent.name]
     assert unwell[0]["remedy"] == f"privy network up --network {folder}"
+
+
+async def endorsed(demo: LiveNetwork, name: str) -> Pending:
+    """A transaction of alice's that was endorsed, and of which nobody knows whether it was ordered."""
+    async with demo.connect("alice") as connection:
+        channel = connection.channel(CHANNEL)
+        listener = await channel.commits()
+        return Pending(await channel.endorse(Call(CONTRACT, "CreateAsset", ("heart_rate", name))), listener.reached)
+
+
+def test_whoever_was_not_told_finds_out_and_does_nothing_twice(demo: LiveNetwork, run: Privy) -> None:
+    pending = asyncio.run(endorsed(demo, "unanswered"))
+    unsettled, tx_id = Unsettled(demo.network, CHANNEL), pending.endorsed.tx_id
+    unsettled.keep(pending)
+    assert run("bob", "transaction", "status", tx_id)[0] == 1
+    status, out, err = run("alice", "transaction", "resubmit", tx_id, "--json")
+    assert status == 0, err
+    receipt = json.loads(out)
+    assert (receipt["tx_id"], receipt["result"]["id"]) == (tx_id, "alice@CitizensMSP/unanswered")
+    status, _, err = run("alice", "transaction", "resubmit", tx_id)
+    assert (status, f"no transaction {tx_id} is kept" in err) == (1, True)
+    unsettled.keep(pending)  # by a program that had ended before it learnt as much
+    assert json.loads(run("alice", "transaction", "resubmit", tx_id, "--json")[1]) == receipt
+    for since in (0, receipt["block"]):
+        status, out, _ = run("bob", "transaction", "status", tx_id, "--since", str(since), "--json")
+        assert (status, json.loads(out)) == (0, {"tx_id": tx_id, "verdict": "VALID", "block": receipt["block"]})
+
+
+def test_a_transaction_that_no_block_holds_has_no_status(run: Privy) -> None:
+    status, out, err = run("alice", "transaction", "status", "0" * 64)
+    assert (status, out) == (1, "")
+    assert "no block of health from 0 on holds transaction 000" in err

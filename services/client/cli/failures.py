@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from privysharing.sdk.errors import ContractRefused, SdkError
+from privysharing.sdk.errors import CommitUnknown, ContractRefused, SdkError
 
 _OUR_PACKAGES = ("services.", "privysharing.", "deploy.")
 
@@ -25,4 +25,6 @@ def details_of(error: Exception) -> dict[str, Any]:
     if isinstance(error, ContractRefused):
         refusal = error.refusal
         return {"code": refusal.code, "needed": refusal.needed, "found": refusal.found, "retry": refusal.retry}
+    if isinstance(error, CommitUnknown):
+        return {"tx_id": error.tx_id, "retry": error.retryable}
     return {"retry": error.retryable} if isinstance(error, SdkError) else {}

@@ -27,6 +27,7 @@ COMMANDS = {
     "peer": ("peers", "Check, rebuild and dump the data of a stopped peer."),
     "profile": ("profiles", "See and change one's own profile."),
     "request": ("requests", "Ask for access, and answer those who ask."),
+    "transaction": ("transactions", "What became of a transaction, for whoever was not told."),
     "wallet": ("wallets", "Identities to act as."),
 }
 

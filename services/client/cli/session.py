@@ -14,11 +14,15 @@ import click
 
 from deploy.manifest import Network
 from privysharing.chaincode.identity import client_identity
-from privysharing.sdk import Call, Contract, connect
+from privysharing.protocol.envelopes import TxId
+from privysharing.sdk import Call, Contract, Receipt, connect
 from privysharing.sdk import Network as Connection
+from privysharing.sdk.commits import Verdict
+from privysharing.sdk.errors import CommitRefused, CommitUnknown
 from services.client.cli.output import Output
 from services.client.network.identities import network_wallet, profile_of
 from services.client.network.reaching import reaching
+from services.client.network.unsettled import Unsettled
 
 DEFAULT_FOLDER = Path("var/demo")
 CONTRACT = "privysharing"
@@ -53,6 +57,17 @@ def with_network(command: Command) -> Command:
 def network_option(folder: Path) -> str:
     """What to append to a command so that it means this network."""
     return "" if folder == DEFAULT_FOLDER else f" --network {shlex.quote(str(folder))}"
+
+
+class OutcomeUnknown(CommitUnknown):
+    """As its base, with the command that finds out."""
+
+    def __init__(self, error: CommitUnknown, command: str) -> None:
+        super().__init__(error.tx_id, error.why, error.pending)
+        self._command = command
+
+    def __str__(self) -> str:
+        return f"{super().__str__()}; find out, and do nothing twice, with: {self._command}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +123,7 @@ class Session:
         """As `submit`, with the transaction's id and block beside the result."""
 
         async def submit(contract: Contract) -> dict[str, Any]:
-            receipt = await contract.submit(function, *args)
-            return {"tx_id": receipt.tx_id, "block": receipt.block_num, "result": _value(receipt.payload)}
+            return _shown(await contract.submit(function, *args))
 
         with self.output.busy("waiting for the commit"):
             return self.runner.run(self._with_contract(submit))
@@ -126,9 +140,42 @@ class Session:
     def _run(self, use: Callable[[Contract], Any]) -> Any:
         return _value(self.runner.run(self._with_contract(use)))
 
+    def verdict(self, tx_id: TxId, since: int) -> Verdict | None:
+        """What a peer has found of a transaction by now, in a block from `since` on."""
+
+        async def look_up() -> Verdict | None:
+            async with self._connect() as connection:
+                return await connection.channel(self.channel).look_up(tx_id, since)
+
+        return self.runner.run(look_up())
+
+    def resubmit(self, tx_id: TxId) -> dict[str, Any]:
+        """Order a transaction again whose outcome an earlier command did not learn; as `submit_for_receipt`."""
+        unsettled = Unsettled(self.network, self.channel)
+        pending = unsettled.get(tx_id)
+
+        async def resubmit(contract: Contract) -> dict[str, Any]:
+            try:
+                receipt = await contract.channel.resubmit(pending)
+            except CommitRefused:
+                unsettled.forget(tx_id)
+                raise
+            unsettled.forget(tx_id)
+            return _shown(receipt)
+
+        with self.output.busy("waiting for the commit"):
+            return self.runner.run(self._with_contract(resubmit))
+
     async def _with_contract(self, use: Callable[[Contract], Any]) -> Any:
         async with self._connect() as connection:
-            return await use(connection.contract(self.channel, CONTRACT))
+            try:
+                return await use(connection.contract(self.channel, CONTRACT))
+            except CommitUnknown as error:
+                if error.pending is None:
+                    raise
+                Unsettled(self.network, self.channel).keep(error.pending)
+                options = f" --as {self.label} --channel {self.channel}{network_option(self.network.folder)}"
+                raise OutcomeUnknown(error, f"privy transaction resubmit {error.tx_id}{options}") from None
 
     @contextlib.asynccontextmanager
     async def _connect(self) -> AsyncIterator[Connection]:
@@ -153,6 +200,10 @@ def acting(command: Command) -> Command:
             return command(session=session, **arguments)
 
     return wrapped
+
+
+def _shown(receipt: Receipt) -> dict[str, Any]:
+    return {"tx_id": receipt.tx_id, "block": receipt.block_num, "result": _value(receipt.payload)}
 
 
 def _value(payload: bytes) -> Any:

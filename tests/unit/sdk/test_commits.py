@@ -6,11 +6,11 @@ from collections.abc import AsyncGenerator
 import pytest
 
 from privysharing.protocol.codes import HeaderType, TxCode
-from privysharing.protocol.deliver import FilteredBlock, FilteredTransaction, SeekInfo, SeekKind
+from privysharing.protocol.deliver import NEWEST, FilteredBlock, FilteredTransaction, SeekInfo, SeekKind
 from privysharing.protocol.envelopes import TxId
 from privysharing.rpc.errors import NodeError, NodeUnavailable
 from privysharing.sdk import commits
-from privysharing.sdk.commits import CommitListener, Verdict
+from privysharing.sdk.commits import CommitListener, Verdict, find
 from privysharing.sdk.errors import CommitUnknown
 from tests.support.nodes import until
 
@@ -47,8 +47,9 @@ class Peer:
     async def blocks(self, seek: SeekInfo) -> AsyncGenerator[FilteredBlock]:
         self.seeks.append(seek)
         assert seek.start is not None
-        number = max(0, len(self.chain) - 1) if seek.start.kind is SeekKind.NEWEST else seek.start.number
-        while True:
+        newest = max(0, len(self.chain) - 1)
+        number = newest if seek.start.kind is SeekKind.NEWEST else seek.start.number
+        while seek.stop != NEWEST or number <= newest:
             async with self._changed:
                 if not self.up:
                     raise NodeUnavailable("peer", "cut off")
@@ -71,6 +72,20 @@ async def test_a_verdict_comes_with_its_block() -> None:
     assert await waiting == [valid, conflict, valid]
     assert await listener.verdict(TxId("b"), 0.1) == conflict  # who asks late is answered at once
     await listener.close()
+
+
+async def test_what_the_blocks_hold_already_is_found_by_its_first_copy_and_nothing_is_waited_for() -> None:
+    peer = Peer(
+        block(0),
+        block(1, a=TxCode.BAD_PROPOSAL_TXID),  # a stranger's
+        block(2, a=TxCode.VALID, b=TxCode.MVCC_READ_CONFLICT),
+        block(3, a=TxCode.DUPLICATE_TXID),
+    )
+    async with asyncio.timeout(SOON):
+        assert await find(peer.blocks, TxId("a"), 0) == Verdict(TxCode.VALID, 2)
+        assert await find(peer.blocks, TxId("b"), 2) == Verdict(TxCode.MVCC_READ_CONFLICT, 2)
+        assert await find(peer.blocks, TxId("b"), 3) is None
+        assert await find(peer.blocks, TxId("c"), 0) is None
 
 
 async def test_a_verdict_that_does_not_come_in_time_is_unknown_and_may_be_asked_for_again() -> None:
