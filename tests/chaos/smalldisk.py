@@ -5,6 +5,7 @@ to be root or to be allowed user namespaces; or else a small /dev/shm, which con
 on the size of single files would not do: it is another error, and one file can be full while the next is not.
 """
 
+import errno
 import os
 import shutil
 import subprocess
@@ -64,12 +65,16 @@ class SmallDisk:
 
     def fill(self, headroom: int) -> None:
         """Leave so many bytes, at most."""
-        status = os.statvfs(self._place)
-        descriptor = os.open(self._ballast, os.O_CREAT | os.O_WRONLY)
-        try:
-            os.posix_fallocate(descriptor, 0, max(1, status.f_bavail * status.f_frsize - headroom))
-        finally:
-            os.close(descriptor)
+        with self._ballast.open("wb") as ballast:
+            while True:
+                status = os.statvfs(self._place)
+                try:
+                    os.posix_fallocate(ballast.fileno(), 0, max(1, status.f_bavail * status.f_frsize - headroom))
+                except OSError as error:
+                    if error.errno != errno.ENOSPC:  # else the node was quicker
+                        raise
+                else:
+                    return
 
     def make_room(self) -> None:
         """Leave as much as there was."""
