@@ -26,9 +26,7 @@ def _check(rule: Any, identities: int) -> None:
         _check(part, identities)
 
 
-def _holds(
-    rule: Any, identities: Any, members: Sequence[Member], msps: Mapping[str, Msp], used: set[int]
-) -> bool:
+def _holds(rule: Any, identities: Any, members: Sequence[Member], msps: Mapping[str, Msp], used: set[int]) -> bool:
     if rule.WhichOneof("Type") == "signed_by":
         for place, member in enumerate(members):
             if place not in used and msps[member.msp_id].satisfies(member, identities[rule.signed_by]):

@@ -50,7 +50,7 @@ def _range_holds(namespace: str, query: Any, updates: Updates, state: State) -> 
     found = [(key, entry.version) for key in sorted(keys) if (entry := updates.get((namespace, "", key)))]
     if query.WhichOneof("reads_info") == "reads_merkle_hashes":
         return _summary_holds(query.reads_merkle_hashes, found)
-    return found == [(read.key, _version(read) or (0, 0)) for read in query.raw_reads.kv_reads]
+    return found == [(read.key, _version(read)) for read in query.raw_reads.kv_reads]
 
 
 def _summary_holds(summary: Any, found: list[tuple[str, Version]]) -> bool:

@@ -158,8 +158,11 @@ def commit_hash(number: int, previous: bytes, codes: bytes, updates: Mapping[Pla
 
 def _updates_bytes(updates: Mapping[Place, Entry]) -> bytes:
     """txmgr.Updates: sorted, without the configuration; a name that repeats the one before is left out."""
-    ordered = sorted((namespace, collection, _bytes(key), entry) for (namespace, collection, key), entry in
-                     updates.items() if namespace)
+    ordered = sorted(
+        (namespace, collection, _bytes(key), entry)
+        for (namespace, collection, key), entry in updates.items()
+        if namespace
+    )
     written, last = b"", ("", "")
     for namespace, collection, key, entry in ordered:
         body = _field(1, namespace.encode() if namespace != last[0] else b"")
