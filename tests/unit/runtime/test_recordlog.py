@@ -130,14 +130,14 @@ def test_damage_in_a_closed_segment_is_named_when_it_is_read() -> None:
 
 
 def test_a_lost_or_damaged_position_index_is_made_up_for_by_reading() -> None:
-    for spoil in ("remove", "damage"):
+    for offset in (None, *range(36)):  # None: it is gone
         disk = MemoryDisk()
         log = open_log(disk, 200)
         log.append([b"x" * 300])
         log.append([b"y"])
         log.sync()
         index = FIRST.with_suffix(".index")
-        disk.remove(index) if spoil == "remove" else disk.damage(index, 30)
+        disk.remove(index) if offset is None else disk.damage(index, offset)
         assert list(open_log(disk, 200).iterate()) == [b"x" * 300, b"y"]
 
 
