@@ -118,7 +118,7 @@ def _check_metadata(block: Any, link: Link, last_config: int, config: ChannelCon
     consenter = read(common.Metadata, value.consenter_metadata).value
     if config.consensus_type not in _IN_A_LOG:
         return link.position
-    # KafkaMetadata.last_offset_persisted is of the number and type of LastConfig.index; the package has no KafkaMetadata
+    # The package has no KafkaMetadata; its last_offset_persisted bears the same field number as this one's index.
     position = int(read(common.LastConfig, consenter).index)
     if position <= link.position:
         raise BadBlock(Wrong.WRONG_ORDERER_METADATA, number, f"{position} after {link.position}")

@@ -130,14 +130,14 @@ class Endorsements:
 
     def _committed_definition(self, name: str) -> Definition | None:
         """As `_lifecycle` stores it (lifecycle/serializer.go). Raises Unreadable."""
-        stored = self._state.get((LIFECYCLE, "", f"namespaces/metadata/{name}"))
-        if stored is None:
+        stored = self._stored(f"metadata/{name}")
+        if not stored:
             return None
-        metadata = read(lifecycle_state.StateMetadata, stored.value)
+        metadata = read(lifecycle_state.StateMetadata, stored)
         if metadata.datatype != "ChaincodeDefinition":
             raise Unreadable(f"a {metadata.datatype}")
-        info = read(definitions.ChaincodeValidationInfo, self._field(name, "ValidationInfo"))
-        package = read(collections.CollectionConfigPackage, self._field(name, "Collections"))
+        info = read(definitions.ChaincodeValidationInfo, self._field(f"{name}/ValidationInfo"))
+        package = read(collections.CollectionConfigPackage, self._field(f"{name}/Collections"))
         if not info.validation_plugin or not info.validation_parameter:
             return None
         if info.validation_plugin != "vscc":
@@ -148,9 +148,12 @@ class Endorsements:
         }
         return Definition(info.validation_parameter, found)
 
-    def _field(self, name: str, field_name: str) -> bytes:
-        stored = self._state.get((LIFECYCLE, "", f"namespaces/fields/{name}/{field_name}"))
-        return read(lifecycle_state.StateData, stored.value).Bytes if stored else b""
+    def _field(self, path: str) -> bytes:
+        return bytes(read(lifecycle_state.StateData, self._stored(f"fields/{path}")).Bytes)
+
+    def _stored(self, path: str) -> bytes:
+        found = self._state.get((LIFECYCLE, "", f"namespaces/{path}"))
+        return found.value or b"" if found else b""
 
 
 class _Nothing:

@@ -1,0 +1,57 @@
+"""What our peers say, in the judge's own terms. Only this module knows their types."""
+
+import base64
+import json
+from collections.abc import Iterable
+
+from services.peer.ledger.types import KeyModification, LedgerPort
+from tests.simulation.judge.ledger.comparison import Observation
+from tests.simulation.judge.ledger.model import Change, LedgerModel
+from tests.simulation.judge.ledger.state import Entry, Place
+from tests.simulation.judge.operations import Place as TxPlace
+
+
+def observe(ledger: LedgerPort, model: LedgerModel) -> Observation:
+    """All that a ledger holds; of the model, only which keys and ids to ask for. Nothing may be committed meanwhile."""
+    with ledger.snapshot() as snapshot:
+        height = snapshot.height
+        state: dict[Place, Entry] = {
+            (entry.namespace, entry.collection or "", entry.key): Entry(
+                entry.stored.value,
+                (entry.stored.version.block_num, entry.stored.version.tx_num),
+                entry.stored.metadata,
+            )
+            for entry in snapshot.entries()
+        }
+    found = [ledger.block_bytes(number) for number in range(ledger.height)]
+    blocks = [raw for raw in found if raw is not None]
+    places = {}
+    for tx_id in {tx_id for block in model.blocks for tx_id in block.tx_ids if tx_id}:
+        if location := ledger.transaction(tx_id):
+            places[tx_id] = TxPlace(location.block_num, location.tx_num, location.code.name)
+    names = set(model.keys_with_history()) | {(ns, key) for ns, part, key in state if not part and isinstance(key, str)}
+    history = {name: _changes(ledger.history(*name), places) for name in names}
+    return Observation(height, blocks, state, {name: each for name, each in history.items() if each}, places)
+
+
+def state_of_dump(lines: Iterable[str]) -> dict[Place, Entry]:
+    """The state that `python -m services.peer.dump` prints."""
+    state: dict[Place, Entry] = {}
+    for line in lines:
+        fields = json.loads(line)
+        collection = fields.get("collection", "")
+        key = base64.b64decode(fields["key"]) if collection else fields["key"]
+        block, index = fields["version"]
+        value, metadata = (base64.b64decode(fields.get(name, "")) for name in ("value", "metadata"))
+        state[fields["namespace"], collection, key] = Entry(value, (block, index), metadata)
+    return state
+
+
+def _changes(modifications: Iterable[KeyModification], places: dict[str, TxPlace]) -> list[Change]:
+    """Oldest first. A peer tells no versions, but ids, each of which is valid in one place."""
+    changes = []
+    for each in modifications:
+        place = places.get(each.tx_id)
+        version = (place.block, place.index) if place else (-1, -1)
+        changes.append(Change(version, each.tx_id, each.is_delete, each.value))
+    return changes[::-1]
