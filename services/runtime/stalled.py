@@ -13,7 +13,6 @@ import socket
 import stat
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote
 
 OPEN_FILES = Path("/dev/fd")
@@ -26,14 +25,14 @@ class Stalled:
 
     def __init__(self, seconds_max: float) -> None:
         self._seconds_max = seconds_max
-        self._waiting: dict[object, tuple[float, Any]] = {}  # since when, and on which call
+        self._waiting: dict[object, tuple[float, str]] = {}  # since when, and for which peer
         self._timer: asyncio.TimerHandle | None = None
 
-    def begin(self, context: Any) -> object:
-        """An answer is handed to gRPC; what comes back is for `end`."""
+    def begin(self, peer: str) -> object:
+        """An answer to a peer of gRPC's is handed over; what comes back is for `end`."""
         loop = asyncio.get_running_loop()
         token = object()
-        self._waiting[token] = (loop.time(), context)
+        self._waiting[token] = (loop.time(), peer)
         if self._timer is None:
             self._timer = loop.call_later(self._seconds_max, self._look)
         return token
@@ -45,18 +44,17 @@ class Stalled:
     def _look(self) -> None:
         """Hang up on whoever has taken nothing for too long."""
         loop = asyncio.get_running_loop()
-        late, now = [], loop.time()
+        late, now = set(), loop.time()
         while self._waiting:
-            token, (since, context) = next(iter(self._waiting.items()))
+            token, (since, peer) = next(iter(self._waiting.items()))
             if since + self._seconds_max > now:
                 break
             del self._waiting[token]
-            late.append(context)
+            late.add(peer)
         self._timer = loop.call_at(since + self._seconds_max, self._look) if self._waiting else None
         if late:
-            peers = {context.peer() for context in late}
-            _log.warning("clients that take no answers are cut off", extra={"streams": len(late), "peers": len(peers)})
-            hang_up(peers)
+            _log.warning("clients that take no answers are cut off", extra={"peers": sorted(late)})
+            hang_up(late)
 
 
 def hang_up(peers: Collection[str]) -> int:

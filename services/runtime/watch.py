@@ -22,6 +22,8 @@ from services.runtime.stalled import Stalled
 ARRIVING_MAX: Final = 64
 ARRIVING_SLOWLY_MAX: Final = 64
 
+GRPC_LOGGER: Final = "grpc._cython.cygrpc"
+
 _log = logging.getLogger(__name__)
 
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"  # None: nobody serves the method
@@ -68,6 +70,7 @@ class Watch(grpc.aio.ServerInterceptor):
         self._stalled = Stalled(unread_seconds)
         self._arriving: set[object] = set()
         self._arriving_slowly = Shares(ARRIVING_SLOWLY_MAX)
+        logging.getLogger(GRPC_LOGGER).addFilter(_is_news)
 
     async def intercept_service(
         self,
@@ -133,11 +136,11 @@ class Watch(grpc.aio.ServerInterceptor):
 
         async def watched(request: Any, context: Any) -> AsyncIterator[object]:
             incoming = _count_each(request, got) if isinstance(request, AsyncIterable) else request
-            call = self._call(self._stream, counted, labels, context)
+            call, peer = self._call(self._stream, counted, labels, context), context.peer()
             async with call, aclosing(behaviour(incoming, context)) as answers:
                 async for answer in answers:
                     sent.inc()
-                    waiting = self._stalled.begin(context)
+                    waiting = self._stalled.begin(peer)
                     try:
                         yield answer
                     finally:
@@ -157,7 +160,7 @@ class Watch(grpc.aio.ServerInterceptor):
                 asking = caller_of(context)
                 if (refusal := shares.refusal(asking)) is not None:
                     text = f"too many requests for /{counted}, exceeding {refusal}"
-                    await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, text)
+                    await _abort(context, grpc.StatusCode.RESOURCE_EXHAUSTED, text)
                 caller = asking
                 shares.take(caller)
             yield
@@ -170,12 +173,27 @@ class Watch(grpc.aio.ServerInterceptor):
             code = _go_name(status)
             if status is grpc.StatusCode.INTERNAL:
                 _log.error("call failed", extra={"method": "/".join(labels)}, exc_info=True)
-            await context.abort(status, text)
+            await _abort(context, status, text)
         finally:
             if shares is not None and caller is not None:
                 shares.give_back(caller)
             meters.duration.of(*labels, code).observe(time.perf_counter() - started)
             meters.completed.of(*labels, code).inc()
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Not so that somebody hung up while he was being answered: gRPC would print a screen of it for each call."""
+    return not str(record.msg).startswith("ExecuteBatchError raised in core")
+
+
+async def _abort(context: Any, status: grpc.StatusCode, text: str) -> None:
+    """End a call. Whoever hung up meanwhile is told nothing, and gRPC's complaint about that is no error of ours."""
+    try:
+        await context.abort(status, text)
+    except grpc.aio.AbortError:
+        raise
+    except Exception:
+        raise asyncio.CancelledError from None
 
 
 async def _count_each(messages: AsyncIterable[object], got: Counter) -> AsyncIterator[object]:
