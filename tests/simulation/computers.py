@@ -1,13 +1,16 @@
 """Computers of a simulated network: each has a disk, a clock that drifts, chance of its own, and runs one process."""
 
 import asyncio
+import contextvars
 import random
 from collections.abc import Callable, Coroutine
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 from privysharing.rpc.outside import Outside
 from services.runtime.machine import Machine
-from services.runtime.memorydisk import MemoryDisk
+from services.runtime.memorydatabase import MemoryDatabases
+from services.runtime.memorydisk import MemoryDisk, PowerLoss
 from tests.simulation.loop import Life, SimulatedLoop
 from tests.simulation.rpc import Switchboard
 from tests.simulation.town import BEGINNING_NS
@@ -17,14 +20,45 @@ SECOND_NS = 1_000_000_000
 Program = Callable[[Machine, asyncio.Event], Coroutine[Any, Any, None]]
 
 
+class Storage:
+    """What a computer keeps."""
+
+    def __init__(self) -> None:
+        self.disk = Disk()
+        self.databases = MemoryDatabases(self.disk)
+
+
+class Disk(MemoryDisk):
+    """A disk that says at once that its power was cut."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.at_cut: Callable[[], None] | None = None
+
+    def do(self, deed: str, path: Path) -> None:
+        try:
+            super().do(deed, path)
+        except PowerLoss:
+            if self.at_cut is not None:
+                self.at_cut()
+            raise
+
+
 class Computer:
-    """See the module. `ended` is told how a process ended that nobody stopped."""
+    """See the module. `faults` has what ended its processes, when nobody had told them to stop."""
 
     def __init__(
-        self, name: str, loop: SimulatedLoop, switchboard: Switchboard, seed: str, clock_off_s: float = 0.0, drift: float = 0.0
+        self,
+        name: str,
+        loop: SimulatedLoop,
+        switchboard: Switchboard,
+        seed: str,
+        storage: Storage | None = None,
+        clock_off_s: float = 0.0,
+        drift: float = 0.0,
     ) -> None:
         self.name = name
-        self.disk = MemoryDisk()
+        self.storage = storage or Storage()
         self.life: Life | None = None
         self.faults: list[BaseException] = []  # what ended its processes
         self._loop = loop
@@ -50,13 +84,18 @@ class Computer:
         elapsed = self._loop.now * (1 + self._drift) + self._clock_off_s
         return BEGINNING_NS + 3600 * SECOND_NS + int(elapsed * SECOND_NS)
 
+    def set_clock(self, by_s: float) -> None:
+        """Have its clock jump."""
+        self._clock_off_s += by_s
+
     def boot(self, program: Program) -> None:
         """Start its program."""
         assert not self.running
         self._switchboard.network.lighten(self.name)
         self._stop = asyncio.Event()
         life = self.life = Life(self.name)
-        outside = Outside(self.now_ns, self._loop.time, self._chance.randbytes, self._switchboard.open_channel)
+        open_channel = cast("Any", self._switchboard.open_channel)
+        outside = Outside(self.now_ns, self._loop.time, self._chance.randbytes, open_channel)
         machine = life.context.run(self._machine, outside)
         self._task = life.start(program(machine, self._stop))
         self._task.add_done_callback(lambda task: self._exited(life, task))
@@ -65,19 +104,31 @@ class Computer:
         """Ask the process to end (SIGTERM)."""
         self._stop.set()
 
+    def crash_after(self, deeds: int, then: Callable[[], None]) -> None:
+        """End the process at one of the next changes of its disk, in the middle of it; `then` says how."""
+
+        def cut() -> None:
+            self.storage.disk.at_cut = None
+            self._end()
+            self._loop.call_soon(then, context=contextvars.Context())  # what runs now may not see the disk come back
+
+        self.storage.disk.at_cut = cut
+        self.storage.disk.cut_power_after(deeds)
+
     def kill(self) -> None:
         """End the process (kill -9). What it wrote, the system still has."""
         self._end()
-        self.disk.crash()
+        self.storage.disk.crash()
 
     def lose_power(self, seed: int) -> None:
         """End the process and whatever the disk had not been told to keep."""
         self._switchboard.network.darken(self.name)
         self._end()
-        self.disk.restart(seed)
+        self.storage.disk.restart(seed)
 
     def _machine(self, outside: Outside) -> Machine:
-        return Machine(self.disk, outside, self._switchboard.make_server)
+        make_server = cast("Any", self._switchboard.make_server)
+        return Machine(self.storage.disk, self.storage.databases, outside, make_server)
 
     def _end(self) -> None:
         if self.life is not None and not self.life.over:
@@ -85,7 +136,7 @@ class Computer:
 
     def _exited(self, life: Life, task: asyncio.Task[None]) -> None:
         """The process came to its end by itself."""
-        if not task.cancelled() and task.exception() is not None:
-            self.faults.append(task.exception() or AssertionError)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.faults.append(error)
         if not life.over:
             self._loop.call_soon(self._loop.end, life)

@@ -5,13 +5,17 @@ that has ended runs no further step, not even its own cleaning up, as after `kil
 """
 
 import asyncio
+import contextlib
 import contextvars
+import gc
 import random
-from collections.abc import Callable, Coroutine
+import sys
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Executor
-from typing import Any, TypeVar
+from typing import Any, TypeVar, TypeVarTuple
 
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 QUIET_FOR_EVER = "nothing is left to do, and somebody waits"
 THREAD_WAKES_S = 0.000_05  # mean time until a thread takes up its next job, and until the loop hears of the result
@@ -26,18 +30,35 @@ class Life:
         self.context = contextvars.Context()
         self.context.run(_LIFE.set, self)
         self.at_end: list[Callable[[], None]] = []  # what the rest of the world does when the process is gone
-        self._tasks: list[asyncio.Task[Any]] = []  # kept: what is left of a crashed process must not be cleaned up
 
     def start(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         """Run something in this process."""
         return asyncio.get_running_loop().create_task(work, context=self.context.copy())
 
-    def keep(self, task: asyncio.Task[Any]) -> None:
-        """Hold on to a task as long as the simulation lasts."""
-        self._tasks.append(task)
-
 
 _LIFE: contextvars.ContextVar[Life | None] = contextvars.ContextVar("life", default=None)
+
+
+def simulate(chance: random.Random, main: "Callable[[SimulatedLoop], Coroutine[Any, Any, T]]") -> T:
+    """What a simulation comes to. Everything that it left behind is dropped, without a step more."""
+    loop = SimulatedLoop(chance)
+    try:
+        return loop.run_until_complete(main(loop))
+    finally:
+        with _silence():
+            loop.drop()
+            loop.close()
+
+
+@contextlib.contextmanager
+def _silence() -> Iterator[None]:
+    """Half a program that is dropped complains that it cannot go on."""
+    complain, sys.unraisablehook = sys.unraisablehook, lambda _: None
+    try:
+        yield
+        gc.collect()
+    finally:
+        sys.unraisablehook = complain
 
 
 def current_life() -> Life | None:
@@ -67,7 +88,9 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         self._threads = _Threads(self, chance)
         self._selector = self  # what the base class asks for events: there are none, but time passes
         self._clock_resolution = 1e-9
-        self._made = 0
+        self._tasks: list[asyncio.Task[Any]] = []  # kept: what is left of a crashed process must not be cleaned up
+        self.set_exception_handler(self._note)
+        self.complaints: list[str] = []  # of asyncio: results that nobody looked at
         self.set_task_factory(self._task)
 
     def time(self) -> float:
@@ -81,15 +104,19 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         self.now += timeout
         return []
 
-    def call_soon(self, callback: Any, *args: Any, context: contextvars.Context | None = None) -> asyncio.Handle:
+    def call_soon(  # type: ignore[override]
+        self, callback: Any, *args: Any, context: contextvars.Context | None = None
+    ) -> asyncio.Handle:
         return _unless_over(super().call_soon(callback, *args, context=context), context)
 
-    def call_at(
+    def call_at(  # type: ignore[override]
         self, when: float, callback: Any, *args: Any, context: contextvars.Context | None = None
     ) -> asyncio.TimerHandle:
         return _unless_over(super().call_at(when, callback, *args, context=context), context)
 
-    def run_in_executor(self, executor: Executor | None, func: Callable[..., T], *args: Any) -> "asyncio.Future[T]":
+    def run_in_executor(
+        self, executor: Executor | None, func: Callable[[Unpack[Ts]], T], *args: *Ts
+    ) -> "asyncio.Future[T]":
         return self._threads.submit(executor, lambda: func(*args))
 
     def end(self, life: Life) -> None:
@@ -102,13 +129,21 @@ class SimulatedLoop(asyncio.BaseEventLoop):
             gone()
 
     def _task(self, _loop: asyncio.AbstractEventLoop, work: Any, **kwargs: Any) -> asyncio.Task[Any]:
-        self._made += 1
-        task = _Task(work, loop=self, number=self._made, **kwargs)
-        context = kwargs.get("context")
-        life = current_life() if context is None else context.get(_LIFE)
-        if life is not None:
-            life.keep(task)
+        task = _Task(work, loop=self, number=len(self._tasks), **kwargs)
+        self._tasks.append(task)
         return task
+
+    def drop(self) -> None:
+        """Let go of every task that has not come to its end."""
+        self.set_exception_handler(lambda *_: None)
+        for task in self._tasks:
+            task._log_destroy_pending = False  # type: ignore[attr-defined]
+        self._tasks.clear()
+        self._ready.clear()  # type: ignore[attr-defined]
+        self._scheduled.clear()  # type: ignore[attr-defined]
+
+    def _note(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        self.complaints.append(f"{context.get('message')}: {context.get('exception')!r}")
 
     def _process_events(self, _events: list[Any]) -> None:
         """There are no sockets."""

@@ -19,13 +19,16 @@ from services.peer.config import ChannelBootstrap, PeerConfig
 from services.peer.endorsement.endorser import EndorserConfig
 from services.peer.endorsement.threads import Hosting
 from services.peer.endorsement.workers import Job, Process, WorkersConfig, overloaded
+from services.peer.events.delivery import UNREAD_BLOCKS_MAX
 from services.peer.node import Peer
+from services.runtime.batching import BatchLimits
 from services.runtime.config import Address
 from services.runtime.grpcserver import GrpcLimits
 from services.runtime.logs import LogSpec
 from services.runtime.machine import Machine
 from services.runtime.metrics import Registry
 from tests.simulation.computers import Program
+from tests.simulation.log import Cluster
 from tests.simulation.town import CHANNEL, Town
 
 SECOND_NS = 1_000_000_000
@@ -36,12 +39,15 @@ DATA = Path("/data")
 T = TypeVar("T")
 
 
-def orderer_program(town: Town, name: str, open_log: OpenLog = FileLog.open) -> Program:
-    """What an ordering node runs."""
+def orderer_program(town: Town, name: str, cluster: Cluster) -> Program:
+    """What an ordering node runs. One alone keeps its log itself; several share the cluster's."""
+    open_log: OpenLog = FileLog.open if len(town.topology.orderers) == 1 else cluster.open
     config = OrdererConfig(
         listen=Address("127.0.0.1", town.ports[name]),
         tls=None,
         limits=GrpcLimits(),
+        batches=BatchLimits(),
+        unread_blocks_max=UNREAD_BLOCKS_MAX,
         signer=town.node_identity(name),
         location=DATA,
         genesis=None,
@@ -54,6 +60,7 @@ def orderer_program(town: Town, name: str, open_log: OpenLog = FileLog.open) -> 
         metrics=False,
         log_spec=LogSpec.parse("info"),
         log_as_json=False,
+        disk_watermark=0,
         unused_keys=(),
     )
 
@@ -66,7 +73,9 @@ def orderer_program(town: Town, name: str, open_log: OpenLog = FileLog.open) -> 
     return run
 
 
-def peer_program(town: Town, name: str, chance: random.Random, watch: Callable[[Peer], None]) -> Program:
+def peer_program(
+    town: Town, name: str, chance: random.Random, watch: Callable[[Peer], None] = lambda _: None
+) -> Program:
     """What a peer runs. `watch` gets each peer that serves, for a look at what it stores."""
     node = next(peer for peer in town.topology.peers if peer.full_name == name)
     config = PeerConfig(
@@ -74,6 +83,8 @@ def peer_program(town: Town, name: str, chance: random.Random, watch: Callable[[
         tls=None,
         client_tls=None,
         limits=GrpcLimits(),
+        batches=BatchLimits(),
+        unread_blocks_max=UNREAD_BLOCKS_MAX,
         signer=town.node_identity(name),
         msp=town.material.organisations[node.org.name].msp,
         location=DATA,
@@ -91,6 +102,7 @@ def peer_program(town: Town, name: str, chance: random.Random, watch: Callable[[
         metrics=False,
         log_spec=LogSpec.parse("info"),
         log_as_json=False,
+        disk_watermark=0,
         unused_keys=(),
     )
 

@@ -6,7 +6,7 @@ cancellation and broken connections behave as grpc.aio's.
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,8 +41,10 @@ CANCELLED = Status(grpc.StatusCode.CANCELLED, "Locally cancelled by application!
 class Switchboard:
     """Who listens where."""
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: Network, ports: Mapping[str, int]) -> None:
+        """`ports`: where each process listens, by its name."""
         self.network = network
+        self.names = {port: name for name, port in ports.items()}
         self.servers: dict[str, Server] = {}  # by address
 
     def open_channel(self, address: str, *_: Any, **__: Any) -> "Channel":
@@ -155,7 +157,7 @@ class Channel:
 
     async def _shake_hands(self) -> tuple[Connection, "Server"] | None:
         network, server = self._switchboard.network, self._switchboard.servers.get(self._address)
-        there = self._address.partition(":")[0]
+        there = self._switchboard.names[int(self._address.rpartition(":")[2])]
         healed = network.healed(self._life.name, there)
         if network.dark(there) or healed is not None:
             await asyncio.sleep(CONNECT_S_MAX)
@@ -363,7 +365,7 @@ class _ServerCall:
         return {}
 
     def peer(self) -> str:
-        return f"ipv4:{self._client._life.name}"
+        return f"process:{self._client._life.name}"
 
     def invocation_metadata(self) -> tuple[()]:
         return ()

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from deploy.certificates import Chance, Credential
 from deploy.channels import channel_profile
 from deploy.material import Material
-from deploy.topology import Channel, OrdererNode, PeerNode, Topology, load_topology
+from deploy.topology import Channel, OrdererNode, Topology, load_topology
 from privysharing.protocol.blocks import Block
 from privysharing.protocol.channel.genesis import genesis_block
 from privysharing.protocol.channel.settings import BatchSize
@@ -41,7 +41,7 @@ class RepeatableIdentity(SigningIdentity):
         return to_low_s(self.private_key.sign(message, _REPEATABLE), self.private_key.curve)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Town:
     """One network: names of nodes lead to their addresses and identities."""
 
@@ -70,11 +70,17 @@ class Town:
         organisation = self.material.organisations[org]
         return _identity(organisation.users[user].identity, organisation.org.msp_id)
 
+    def organisation(self, msp_id: str) -> str:
+        """The name of an organisation."""
+        return next(org.name for org in self.topology.organisations if org.msp_id == msp_id)
+
     def profile(self, org: str, endorsements: int) -> ConnectionProfile:
         """The network as a member of an organisation knows it."""
         msp_id = self.material.organisations[org].org.msp_id
         peers = sorted(self.topology.peers, key=lambda peer: (peer.org.name != org, not peer.endorses, peer.full_name))
-        nodes = {peer.full_name: Node(peer.full_name, peer.org.msp_id, self.address(peer.full_name), b"") for peer in peers}
+        nodes = {
+            peer.full_name: Node(peer.full_name, peer.org.msp_id, self.address(peer.full_name), b"") for peer in peers
+        }
         orderers = [Node(each.full_name, "", self.address(each.full_name), b"") for each in self.topology.orderers]
         channel = ChannelNodes(
             endorsers=tuple(nodes[peer.full_name] for peer in peers if peer.endorses),
@@ -96,7 +102,11 @@ def town(orderers: int, block_transactions: int, batch_timeout_s: float) -> Town
         demo,
         orderers=tuple(OrdererNode("orderer0", hosts[number]) for number in range(orderers)),
         channels=(
-            replace(channel, batch_size=replace(BatchSize(), max_message_count=block_transactions), batch_timeout_s=batch_timeout_s),
+            replace(
+                channel,
+                batch_size=replace(BatchSize(), max_message_count=block_transactions),
+                batch_timeout_s=batch_timeout_s,
+            ),
         ),
         client_auth_required=False,
     )
@@ -105,11 +115,6 @@ def town(orderers: int, block_transactions: int, batch_timeout_s: float) -> Town
     profile = channel_profile(topology, topology.channels[0], material, ports)
     genesis = genesis_block(profile, nonce=bytes(NONCE_BYTES), timestamp_ns=BEGINNING_NS)
     return Town(topology, material, ports, genesis)
-
-
-def peers(of: Town) -> tuple[PeerNode, ...]:
-    """Its peers."""
-    return of.topology.peers
 
 
 def _chance() -> Chance:

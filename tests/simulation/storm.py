@@ -1,0 +1,249 @@
+"""One run: clients at work while a seed's misfortunes happen, then calm, then the judges."""
+
+import asyncio
+import random
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from dataclasses import dataclass, field
+
+from privysharing.rpc.outside import Outside
+from privysharing.sdk import Channel, connect
+from privysharing.sdk import Network as SdkNetwork
+from privysharing.sdk.channel import Timeouts
+from services.peer.node import Peer
+from services.runtime.machine import Machine
+from tests.simulation.bringing_up import ENDORSEMENTS, brought_up
+from tests.simulation.computers import Computer, Program, Storage
+from tests.simulation.faults import CLOCK_JUMP_S_MAX, MISFORTUNES, Misfortune, Place, clock_jumps
+from tests.simulation.judge.operations import Answer, Committed, Operation
+from tests.simulation.judge.recorder import Recorder
+from tests.simulation.judge.workload import PEOPLE, Workload
+from tests.simulation.judge.world import Person
+from tests.simulation.log import Cluster
+from tests.simulation.loop import SimulatedLoop, simulate
+from tests.simulation.network import Network
+from tests.simulation.nodes import CONTRACT, orderer_program, peer_program
+from tests.simulation.rpc import Switchboard
+from tests.simulation.town import CHANNEL, Town, town
+
+DAY_SECONDS = 10  # so that grants lapse within a run
+RESTART_S = 1.0  # mean time until a supervisor starts a process again
+CALM_S_MAX = 400.0  # after the last misfortune, until all is well
+QUIET_CHECKS = 4
+STOP_S = 20.0
+THINK_S = 0.3  # mean time between two calls
+AT_A_TIME = 2  # calls that a client has under way
+PATIENCE = Timeouts(evaluate=5.0, endorse=10.0, broadcast=5.0, commit=20.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a seed stands for."""
+
+    seed: int
+    orderers: int
+    block_transactions: int
+    clients: int
+    calls: int  # of each client
+    misfortunes: tuple[tuple[float, Misfortune], ...]
+
+    @classmethod
+    def of(cls, seed: int) -> "Plan":
+        """The plan of a seed."""
+        chance = random.Random(f"plan {seed}")
+        length_s = chance.uniform(5.0, 40.0)
+        return cls(
+            seed=seed,
+            orderers=chance.choice((1, 3)),
+            block_transactions=chance.choice((1, 3, 10)),
+            clients=chance.randint(2, 5),
+            calls=chance.randint(8, 20),
+            misfortunes=tuple(
+                sorted(
+                    ((chance.uniform(0.0, length_s), chance.choice(MISFORTUNES)) for _ in range(chance.randint(1, 8))),
+                    key=lambda each: each[0],
+                )
+            ),
+        )
+
+    @property
+    def clocks_apart_ms(self) -> int:
+        """How far any two clocks may be from each other."""
+        return 2 * CLOCK_JUMP_S_MAX * 1000 if any(what is clock_jumps for _, what in self.misfortunes) else 1000
+
+    def __str__(self) -> str:
+        what = ", ".join(f"{misfortune.__name__} at {when:.2f}" for when, misfortune in self.misfortunes)
+        return (
+            f"seed {self.seed}: {self.orderers} orderers, blocks of {self.block_transactions}, "
+            f"{self.clients} clients with {self.calls} calls; {what}"
+        )
+
+
+@dataclass(slots=True)
+class Run:
+    """What came of it."""
+
+    plan: Plan
+    history: list[Operation] = field(default_factory=list)
+    acknowledged: dict[bytes, float] = field(default_factory=dict)  # envelopes that an orderer took, and when
+    faults: list[str] = field(default_factory=list)
+
+
+def weather(seed: int) -> Run:
+    """Simulate a seed."""
+    plan = Plan.of(seed)
+    chance = random.Random(f"storm {seed}")
+    scene = town(plan.orderers, plan.block_transactions, 0.05)
+    return simulate(chance, lambda loop: _Storm(loop, chance, scene, plan).run())
+
+
+class _Storm:
+    """The run of one plan."""
+
+    def __init__(self, loop: SimulatedLoop, chance: random.Random, scene: Town, plan: Plan) -> None:
+        self._loop = loop
+        self._chance = chance
+        self._town = scene
+        self._plan = plan
+        stage = brought_up(scene, DAY_SECONDS).copy()
+        loop.now = stage.now
+        self._network = Network(loop, chance)
+        self._switchboard = Switchboard(self._network, scene.ports)
+        self._cluster = Cluster(loop, chance, stage.topic)
+        self._peers: dict[str, Peer] = {}  # those that serve
+        self._result = Run(plan)
+        self._busy = 0
+        self._nodes = {
+            node.full_name: self._computer(node.full_name, stage.storage[node.full_name])
+            for node in scene.topology.nodes
+        }
+        self._clients = {f"client{number}": self._computer(f"client{number}", None) for number in range(plan.clients)}
+
+    async def run(self) -> Run:
+        """Everything, from the first boot to the last."""
+        for name in self._nodes:
+            self._boot(name)
+        supervisor = asyncio.create_task(self._supervise())
+        for client in self._clients.values():
+            self._busy += 1
+            client.boot(self._client_program(client.name))
+        place = Place(self._nodes, self._clients, self._network, self._cluster, self._chance)
+        await self._misfortunes(place)
+        await place.mend()
+        await self._calm()
+        supervisor.cancel()
+        for node in self._nodes.values():
+            node.stop()
+        await asyncio.sleep(STOP_S)
+        return self._result
+
+    def _computer(self, name: str, storage: Storage | None) -> Computer:
+        off_s, drift = self._chance.gauss(0.0, 0.05), self._chance.gauss(0.0, 2e-5)
+        return Computer(name, self._loop, self._switchboard, str(self._plan.seed), storage, off_s, drift)
+
+    def _boot(self, name: str) -> None:
+        if any(node.full_name == name for node in self._town.topology.orderers):
+            program = orderer_program(self._town, name, self._cluster)
+        else:
+            program = peer_program(self._town, name, self._chance, lambda peer: self._opened(name, peer))
+        self._nodes[name].boot(program)
+
+    def _opened(self, name: str, peer: Peer) -> None:
+        self._peers[name] = peer
+
+    async def _supervise(self) -> None:
+        """Start again what has ended, as every supervisor does."""
+        while True:
+            await asyncio.sleep(self._chance.expovariate(1 / RESTART_S))
+            if down := [name for name, node in self._nodes.items() if not node.running]:
+                self._boot(self._chance.choice(down))
+
+    async def _misfortunes(self, place: Place) -> None:
+        began = self._loop.now
+        async with asyncio.TaskGroup() as group:
+            for when, misfortune in self._plan.misfortunes:
+                await asyncio.sleep(max(0.0, began + when - self._loop.now))
+                group.create_task(misfortune(place))
+
+    async def _calm(self) -> None:
+        """Return when everybody has done his calls, every node runs, and all peers have all that was ordered."""
+        deadline = self._loop.now + CALM_S_MAX
+        quiet = 0
+        heights: set[int] = set()
+        while quiet < QUIET_CHECKS:
+            await asyncio.sleep(1.0)
+            before, heights = heights, self._heights()
+            well = not self._busy and all(node.running for node in self._nodes.values()) and len(heights) == 1
+            quiet = quiet + 1 if well and heights == before else 0
+            if self._loop.now > deadline:
+                self._result.faults.append(f"no calm: {self._busy} clients are busy, heights {self._state()}")
+                return
+
+    def _heights(self) -> set[int]:
+        return {
+            channel.ledger.height if (channel := peer.channels.get(CHANNEL)) is not None else 0
+            for peer in self._peers.values()
+        }
+
+    def _state(self) -> str:
+        found = []
+        for name, node in self._nodes.items():
+            channel = self._peers[name].channels.get(CHANNEL) if name in self._peers else None
+            height = channel.ledger.height if channel else "-"
+            found.append(f"{name} {'runs' if node.running else 'is down'} at {height} {node.faults[-1:]}")
+        return "; ".join(found)
+
+    def _client_program(self, name: str) -> Program:
+        seed = self._plan.seed
+
+        async def run(machine: Machine, _stop: asyncio.Event) -> None:
+            workload = Workload(random.Random(f"workload of {name} {seed}"), DAY_SECONDS)
+            async with AsyncExitStack() as stack:
+                recorders = {}
+                for person in PEOPLE:
+                    network = await stack.enter_async_context(self._connected(machine, person))
+                    contract = network.contract(CHANNEL, CONTRACT)
+                    self._note_acknowledged(contract.channel)
+                    recorders[person.party] = Recorder(
+                        contract,
+                        person,
+                        f"{name} {person.party}",
+                        self._result.history,
+                        outside=Outside(machine.outside.now_ns, self._loop.time),
+                        apart_ms=self._plan.clocks_apart_ms,
+                        resubmissions=2,
+                    )
+                async with asyncio.TaskGroup() as group:
+                    for _ in range(AT_A_TIME):
+                        group.create_task(self._work(workload, recorders))
+            self._busy -= 1
+
+        return run
+
+    async def _work(self, workload: Workload, recorders: Mapping[str, Recorder]) -> None:
+        for _ in range(self._plan.calls):
+            await asyncio.sleep(self._chance.expovariate(1 / THINK_S))
+            planned = workload.plan()
+            operation = await recorders[planned.who.party].call(planned)
+            if isinstance(operation.outcome, Answer | Committed) and operation.outcome.payload:
+                workload.learn(planned, operation.outcome.payload)
+
+    def _connected(self, machine: Machine, person: Person) -> AbstractAsyncContextManager[SdkNetwork]:
+        user, _, msp_id = person.party.rpartition("@")
+        org = self._town.organisation(msp_id)
+        return connect(
+            self._town.profile(org, ENDORSEMENTS),
+            self._town.user_identity(org, user),
+            timeouts=PATIENCE,
+            outside=machine.outside,
+        )
+
+    def _note_acknowledged(self, channel: Channel) -> None:
+        """Remember every envelope to which an orderer said SUCCESS."""
+        order = channel.order
+
+        async def noted(envelope: bytes) -> None:
+            await order(envelope)
+            self._result.acknowledged.setdefault(envelope, self._loop.now)
+
+        channel.order = noted  # type: ignore[method-assign]
