@@ -1,10 +1,9 @@
-"""A channel of the city on two peers in memory, its people quarrelling, and everything that they were told written down.
+"""A channel of the city on two peers in memory, its people quarrelling, and all that they were told written down.
 
 Real contract, real conflicts: what is called in one round is simulated on the same state and committed as one block.
 One peer endorses and acknowledges, the other one follows some blocks behind. Time is virtual.
 """
 
-import hashlib
 import json
 from collections import deque
 from dataclasses import dataclass, field
@@ -91,7 +90,7 @@ class Play:
             told = Committed(one.stub.tx_id, number, code.name, one.payload if code is TxCode.VALID else b"")
             self._tell(one.planned, FAST, one.started, self._time + 0.55, told)
             if code is TxCode.VALID:
-                self.played.invocations.append(_invocation(one, number, index))
+                self.played.invocations.append(invocation_of(one.planned, one.stub, one.payload, number, index))
                 self._workload.learn(one.planned, one.payload)
 
     def _ask(self, calls: list[Planned], time: float) -> None:
@@ -132,20 +131,21 @@ class Play:
         )
 
 
-def _invocation(one: _Submitted, block: int, index: int) -> Invocation:
-    person, _, msp_id = one.planned.who.party.rpartition("@")
+def invocation_of(planned: Planned, stub: MemoryStub, payload: bytes, block: int, index: int) -> Invocation:
+    """What a judge is told of a transaction that is found valid."""
+    person, _, msp_id = planned.who.party.rpartition("@")
     return Invocation(
-        tx_id=one.stub.tx_id,
+        tx_id=stub.tx_id,
         block=block,
         index=index,
         chaincode="privysharing",
-        function=one.planned.function,
-        args=tuple(arg.encode() for arg in one.planned.args),
+        function=planned.function,
+        args=tuple(arg.encode() for arg in planned.args),
         msp_id=msp_id,
         common_name=person,
-        units=("admin" if one.planned.who.admin else "client",),
-        timestamp_ns=one.stub.timestamp_ns,
-        payload=one.payload,
-        writes=dict(one.stub.writes),
-        event=one.stub.event,
+        units=("admin" if planned.who.admin else "client",),
+        timestamp_ns=stub.timestamp_ns,
+        payload=payload,
+        writes=dict(stub.writes),
+        event=stub.event,
     )

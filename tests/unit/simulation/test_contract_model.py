@@ -9,7 +9,7 @@ import pytest
 from privysharing.contract.instants import INSTANT_MAX_NS
 from tests.simulation.judge.contract import FUNCTIONS, ContractModel
 from tests.simulation.judge.forms import canonical, key_text
-from tests.simulation.judge.workload import ADMIN, ALICE, BOB, DOCTOR, MINT, PEOPLE, Planned, Workload, evaluate, submit
+from tests.simulation.judge.workload import ADMIN, ALICE, BOB, DOCTOR, MINT, Planned, Workload, evaluate, submit
 from tests.simulation.judge.world import Call
 from tests.support.city import DAY, City, creator
 
@@ -77,11 +77,39 @@ ODD = (
     *('[{"value":1,"unit":"x","time":"1969-12-31T23:59:59Z"}]', '[{"value":[1,{"a":null}],"unit":""}]'),
     *('[{"value":null,"unit":"x"}]', '[{"value":1,"unit":"x","more":1}]', '[{"value":1,"unit":1}]', '[{"unit":"x"}]'),
     *("2020-01-01T00:00:00Z", "2020-02-30T00:00:00Z", "2020-01-01T24:00:00Z", "2020-03-01T12:10:00.000000001Z"),
-    *("2020-01-01T00:00:00.123456789+14:59", "2020-01-01t00:00:00Z", "2020-01-01T00:00:60Z", "1970-01-01T00:00:00+00:01"),
+    *(
+        "2020-01-01T00:00:00.123456789+14:59",
+        "2020-01-01t00:00:00Z",
+        "2020-01-01T00:00:60Z",
+        "1970-01-01T00:00:00+00:01",
+    ),
     *(PULSE, f"{ALICE.party}/other", f"{BOB.party}/pulse", f"a@b@{BOB.party}/pulse", "@/", "/x", "x@y/Z", "pulse"),
-    *(ALICE.party, BOB.party, DOCTOR.party, "a@", "@b", " a@b", "a b@b", "a@b.c-d", "\u00e9@b", f"[{json.dumps(ALICE.party)}]"),
+    *(
+        ALICE.party,
+        BOB.party,
+        DOCTOR.party,
+        "a@",
+        "@b",
+        " a@b",
+        "a b@b",
+        "a@b.c-d",
+        "\u00e9@b",
+        f"[{json.dumps(ALICE.party)}]",
+    ),
     *(json.dumps([BOB.party, DOCTOR.party]), json.dumps([BOB.party]), '["nobody"]', '["\\u0000"]', '["\U0010ffff"]'),
-    *("heart_rate", "income", "plain", "private", "secret", "all", "open", "granted", "payment-1", "pay ment", "y" * 300),
+    *(
+        "heart_rate",
+        "income",
+        "plain",
+        "private",
+        "secret",
+        "all",
+        "open",
+        "granted",
+        "payment-1",
+        "pay ment",
+        "y" * 300,
+    ),
     *("00", "0", "zz", b"\x00asset\x00".hex(), b"\x00asset\x00alice".hex(), "a\u200bb", "a\u2028b"),
 )
 
@@ -119,7 +147,11 @@ def test_time_begins_and_ends_for_both_at_once(twins: Twins, at: int) -> None:
     twins.call(submit(ALICE, "CreateAsset", "heart_rate", "second"))
     twins.call(submit(DOCTOR, "FileRequest", PULSE, 1, "study", [coin["id"]]))
     twins.call(submit(ALICE, "ShareAsset", "heart_rate", PULSE, 1, [DOCTOR.party]))
-    for asking in (evaluate(DOCTOR, "ReadAsset", PULSE), evaluate(ALICE, "ListRequests"), evaluate(ADMIN, "AuditCoins")):
+    for asking in (
+        evaluate(DOCTOR, "ReadAsset", PULSE),
+        evaluate(ALICE, "ListRequests"),
+        evaluate(ADMIN, "AuditCoins"),
+    ):
         twins.call(asking)
 
 
