@@ -4,6 +4,7 @@ import json
 import re
 import unicodedata
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 Json = Any
@@ -38,13 +39,19 @@ def require(condition: object, code: str, why: str = "") -> None:
         raise Refusal(code, why)
 
 
+_WRITER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
 def canonical(value: Json) -> bytes:
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+    return _WRITER.encode(value).encode()
 
 
 def parse_json(raw: bytes) -> Json:
     """Strict JSON; ValueError for the rest. (That nesting is limited is not modelled.)"""
-    value = json.loads(raw.decode(), object_pairs_hook=_object, parse_constant=_no_number, parse_int=_integer)
+    text = raw.decode()
+    if text.startswith("\ufeff"):
+        raise ValueError("a byte order mark")
+    value = _READER.decode(text)
     canonical(value)
     return value
 
@@ -66,6 +73,10 @@ def _integer(digits: str) -> int:
     return int(digits)
 
 
+_READER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_no_number, parse_int=_integer)
+
+
+@lru_cache(maxsize=4096)
 def show_moment(moment: int) -> str:
     require(0 <= moment <= LAST_MOMENT, "BAD_VALUE", "a moment outside of 1970 to 9999")
     seconds, rest = divmod(moment, SECOND)
@@ -73,6 +84,7 @@ def show_moment(moment: int) -> str:
     return (_EPOCH + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S") + fraction + "Z"
 
 
+@lru_cache(maxsize=4096)
 def read_moment(text: str) -> int:
     match = _MOMENT.fullmatch(text)
     try:
