@@ -127,7 +127,7 @@ class BlockFeed:
                     if is_config_block(self._last):
                         await self._notifier.above(self._last.header.number)
         except (NodeError, TimeoutError, StopAsyncIteration) as error:
-            if isinstance(error, DeliverRefused) and error.status is Status.NOT_FOUND:
+            if _not_found(error) or (isinstance(error, TimeoutError) and await self._is_behind(source)):
                 self._note_behind(source)
             reason = str(error) or "no answer in time"
             _log.warning(
@@ -138,6 +138,20 @@ class BlockFeed:
                 "orderer sent a bad block",
                 extra={"channel": self._channel_id, "orderer": source.address, "reason": str(error)},
             )
+
+    async def _is_behind(self, source: OrdererSource) -> bool:
+        """Whether it says that it lacks our last block: asked to go on from there, it waits if that is its next one."""
+        here = SeekPosition.at(self._last.header.number)
+        seek = SeekInfo(here, here, SeekBehavior.FAIL_IF_NOT_READY)
+        try:
+            async with (
+                asyncio.timeout(self._settings.first_answer_seconds),
+                aclosing(self._calls.blocks(source, self._channel_id, seek)) as answers,
+            ):
+                await anext(answers)
+        except (NodeError, TimeoutError, StopAsyncIteration) as error:
+            return _not_found(error)
+        return False
 
     def _note_behind(self, source: OrdererSource) -> None:
         """Say once of an orderer that it ends before us, until one is found that does not."""
@@ -199,3 +213,7 @@ class BlockFeed:
             return block
 
         return await asyncio.get_running_loop().run_in_executor(self._crypto, parse_and_check)
+
+
+def _not_found(error: Exception) -> bool:
+    return isinstance(error, DeliverRefused) and error.status is Status.NOT_FOUND

@@ -150,14 +150,17 @@ async def test_an_orderer_that_is_behind_is_left_for_one_that_is_not(
     assert follower.data == data_of(chain)
 
 
+@pytest.mark.parametrize("kept", [1, 5], ids=["all blocks", "one block"])
 async def test_orderers_that_lost_our_last_block_are_named_until_one_has_it_again(
-    chain: OrderedChain, crypto: ThreadPoolExecutor, caplog: pytest.LogCaptureFixture
+    chain: OrderedChain, crypto: ThreadPoolExecutor, caplog: pytest.LogCaptureFixture, kept: int
 ) -> None:
+    """One that lost nothing else waits for the block to come, as for any next one: it must be asked."""
     orderers = MemoryOrderers(one=chain)
     follower = Follower(orderers, [orderers.source("one")], crypto)
     await follower.take(6)
     assert follower.feed.lagging is None
-    orderers.chains["one"] = OrderedChain(GENESIS, SIGNER)
+    orderers.chains["one"] = chain.copy()
+    del orderers.chains["one"].blocks[kept:]
     taking = asyncio.create_task(follower.take(7))
     await until(lambda: follower.feed.lagging is not None)
     assert follower.feed.lagging == (
