@@ -1,6 +1,7 @@
 """`python -m tests.chaos`: strikes on a network of its own, and what came of it as JSON on the last line."""
 
 import asyncio
+import contextlib
 import json
 import os
 import secrets
@@ -8,7 +9,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from random import Random
@@ -18,12 +19,14 @@ import click
 from rich.console import Console
 from rich.progress import Progress
 
-from tests.chaos.evidence import Evidence, differing_states, resident_mb
+from services.client.network.processes import NodeFault
+from tests.chaos.evidence import Evidence, resident_mb, states, unsound
 from tests.chaos.load import Load
+from tests.chaos.opinion import objections
 from tests.chaos.records import Records
 from tests.chaos.schedule import FullDisk, Step, schedule
 from tests.chaos.smalldisk import MISSING, can_be_filled, with_own_mounts
-from tests.chaos.strikes import Hand
+from tests.chaos.strikes import Hand, Stuck
 from tests.support.live import LiveNetwork
 
 TOPOLOGY = "demo"
@@ -62,43 +65,31 @@ def run(folder: Path, kills: int, seed: int, console: Console) -> tuple[dict[str
     network = LiveNetwork(TOPOLOGY, folder / "network")
     records = Records()
     hand = Hand(network.processes, lambda: records.progress, console.print)
+    load = Load(network.network, records, Random(seed))
     steps = list(schedule(seed, kills, [node.name for node in network.network.nodes]))
     if not can_be_filled():
         console.print(f"no disk is filled: {MISSING}")
         steps = [step for step in steps if not isinstance(step.strike, FullDisk)]
     try:
-        asyncio.run(_strike(network, records, hand, steps, Random(seed), console))
+        stuck = asyncio.run(_strike(network, load, hand, steps, console))
         memory = resident_mb(network)
         evidence = Evidence.collect(network)
     finally:
         network.stop()
         hand.close()
     console.print(f"looking for {len(records.transactions)} transactions in {evidence.height} blocks")
-    findings = evidence.findings(records)
-    wrong = {
-        **{kind: len(found) for kind, found in asdict(findings).items()},
-        "unsettled": len(records.unsettled),
-        "faults": len(faults := evidence.faults()),
-        "differing_states": len(differing := differing_states(network)),
-    }
-    broken = [kind for kind, count in wrong.items() if count]
+    found = {**_findings(network, records, load, evidence), "stuck": stuck}
+    broken = [kind for kind, what in found.items() if what]
     if broken:
-        evidence.keep(
-            folder,
-            {
-                **asdict(findings),
-                "unsettled": sorted(records.unsettled),
-                "faults": faults,
-                "differing_states": differing,
-            },
-        )
+        evidence.keep(folder, found)
+    counts = {kind: len(what) for kind, what in found.items()}
     struck = asdict(hand.struck)
     return {
         "kills": struck.pop("kills"),
         "acknowledged": len(records.transactions),
-        **{kind: wrong.pop(kind) for kind in ("lost", "duplicated", "forks")},
+        **{kind: counts.pop(kind) for kind in ("lost", "duplicated", "forks")},
         "seed": seed,
-        **wrong,
+        **counts,
         **struck,
         "seconds": round(time.monotonic() - began),
         "blocks": evidence.height,
@@ -109,22 +100,41 @@ def run(folder: Path, kills: int, seed: int, console: Console) -> tuple[dict[str
     }, broken
 
 
-async def _strike(
-    network: LiveNetwork, records: Records, hand: Hand, steps: Iterable[Step], random: Random, console: Console
-) -> None:
-    """Return when every strike is got over, every client knows what it has done, and all peers agree."""
-    steps = list(steps)
-    load = Load(network.network, records, random)
+def _findings(
+    network: LiveNetwork, records: Records, load: Load, evidence: Evidence
+) -> dict[str, dict[Any, str] | list[str]]:
+    """All that is wrong, by kind; the nodes have stopped."""
+    dumped = states(network)
+    first, *others = dumped
+    return {
+        **asdict(evidence.findings(records)),
+        "unsettled": sorted(records.unsettled),
+        "faults": evidence.faults(),
+        "differing_states": [other for other in others if dumped[other] != dumped[first]],
+        "unsound": unsound(network),
+        "objections": objections(evidence.genesis, evidence.stored, dumped, load.operations),
+    }
+
+
+async def _strike(network: LiveNetwork, load: Load, hand: Hand, steps: Sequence[Step], console: Console) -> list[str]:
+    """Return when every strike is got over, every client knows what it has done, and all peers agree; or why not."""
+    stuck: list[str] = []
     with Progress(console=console, disable=not console.is_terminal) as progress:
         bar = progress.add_task("strikes", total=len(steps))
         async with load.running():
-            for step in steps:
-                await asyncio.sleep(step.quiet_s)
-                console.print(f"{len(records.transactions):6} acknowledged; {step.strike}")
-                await hand.strike(step.strike)
-                progress.advance(bar)
-            await hand.recovered()
-    await network.agreement()
+            try:
+                for step in steps:
+                    await asyncio.sleep(step.quiet_s)
+                    console.print(f"{len(load.records.transactions):6} acknowledged; {step.strike}")
+                    await hand.strike(step.strike)
+                    progress.advance(bar)
+                await hand.recovered()
+            except (NodeFault, Stuck) as fault:
+                console.print(str(fault))
+                stuck.append(str(fault))
+    with contextlib.suppress(AssertionError):  # who does not agree in time is found by comparing
+        await network.agreement()
+    return stuck
 
 
 if __name__ == "__main__":

@@ -5,13 +5,15 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from subprocess import CompletedProcess
 from typing import Any
 
+from deploy.manifest import NodeEntry
 from privysharing.protocol.audit import verify_chain
 from privysharing.protocol.codec.blocks import parse_block
 from tests.chaos.judging import Chain, Findings, judge
 from tests.chaos.records import Records
-from tests.support.live import LiveNetwork
+from tests.support.live import LiveNetwork, privy
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +73,19 @@ class Evidence:
         return {**self.ordered, **self.stored}
 
 
-def differing_states(network: LiveNetwork) -> list[str]:
-    """Stopped peers whose state is not the first one's, key by key."""
-    first, *others = network.peers
-    expected = network.dump_state(first)
-    return [peer.name for peer in others if network.dump_state(peer) != expected]
+def states(network: LiveNetwork) -> dict[str, list[str]]:
+    """Of stopped peers, a line of JSON for each key."""
+    return {peer.name: _of_stopped(network, "dump-state", peer).stdout.splitlines() for peer in network.peers}
+
+
+def unsound(network: LiveNetwork) -> dict[str, str]:
+    """Stopped peers whose own check of their data objects to anything."""
+    checks = {peer.name: _of_stopped(network, "verify", peer) for peer in network.peers}
+    return {name: check.stdout + check.stderr for name, check in checks.items() if check.returncode != 0}
+
+
+def _of_stopped(network: LiveNetwork, command: str, peer: NodeEntry) -> "CompletedProcess[str]":
+    return privy("peer", command, peer.name, "--network", network.network.folder)
 
 
 def resident_mb(network: LiveNetwork) -> dict[str, float]:

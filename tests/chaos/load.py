@@ -59,7 +59,7 @@ class Load:
 
     def __init__(self, manifest: Manifest, records: Records, random: Random) -> None:
         self._manifest = manifest
-        self._records = records
+        self.records = records
         self._random = random
         self._town = Workload(random)
         self._numbers = itertools.count()
@@ -98,7 +98,7 @@ class Load:
             try:
                 await work()
             except SdkError as error:
-                self._records.failures[type(error).__name__] += 1
+                self.records.failures[type(error).__name__] += 1
             await asyncio.sleep(self._random.uniform(0, 2 * PAUSE_S))
 
     async def _create(self, client: Client) -> None:
@@ -138,43 +138,43 @@ class Load:
         call = Call(CONTRACT, planned.function, planned.args)
         try:
             if planned.kind == "submit":
-                return "", await self._submit(client, call, contested=True)
+                return await self._submit(client, call, contested=True)
             peer = self._random.choice(client.channel.nodes.endorsers)
             return peer.name, Answer(await client.channel.evaluate(call, [peer]))
         except Refused as error:
             code = error.code if isinstance(error, ContractRefused) else ""
             return error.node, operations.Refused(code, error.message)
 
-    async def _submit(self, client: Client, call: Call, *, contested: bool) -> Committed | Unknown:
-        """A call, and its transaction again and again for as long as nobody can tell what became of it."""
+    async def _submit(self, client: Client, call: Call, *, contested: bool) -> tuple[str, Committed | Unknown]:
+        """A call, and its transaction again and again for as long as nobody can tell what became of it; as `_told`."""
         outcome = await self._verdict(client.channel.submit(call), contested=contested)
         left = _LAST_ATTEMPTS
         while isinstance(outcome, Pending):
             if not left:
-                self._records.unsettled.add(outcome.endorsed.tx_id)
-                return Unknown("no verdict to the end", outcome.endorsed.tx_id)
+                self.records.unsettled.add(outcome.endorsed.tx_id)
+                return "", Unknown("no verdict to the end", outcome.endorsed.tx_id)
             left -= self._over.is_set()
             await asyncio.sleep(PAUSE_S)
             try:
                 outcome = await self._verdict(client.channel.resubmit(outcome), contested=contested)
             except Unavailable:
-                self._records.failures["Unavailable"] += 1
+                self.records.failures["Unavailable"] += 1
         return outcome
 
-    async def _verdict(self, commit: Awaitable[Receipt], *, contested: bool) -> Committed | Pending:
+    async def _verdict(self, commit: Awaitable[Receipt], *, contested: bool) -> tuple[str, Committed] | Pending:
         """What a peer told of a transaction, which is entered; or the transaction, when none did."""
         try:
             receipt = await commit
-            told = Committed(receipt.tx_id, receipt.block_num, TxCode.VALID.name, receipt.payload)
+            peer, told = receipt.peer, Committed(receipt.tx_id, receipt.block_num, TxCode.VALID.name, receipt.payload)
         except CommitRefused as refused:
-            told = Committed(refused.tx_id, refused.block_num, refused.code.name)
+            peer, told = refused.peer, Committed(refused.tx_id, refused.block_num, refused.code.name)
         except CommitUnknown as unknown:
-            self._records.failures["CommitUnknown"] += 1
+            self.records.failures["CommitUnknown"] += 1
             if unknown.pending is None:
                 raise
             return unknown.pending
-        self._records.tell(TxId(told.tx_id), TxCode[told.code], told.block, contested=contested)
-        return told
+        self.records.tell(TxId(told.tx_id), TxCode[told.code], told.block, contested=contested)
+        return peer, told
 
     async def _broadcast(self, client: Client) -> None:
         """Some new envelopes over a stream of Fabric's, and some of those again that came without an answer."""
@@ -194,17 +194,17 @@ class Load:
             async with asyncio.timeout(ANSWER_SECONDS_MAX):
                 stream: grpc.aio.StreamStreamCall[bytes, bytes] = connection.stream_stream(_BROADCAST)()
                 for endorsed in envelopes:
-                    self._records.send(endorsed.tx_id, endorsed.envelope)
+                    self.records.send(endorsed.tx_id, endorsed.envelope)
                     await stream.write(endorsed.envelope)
                 async for raw in stream:
                     if ab.BroadcastResponse.FromString(raw).status != Status.SUCCESS:
                         break
-                    self._records.acknowledge(envelopes[answered].envelope)
+                    self.records.acknowledge(envelopes[answered].envelope)
                     answered += 1
                     if answered == len(envelopes):
                         break
         except (grpc.aio.AioRpcError, asyncio.InvalidStateError, TimeoutError) as error:
-            self._records.failures[f"Broadcast: {type(error).__name__}"] += 1
+            self.records.failures[f"Broadcast: {type(error).__name__}"] += 1
         finally:
             await connection.close()
         return answered

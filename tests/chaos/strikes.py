@@ -33,6 +33,7 @@ class Struck:
     restarts: int = 0
     full_disks: int = 0
     slowest_recovery_s: float = 0.0
+    slowest_recovery: str = ""  # from what
 
 
 class Hand:
@@ -43,10 +44,12 @@ class Hand:
         self._progress = progress
         self._say = say
         self._disk: SmallDisk | None = None
+        self._from = ""
         self.struck = Struck()
 
     async def strike(self, strike: Strike) -> None:
         """Strike, and see to it that everybody runs again. NodeFault or Stuck when a node does not recover."""
+        self._from = str(strike)
         match strike:
             case Kill():
                 await self._kill(strike)
@@ -67,7 +70,9 @@ class Hand:
             if time.monotonic() - began > RECOVERY_SECONDS_MAX:
                 raise Stuck(f"every node serves, and no transaction came through in {RECOVERY_SECONDS_MAX:g} s")
             await asyncio.sleep(_PROBE_INTERVAL_S)
-        self.struck.slowest_recovery_s = max(self.struck.slowest_recovery_s, time.monotonic() - began)
+        took_s = round(time.monotonic() - began, 1)
+        if took_s > self.struck.slowest_recovery_s:
+            self.struck.slowest_recovery_s, self.struck.slowest_recovery = took_s, self._from
 
     def close(self) -> None:
         """Give back what nodes that have ended had their data on."""
