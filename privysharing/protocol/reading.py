@@ -150,6 +150,8 @@ def _read_endorser_transaction(header: Header, data: bytes) -> EndorserTransacti
         transaction = parse_action(action_header, action_payload)
     except MalformedMessage:
         return None
+    if not transaction.proposal_payload:  # protoutil GetProposalHash2 makes no hash of nothing
+        return None
     expected = proposal_hash(header.channel_bytes, action_header, transaction.proposal_payload)
     return transaction if transaction.proposal_hash == expected else None
 

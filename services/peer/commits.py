@@ -5,9 +5,11 @@ from collections.abc import Sequence
 from privysharing.protocol.block_updates import BlockUpdates
 from privysharing.protocol.blocks import Block, MetadataIndex
 from privysharing.protocol.codec.blocks import encode_commit_hash, encode_filter, parse_commit_hash, parse_filter
+from privysharing.protocol.codec.envelopes import parse_channel_header, parse_envelope, split_payload
 from privysharing.protocol.codes import TxCode
 from privysharing.protocol.commit_hash import next_commit_hash
 from privysharing.protocol.envelopes import TxId, compute_tx_id
+from privysharing.protocol.errors import MalformedMessage
 from privysharing.protocol.reading import ReadTransaction
 from privysharing.protocol.rwsets import UpdateBatch, Version
 from services.peer.ledger.errors import LedgerFault
@@ -49,11 +51,21 @@ def replay(block: Block, view: StateView, previous_commit_hash: bytes) -> Commit
 def indexed_id(tx: ReadTransaction) -> TxId:
     """The id under which a transaction is found (protoutil GetOrComputeTxIDFromEnvelope).
 
-    Orderers leave it out of configurations.
+    Orderers leave it out of configurations. Where the rest of a header cannot be read, the id is there all the same.
     """
-    if tx.header is None or tx.tx_id:
+    if tx.header is None:
+        return _named_id(tx.raw)
+    if tx.tx_id:
         return tx.tx_id
     return compute_tx_id(tx.header.signature.nonce, tx.header.signature.creator)
+
+
+def _named_id(envelope: bytes) -> TxId:
+    try:
+        parts = split_payload(parse_envelope(envelope).payload)
+        return TxId("") if parts is None else parse_channel_header(parts[0]).tx_id
+    except MalformedMessage:
+        return TxId("")
 
 
 def _writes(transactions: Sequence[ReadTransaction], verdicts: Sequence[TxCode]) -> tuple[KeyWrite, ...]:

@@ -126,6 +126,7 @@ NO_ACTION = transaction_pb2.Transaction(
         replace(VALID, response_payload=GARBAGE),
         replace(VALID, response_payload=b""),
         replace(VALID, hash=b"0" * 32),
+        Tx(proposal_payload=b""),  # though its hash is right
     ],
 )
 def test_an_invalid_endorser_transaction(view: DictView, broken: Tx) -> None:
