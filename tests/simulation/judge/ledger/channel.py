@@ -34,6 +34,7 @@ class ChannelConfig:
         self.sequence: int = config.sequence
         self.group = config.channel_group
         self.msps: dict[str, Msp] = {}
+        self._members: dict[bytes, Member] = {}
         for section in ("Application", "Orderer"):
             for organisation in self.group.groups[section].groups.values() if section in self.group.groups else ():
                 try:
@@ -55,13 +56,15 @@ class ChannelConfig:
 
     def member(self, serialized: bytes) -> Member:
         """Whoever a msp.SerializedIdentity names. Raises NoMember."""
-        try:
-            identity = read(identities.SerializedIdentity, serialized)
-        except Unreadable:
-            raise NoMember from None
-        if identity.mspid not in self.msps:
-            raise NoMember
-        return self.msps[identity.mspid].member(identity.id_bytes)
+        if serialized not in self._members:
+            try:
+                identity = read(identities.SerializedIdentity, serialized)
+            except Unreadable as error:
+                raise NoMember from error
+            if identity.mspid not in self.msps:
+                raise NoMember
+            self._members[serialized] = self.msps[identity.mspid].member(identity.id_bytes)
+        return self._members[serialized]
 
     def signers(self, signed: Iterable[Signed]) -> list[Member]:
         """Those whose signatures are good, each once (policies SignatureSetToValidIdentities)."""

@@ -109,10 +109,9 @@ def _check_history(
             first = next((i for i, pair in enumerate(zip(right, found, strict=False)) if pair[0] != pair[1]), None)
             where = min(len(right), len(found)) if first is None else first
             told_there, right_there = found[where : where + 1], right[where : where + 1]
-            version = (*right_there, *told_there)[0].version
-            yield LedgerFault(
-                Wrong.WRONG_HISTORY, *version, place=repr(name), detail=f"{told_there}, not {right_there}"
-            )
+            block, index = (right_there[0].version if right_there else None) or (None, None)
+            detail = f"{told_there}, not {right_there}"
+            yield LedgerFault(Wrong.WRONG_HISTORY, block, index, repr(name), detail)
 
 
 def _check_places(model: LedgerModel, height: int, told: Mapping[str, TxPlace]) -> Iterator[LedgerFault]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from tests.simulation.judge.ledger.channel import ChannelConfig
@@ -48,6 +49,7 @@ class Endorsements:
         self._config = config
         self._state = state
         self._changed: set[Place] = set()
+        self._definitions: dict[str, Definition | None] = {}
 
     def judge(self, transaction: Transaction) -> Code:
         """By the policies of the chaincode that was called and of each that is written (the last loop of Dispatch).
@@ -60,7 +62,9 @@ class Endorsements:
         written = [namespace for namespace in transaction.namespaces if namespace.is_written]
         parts = {called: Namespace(called, _NOTHING, [])} | {each.name: each for each in transaction.namespaces}
         for name in dict.fromkeys([called, *(each.name for each in written)]):
-            definition = self._definition(name)
+            if name not in self._definitions:
+                self._definitions[name] = self._definition(name)
+            definition = self._definitions[name]
             if definition is None:
                 return Code.INVALID_CHAINCODE
             if not self._is_endorsed(parts[name], definition, members):
@@ -108,7 +112,7 @@ class Endorsements:
     def _satisfies(self, policy: bytes, members: Sequence[Member]) -> bool:
         """ApplicationPolicyEvaluator Evaluate."""
         try:
-            parsed = read(peer_policy.ApplicationPolicy, policy)
+            parsed = _application_policy(policy)
         except Unreadable:
             return False
         kind = parsed.WhichOneof("Type")
@@ -180,6 +184,11 @@ def _metadata_places(namespace: Namespace) -> Iterator[Place]:
     for part in namespace.collections:
         for change in part.hashed.metadata_writes:
             yield namespace.name, part.collection, change.key_hash
+
+
+@lru_cache(1 << 10)
+def _application_policy(raw: bytes) -> Any:
+    return read(peer_policy.ApplicationPolicy, raw)
 
 
 def _reference(path: str) -> bytes:

@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, TypeVar
 
 from cryptography import x509
@@ -29,7 +29,7 @@ class NoMember(Exception):
     """Nobody whom the MSP can make anything of."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Member:
     """Somebody with a certificate below the MSP's own. `fault` says why the MSP does not vouch for him all the same."""
 
@@ -45,18 +45,19 @@ class Member:
     def signed(self, message: bytes, signature: bytes) -> bool:
         return is_signed(self.public_key, message, signature)
 
-    @property
+    @cached_property
     def common_name(self) -> str:
         return str(self.certificate.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)[0].value)
 
-    def attribute(self, name: str) -> str:
-        """An attribute that the CA wrote into the certificate, or nothing."""
+    @cached_property
+    def attributes(self) -> dict[str, str]:
+        """What the CA wrote into the certificate besides."""
         try:
             found = self.certificate.extensions.get_extension_for_oid(ATTRIBUTES).value
         except x509.ExtensionNotFound:
-            return ""
+            return {}
         assert isinstance(found, x509.UnrecognizedExtension)
-        return str(json.loads(found.value)["attrs"].get(name, ""))
+        return dict(json.loads(found.value)["attrs"])
 
 
 class Msp:
@@ -90,8 +91,8 @@ class Msp:
         """Whether a member is whom a policy asks for (SatisfiesPrincipal). Raises Unreadable."""
         kind, raw = principal.principal_classification, principal.principal
         if kind == principals.MSPPrincipal.ROLE:
-            role = read(principals.MSPRole, raw)
-            return bool(role.msp_identifier == self.msp_id and role.role in member.roles)
+            msp_id, role = _role(raw)
+            return msp_id == self.msp_id and role in member.roles
         if kind == principals.MSPPrincipal.ORGANIZATION_UNIT:
             unit = read(principals.OrganizationUnit, raw)
             named = (unit.organizational_unit_identifier, unit.certifiers_identifier)
@@ -193,6 +194,12 @@ def msp(config: bytes) -> Msp:
     return Msp(read(msp_config.FabricMSPConfig, outer.config))
 
 
+@lru_cache(1 << 10)
+def _role(raw: bytes) -> tuple[str, int]:
+    role = read(principals.MSPRole, raw)
+    return role.msp_identifier, role.role
+
+
 def _issued(parent: x509.Certificate, chain: list[x509.Certificate], moment: datetime) -> bool:
     """Whether a CA is next in a chain (crypto/x509 isValid and CheckSignatureFrom)."""
     if not _is_ca(parent) or not parent.not_valid_before_utc <= moment <= parent.not_valid_after_utc:
@@ -237,7 +244,7 @@ def _certificate(pem: bytes) -> x509.Certificate:
 
 def _same(chain: list[x509.Certificate]) -> bytes:
     """What stays when the signature on a certificate takes its other form, with the other s (sanitizeCert)."""
-    certificate, key = chain[0], chain[1].public_key()
+    certificate, key = chain[0], chain[:2][-1].public_key()
     numbers = signature_numbers(certificate.signature)
     if numbers is None or not isinstance(key, ec.EllipticCurvePublicKey):
         return certificate.tbs_certificate_bytes + certificate.signature

@@ -21,12 +21,13 @@ SECOND_NS = 1_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One entry of a public key's history (kvledger/history)."""
+    """One entry of a public key's history (kvledger/history). Peers tell no version: the id says it."""
 
-    version: Version
     tx_id: str
     is_delete: bool
     value: bytes
+    timestamp_ns: int | None
+    version: Version | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +105,7 @@ class LedgerModel:
     def history(self, namespace: str, key: str, height: int | None = None) -> list[Change]:
         """What valid transactions did to a public key, oldest first."""
         below = self.height if height is None else height
-        return [each for each in self._history.get((namespace, key), ()) if each.version[0] < below]
+        return [each for each in self._history.get((namespace, key), ()) if each.version and each.version[0] < below]
 
     def keys_with_history(self) -> Iterator[tuple[str, str]]:
         yield from self._history
@@ -188,7 +189,8 @@ class LedgerModel:
         for namespace in transaction.namespaces:
             # The first write of a key is what Fabric finds when it is asked for its history.
             for write in reversed(namespace.public.writes):
-                change = Change(version, transaction.tx_id, write.is_delete or not write.value, write.value)
+                is_delete = write.is_delete or not write.value
+                change = Change(transaction.tx_id, is_delete, write.value, timestamp(transaction.header), version)
                 found = self._history.setdefault((namespace.name, write.key), [])
                 if found and found[-1].version == version:
                     found.pop()
@@ -211,7 +213,7 @@ def _invocation(transaction: Transaction, version: Version) -> Invocation:
         args=tuple(args),
         msp_id=creator.msp_id,
         common_name=creator.common_name,
-        timestamp_ns=header.timestamp.seconds * SECOND_NS + header.timestamp.nanos,
+        timestamp_ns=timestamp(header) or 0,
         payload=action.response.payload,
         writes={
             write.key: None if write.is_delete or not write.value else write.value
@@ -221,8 +223,15 @@ def _invocation(transaction: Transaction, version: Version) -> Invocation:
         },
         event=(event.event_name, event.payload) if event else None,
         units=creator.units,
-        role=creator.attribute("role"),
+        role=creator.attributes.get("role", ""),
     )
+
+
+def timestamp(header: Any) -> int | None:
+    """When a client says that it made a transaction."""
+    if not header.HasField("timestamp"):
+        return None
+    return int(header.timestamp.seconds * SECOND_NS + header.timestamp.nanos)
 
 
 def _arguments(proposal: bytes) -> Sequence[bytes]:

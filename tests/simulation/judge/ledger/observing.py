@@ -30,7 +30,7 @@ def observe(ledger: LedgerPort, model: LedgerModel) -> Observation:
         if location := ledger.transaction(tx_id):
             places[tx_id] = TxPlace(location.block_num, location.tx_num, location.code.name)
     names = set(model.keys_with_history()) | {(ns, key) for ns, part, key in state if not part and isinstance(key, str)}
-    history = {name: _changes(ledger.history(*name), places) for name in names}
+    history = {name: [_change(each) for each in ledger.history(*name)][::-1] for name in names}
     return Observation(height, blocks, state, {name: each for name, each in history.items() if each}, places)
 
 
@@ -47,11 +47,5 @@ def state_of_dump(lines: Iterable[str]) -> dict[Place, Entry]:
     return state
 
 
-def _changes(modifications: Iterable[KeyModification], places: dict[str, TxPlace]) -> list[Change]:
-    """Oldest first. A peer tells no versions, but ids, each of which is valid in one place."""
-    changes = []
-    for each in modifications:
-        place = places.get(each.tx_id)
-        version = (place.block, place.index) if place else (-1, -1)
-        changes.append(Change(version, each.tx_id, each.is_delete, each.value))
-    return changes[::-1]
+def _change(told: KeyModification) -> Change:
+    return Change(told.tx_id, told.is_delete, told.value, told.timestamp_ns)
