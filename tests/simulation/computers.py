@@ -139,4 +139,10 @@ class Computer:
         if not task.cancelled() and (error := task.exception()) is not None:
             self.faults.append(error)
         if not life.over:
-            self._loop.call_soon(self._loop.end, life)
+            self._loop.call_soon(self._cleared, life)
+
+    def _cleared(self, life: Life) -> None:
+        """The system takes back what an ended process held."""
+        if not life.over:
+            self._loop.end(life)
+            self.storage.disk.crash()

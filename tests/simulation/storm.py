@@ -25,6 +25,7 @@ from tests.simulation.network import Network
 from tests.simulation.nodes import CONTRACT, orderer_program, peer_program
 from tests.simulation.rpc import Switchboard
 from tests.simulation.town import CHANNEL, Town, town
+from tests.simulation.verdict import judge
 
 DAY_SECONDS = 10  # so that grants lapse within a run
 RESTART_S = 1.0  # mean time until a supervisor starts a process again
@@ -135,7 +136,14 @@ class _Storm:
         for node in self._nodes.values():
             node.stop()
         await asyncio.sleep(STOP_S)
-        return self._result
+        result = self._result
+        for name, node in self._nodes.items():
+            if node.running:
+                result.faults.append(f"{name} does not stop")
+            node.kill()
+        storage = {name: node.storage for name, node in self._nodes.items()}
+        result.faults += judge(self._town, storage, list(result.acknowledged), result.history)
+        return result
 
     def _computer(self, name: str, storage: Storage | None) -> Computer:
         off_s, drift = self._chance.gauss(0.0, 0.05), self._chance.gauss(0.0, 2e-5)
