@@ -124,7 +124,7 @@ class TxRwSet:
 class RwSetOutline:
     """What a committer must know of a read/write set before it knows that anybody endorsed it."""
 
-    written: tuple[str, ...] = ()  # the namespaces that something is written to, in their order
+    written: Mapping[str, bytes] = field(default_factory=dict)  # namespaces with writes, in order: rwset.NsReadWriteSet
     repeats_namespace: bool = False
 
 

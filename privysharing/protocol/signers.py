@@ -28,6 +28,9 @@ class Signers:
 
 NOBODY = Signers()
 
+# What names a certificate of an ECDSA key is longer, in PEM: shorter ones can be a million, and need no look each.
+IDENTITY_BYTES_MIN = 200
+
 
 def verify_signatures(
     transaction: ReadTransaction, channel_id: str, msps: MspManager, vouched: Vouched = ()
@@ -65,7 +68,7 @@ def verify_endorsers(transaction: EndorserTransaction, msps: MspManager, vouched
     endorsers: dict[tuple[str, bytes], Identity] = {}
     refused: set[bytes] = set()  # an endorsement of two bytes can stand there a million times
     for endorsement in transaction.endorsements:
-        if endorsement.endorser in refused:
+        if len(endorsement.endorser) < IDENTITY_BYTES_MIN or endorsement.endorser in refused:
             continue
         try:
             identity = msps.deserialize(endorsement.endorser)

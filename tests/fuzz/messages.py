@@ -339,7 +339,7 @@ def _next_version(old: ConfigGroup, new: ConfigGroup) -> ConfigGroup:
 
 
 def configuration(hand: Hand, chance: random.Random, config: ChannelConfig, nonce: bytes) -> bytes:
-    """A CONFIG envelope as an orderer makes it: what an update leads to where it leads anywhere, else what was there."""
+    """A CONFIG envelope as an orderer makes it, of an update; of an honest one where the spoilt one leads nowhere."""
     update = config_update(hand, chance, config, nonce)
     try:
         derived = derive(config, update)
@@ -401,7 +401,7 @@ def definition(chance: random.Random) -> ChaincodeDefinition:
 
 def lifecycle_arguments(chance: random.Random) -> tuple[bytes, ...]:
     """A call of _lifecycle."""
-    name = chance.choice((CHAINCODE, "fresh", "no such"))
+    name, sequence = chance.choice((CHAINCODE, "fresh", "no such")), chance.choice((0, 1))
     calls: tuple[Callable[[], tuple[bytes, bytes]], ...] = (
         lambda: (
             b"ApproveChaincodeDefinitionForMyOrg", lifecycle.encode_approve_args(name, definition(chance), "package:1"),
@@ -410,7 +410,7 @@ def lifecycle_arguments(chance: random.Random) -> tuple[bytes, ...]:
         lambda: (b"CheckCommitReadiness", lifecycle.encode_definition_args(name, definition(chance))),
         lambda: (b"QueryChaincodeDefinition", lifecycle.encode_query_args(name)),
         lambda: (b"QueryChaincodeDefinitions", b""),
-        lambda: (b"QueryApprovedChaincodeDefinition", lifecycle.encode_query_approved_args(name, chance.choice((0, 1)))),
+        lambda: (b"QueryApprovedChaincodeDefinition", lifecycle.encode_query_approved_args(name, sequence)),
     )  # fmt: skip
     return chance.choice(calls)()
 

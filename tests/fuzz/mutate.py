@@ -1,4 +1,4 @@
-"""Spoils bytes: as a protobuf message at some depth, as text, as DER, or as nothing but bytes. Chance is an argument."""
+"""Spoils bytes: as a protobuf message at some depth, or as nothing but bytes. Chance is an argument."""
 
 import random
 from collections.abc import Callable, Sequence
@@ -7,9 +7,10 @@ from tests.fuzz.wire import BYTES, FIELD_NUMBER_MAX, FIXED32, FIXED64, VARINT, F
 
 NUMBERS = (0, 1, 2, 5, 127, 128, 255, 2**31 - 1, 2**31, 2**32 - 1, 2**32, 2**53, 2**62, 2**63 - 1, 2**63, 2**64 - 1)
 TEXTS = (
-    b"", b"\x00", b"\xff\xfe", b"\xed\xa0\x80", b"\xf4\x8f\xbf\xbf", b"../../etc/passwd", b"%s%n", b"{}", b"[]", b"null",
-    b"-1", b"1e999", b"NaN", b"9" * 400, b"\xe2\x80\xae", b"a" * 300, b"\x00\xf4\x8f\xbf\xbf", b"_lifecycle", b"/Channel",
-    b'{"a":' * 200, b"[" * 3000, b"\xef\xbb\xbf", b"_implicit_org_Org1MSP", b"Org1MSP", b"-----BEGIN CERTIFICATE-----\n",
+    b"", b"\x00", b"\xff\xfe", b"\xed\xa0\x80", b"\xf4\x8f\xbf\xbf", b"../../etc/passwd", b"%s%n", b"{}", b"[]",
+    b"null", b"-1", b"1e999", b"NaN", b"9" * 400, b"\xe2\x80\xae", b"a" * 300, b"\x00\xf4\x8f\xbf\xbf", b"_lifecycle",
+    b"/Channel", b'{"a":' * 200, b"[" * 3000, b"\xef\xbb\xbf", b"_implicit_org_Org1MSP", b"Org1MSP",
+    b"-----BEGIN CERTIFICATE-----\n",
 )  # fmt: skip
 DEEPER = 0.72  # how likely a mutation goes into a field that holds a message, rather than spoiling it here
 COPIES_MAX = 2000

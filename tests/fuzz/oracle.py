@@ -15,7 +15,7 @@ INTERNALS = (
     b"site-packages",
     b" object at 0x",
     b"/services/",
-    b"/privysharing/protocol",
+    b"/privysharing/",
 )
 _LOGGED_MAX = 1000  # records kept for one input
 

@@ -1,4 +1,4 @@
-"""Feeds targets, one input after the other: bounds the time and the memory of each, and keeps those that break a promise.
+"""Feeds targets, one input after the other: bounds the time and the memory of each, keeps those that break a promise.
 
 An input follows from seed, target and number alone, so that a run can be repeated, split, or begun in the middle.
 """

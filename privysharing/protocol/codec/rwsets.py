@@ -22,6 +22,7 @@ from privysharing.protocol.rwsets import (
 )
 from privysharing.wire.ledger.rwset import rwset_pb2
 from privysharing.wire.ledger.rwset.kvrwset import kv_rwset_pb2 as kv
+from privysharing.wire.privysharing.v1 import outline_pb2
 
 
 def parse_tx_rwset(raw: bytes) -> TxRwSet:
@@ -34,40 +35,40 @@ def outline_tx_rwset(raw: bytes) -> RwSetOutline:
     """See that all of a read/write set can be read, and make nothing of its entries.
 
     Two bytes are an entry, and anybody who may write to a channel can have millions of them ordered: what costs more
-    than decoding them waits until the endorsers are known to have signed.
+    than decoding them waits until the endorsers are known to have signed, and what repeats is looked at once.
     """
+    entries = decode(outline_pb2.Namespaces, raw).ns_rwset
+    distinct = dict.fromkeys(entries)
     names: set[str] = set()
-    written: dict[str, None] = {}
-    repeats = False
-    for ns in decode(rwset_pb2.TxReadWriteSet, raw).ns_rwset:
-        name = ns.namespace
-        repeats = repeats or name in names
-        names.add(name)
-        if _writes_anything(ns):
-            written[name] = None
-    return RwSetOutline(tuple(written), repeats)
+    written: dict[str, bytes] = {}
+    for entry in distinct:
+        ns = decode(outline_pb2.Namespace, entry)
+        names.add(ns.namespace)
+        if (ns.rwset or ns.collection_hashed_rwset) and _writes_anything(ns):
+            written[ns.namespace] = entry
+    return RwSetOutline(written, repeats_namespace=len(names) < len(entries))
 
 
-def written_keys(raw: bytes, namespace: str) -> Iterator[PublicKey | HashedKey]:
-    """What a read/write set writes to in a namespace, each key when it is asked for; those of values come first."""
-    for ns in _parts_of(raw, namespace):
-        public = decode(kv.KVRWSet, ns.rwset)
-        for write in public.writes:
-            yield namespace, write.key
-        for metadata in public.metadata_writes:
-            yield namespace, metadata.key
-        for collection in ns.collection_hashed_rwset:
-            for hashed in decode(kv.HashedRWSet, collection.hashed_rwset).hashed_writes:
-                yield namespace, collection.collection_name, hashed.key_hash
-        yield from _hashed_metadata_keys(ns)
+def written_keys(raw: bytes) -> Iterator[PublicKey | HashedKey]:
+    """What one namespace's part writes to, each key when it is asked for; those of values come first."""
+    ns = decode(outline_pb2.Namespace, raw)
+    public = decode(kv.KVRWSet, ns.rwset)
+    for write in public.writes:
+        yield ns.namespace, write.key
+    for metadata in public.metadata_writes:
+        yield ns.namespace, metadata.key
+    for collection in _collections(ns):
+        for hashed in decode(kv.HashedRWSet, collection.hashed_rwset).hashed_writes:
+            yield ns.namespace, collection.collection_name, hashed.key_hash
+    yield from _hashed_metadata_keys(ns)
 
 
-def metadata_keys(raw: bytes, namespace: str) -> Iterator[PublicKey | HashedKey]:
-    """Those keys of a namespace whose metadata a read/write set replaces, each when it is asked for."""
-    for ns in _parts_of(raw, namespace):
-        for metadata in decode(kv.KVRWSet, ns.rwset).metadata_writes:
-            yield namespace, metadata.key
-        yield from _hashed_metadata_keys(ns)
+def metadata_keys(raw: bytes) -> Iterator[PublicKey | HashedKey]:
+    """Those keys of one namespace's part whose metadata it replaces, each when it is asked for."""
+    ns = decode(outline_pb2.Namespace, raw)
+    for metadata in decode(kv.KVRWSet, ns.rwset).metadata_writes:
+        yield ns.namespace, metadata.key
+    yield from _hashed_metadata_keys(ns)
 
 
 def encode_tx_rwset(rwset: TxRwSet) -> bytes:
@@ -106,25 +107,27 @@ def encode_state_metadata(entries: Iterable[tuple[str, bytes]]) -> bytes:
     return message.SerializeToString()
 
 
-def _writes_anything(ns: rwset_pb2.NsReadWriteSet) -> bool:
+def _writes_anything(ns: outline_pb2.Namespace) -> bool:
     """Whether a committer must ask this namespace's endorsement policy. Reads all of it: each part may be malformed."""
     writes = False
     if ns.rwset:
         public = decode(kv.KVRWSet, ns.rwset)
         writes = bool(public.writes or public.metadata_writes)
-    for collection in ns.collection_hashed_rwset:
+    for collection in _collections(ns):
         if collection.hashed_rwset:
             hashed = decode(kv.HashedRWSet, collection.hashed_rwset)
             writes = writes or bool(hashed.hashed_writes or hashed.metadata_writes)
     return writes
 
 
-def _parts_of(raw: bytes, namespace: str) -> Iterator[rwset_pb2.NsReadWriteSet]:
-    return (ns for ns in decode(rwset_pb2.TxReadWriteSet, raw).ns_rwset if ns.namespace == namespace)
+def _collections(ns: outline_pb2.Namespace) -> Iterator[rwset_pb2.CollectionHashedReadWriteSet]:
+    """The collections of a namespace; what stands there again, byte for byte, says nothing more."""
+    distinct = dict.fromkeys(ns.collection_hashed_rwset)
+    return (decode(rwset_pb2.CollectionHashedReadWriteSet, entry) for entry in distinct)
 
 
-def _hashed_metadata_keys(ns: rwset_pb2.NsReadWriteSet) -> Iterator[HashedKey]:
-    for collection in ns.collection_hashed_rwset:
+def _hashed_metadata_keys(ns: outline_pb2.Namespace) -> Iterator[HashedKey]:
+    for collection in _collections(ns):
         for metadata in decode(kv.HashedRWSet, collection.hashed_rwset).metadata_writes:
             yield ns.namespace, collection.collection_name, metadata.key_hash
 

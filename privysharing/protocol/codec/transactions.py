@@ -28,6 +28,7 @@ from privysharing.wire.peer import (
     proposal_response_pb2,
     transaction_pb2,
 )
+from privysharing.wire.privysharing.v1 import outline_pb2
 
 
 def proposal_hash(channel_header: bytes, signature_header: bytes, payload_without_transient: bytes) -> bytes:
@@ -240,8 +241,8 @@ def parse_only_action(raw: bytes) -> tuple[bytes, bytes]:
 
 
 def parse_action(action_header: bytes, action_payload: bytes) -> EndorserTransaction:
-    """Read one action of a transaction, down to the endorsements."""
-    message = decode(transaction_pb2.ChaincodeActionPayload, action_payload)
+    """Read one action of a transaction, down to the endorsements: each once, since they can be millions of nothing."""
+    message = decode(outline_pb2.ActionPayload, action_payload)
     if not message.HasField("action"):
         raise MalformedMessage("nil action payload")
     response_payload = message.action.proposal_response_payload
@@ -252,7 +253,7 @@ def parse_action(action_header: bytes, action_payload: bytes) -> EndorserTransac
         response_payload=response_payload,
         proposal_hash=hashed_proposal,
         action_bytes=action_bytes,
-        endorsements=tuple([Endorsement(e.endorser, e.signature) for e in message.action.endorsements]),
+        endorsements=tuple([_endorsement(raw) for raw in dict.fromkeys(message.action.endorsements)]),
     )
 
 
@@ -290,6 +291,11 @@ def encode_processed_transaction(envelope: bytes, code: TxCode) -> bytes:
     return transaction_pb2.ProcessedTransaction(
         transactionEnvelope=decode(common_pb2.Envelope, envelope), validationCode=code
     ).SerializeToString()
+
+
+def _endorsement(raw: bytes) -> Endorsement:
+    message = decode(proposal_response_pb2.Endorsement, raw)
+    return Endorsement(message.endorser, message.signature)
 
 
 def _chaincode_id(message: chaincode_pb2.ChaincodeID) -> ChaincodeId:

@@ -26,20 +26,19 @@ class Endorsements:
 
     def check(self, action: EndorsedAction, endorsers: Sequence[Identity]) -> TxCode:
         """Every namespace that matters by its own policies (plugindispatcher Dispatch, its last loop)."""
-        results = action.results.raw
+        written = action.results.outline.written
         for namespace in action.namespaces:
             rules = self._policies.chaincode(namespace)
             if rules is None:
                 return TxCode.INVALID_CHAINCODE
-            if not self._is_endorsed(results, namespace, rules, endorsers):
+            part = written.get(namespace, b"")
+            if not self._is_endorsed(namespace, part, rules, endorsers):
                 return TxCode.ENDORSEMENT_POLICY_FAILURE
             # From here on, also if the transaction turns out stale or a duplicate: Fabric knows neither yet.
-            self._policy_changed.update(metadata_keys(results, namespace))
+            self._policy_changed.update(metadata_keys(part))
         return TxCode.VALID
 
-    def _is_endorsed(
-        self, results: bytes, namespace: str, rules: ChaincodeRules, endorsers: Sequence[Identity]
-    ) -> bool:
+    def _is_endorsed(self, namespace: str, part: bytes, rules: ChaincodeRules, endorsers: Sequence[Identity]) -> bool:
         """Statebased baseEvaluator Evaluate and checkSBAndCCEP.
 
         A key's own policy comes before its collection's, that before the chaincode's; each of the latter two is
@@ -49,7 +48,7 @@ class Endorsements:
         seen: set[PublicKey | HashedKey] = set()
         asked: set[str] = set()
         key_policy_asked = False
-        for place in written_keys(results, namespace):
+        for place in written_keys(part):
             if place in seen:
                 continue
             seen.add(place)

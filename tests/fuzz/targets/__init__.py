@@ -6,11 +6,30 @@ from tests.fuzz.runner import Target
 from tests.fuzz.targets.blocks import Following, Validating
 from tests.fuzz.targets.codecs import Reading
 from tests.fuzz.targets.endorsing import Endorsing
+from tests.fuzz.targets.files import Configuring, Describing, Inspecting, Storing
+from tests.fuzz.targets.identities import Certifying, Deciding
 from tests.fuzz.targets.ordering import Admitting, Sequencing
+from tests.fuzz.targets.people import Calling
+from tests.fuzz.targets.streams import Batching, OrdererDelivering, PeerDelivering
 
 ALL: Sequence[Callable[[], Target]] = (
-    Reading, Endorsing, Admitting, Sequencing, Validating, Following,
-)  # fmt: skip
+    Reading,
+    Certifying,
+    Deciding,
+    Calling,
+    Endorsing,
+    Admitting,
+    Sequencing,
+    Validating,
+    Following,
+    PeerDelivering,
+    OrdererDelivering,
+    Batching,
+    Configuring,
+    Describing,
+    Storing,
+    Inspecting,
+)
 
 
 def targets(names: Sequence[str] = ()) -> list[Target]:

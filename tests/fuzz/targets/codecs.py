@@ -1,4 +1,4 @@
-"""Every reader of the protocol: bytes are a value, or a ProtocolError. What is read and written again stays the same."""
+"""Every reader of the protocol: bytes are a value, the same one each time, or a ProtocolError."""
 
 import inspect
 import random

@@ -49,7 +49,9 @@ class Admitting:
 
     def __init__(self) -> None:
         self._config = cold_config()
-        self._intake = Intake(_channels(), ORDERER, lambda: Clock(NOW_NS, WINDOW_NS), OrdererMetrics(Registry()))
+        clock = Clock(NOW_NS, WINDOW_NS)
+        channels = opened_channels(asyncio.new_event_loop())
+        self._intake = Intake(channels, ORDERER, lambda: clock, OrdererMetrics(Registry()))
 
     def make(self, chance: random.Random, mutator: Mutator) -> bytes:
         return some_envelope(chance, mutator, self._config)
@@ -159,8 +161,8 @@ def _is_config(envelope: bytes) -> bool:
         return False
 
 
-def _channels() -> Channels:
+def opened_channels(loop: asyncio.AbstractEventLoop) -> Channels:
     """The channels of an orderer that has made no block yet; nothing of it runs."""
     channels = Channels(MemoryDisk(), Path("/orderer"), ChainContext(ORDERER, OrdererMetrics(Registry()), 0.0))
-    asyncio.new_event_loop().run_until_complete(channels.open([Genesis(CHANNEL, GENESIS)]))
+    loop.run_until_complete(channels.open([Genesis(CHANNEL, GENESIS)]))
     return channels

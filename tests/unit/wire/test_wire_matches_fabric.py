@@ -27,6 +27,7 @@ ONLY_OURS = {
     "orderer/kafka.proto",
     "privysharing/v1/batch.proto",
     "privysharing/v1/ledger.proto",
+    "privysharing/v1/outline.proto",
 }
 # Traffic between Raft or BFT orderers, and a deprecated twin of peer/collection.proto: nothing here speaks them.
 ONLY_FABRICS = {

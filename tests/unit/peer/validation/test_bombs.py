@@ -1,9 +1,12 @@
 """What nobody endorsed costs a peer little, however many entries it claims to have."""
 
+import sys
 import tracemalloc
+from collections.abc import Callable
 
 import pytest
 
+from privysharing.protocol.codec.varint import encode_varint
 from privysharing.protocol.codes import TxCode
 from privysharing.protocol.reading import read_transaction
 from privysharing.protocol.transactions import Endorsement
@@ -56,6 +59,43 @@ def test_no_object_is_made_of_an_entry_that_nobody_endorsed(view: DictView, resu
         tracemalloc.stop()
     assert verdicts == (code,)
     assert peak < OBJECTS_BYTES_MAX
+
+
+def calls_during(work: Callable[[], object]) -> int:
+    """How many functions run meanwhile, Python's and C's."""
+    calls = 0
+
+    def count(_frame: object, event: str, _argument: object) -> None:
+        nonlocal calls
+        calls += event in ("call", "c_call")
+
+    sys.setprofile(count)
+    try:
+        work()
+    finally:
+        sys.setprofile(None)
+    return calls
+
+
+def collections(entries: bytes) -> bytes:
+    namespace = rwset_pb2.NsReadWriteSet(namespace="cc", rwset=WRITES).SerializeToString() + entries
+    return b"\x12" + encode_varint(len(namespace)) + namespace
+
+
+@pytest.mark.parametrize(
+    ("repeated", "code"),
+    [
+        (lambda times: Tx(results=b"\x12\x00" * times), TxCode.ILLEGAL_WRITESET),
+        (lambda times: Tx(results=b"\x12\x04\x0a\x02cc" * times), TxCode.ILLEGAL_WRITESET),
+        (lambda times: Tx(results=collections(b"\x1a\x00" * times), endorsers=()), TxCode.ENDORSEMENT_POLICY_FAILURE),
+        (lambda times: Tx(endorsements=(Endorsement(b"x", b""),) * times), TxCode.ENDORSEMENT_POLICY_FAILURE),
+    ],
+    ids=["nothing", "namespaces", "collections", "endorsements"],
+)
+def test_what_repeats_is_looked_at_once(view: DictView, repeated: Callable[[int], Tx], code: TxCode) -> None:
+    few, many = repeated(10).raw, repeated(10_000).raw
+    assert judge(view, few).verdicts == judge(view, many).verdicts == (code,)
+    assert calls_during(lambda: judge(view, many)) < calls_during(lambda: judge(view, few)) + 100
 
 
 def test_the_same_entries_are_read_once_enough_endorsers_stand_for_them(view: DictView) -> None:
