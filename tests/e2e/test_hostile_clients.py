@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from deploy.manifest import NodeEntry
+from tests.support import foreign_client as foreign
 from tests.support import http2
 from tests.support.honest import Attempt, HonestClient
 from tests.support.hostile import (
@@ -22,7 +23,6 @@ from tests.support.hostile import (
     PROPOSE,
     Attack,
     Attacker,
-    batch,
     operations_port,
 )
 from tests.support.live import LiveNetwork
@@ -36,7 +36,6 @@ ITSELF_FILES = 16
 ITSELF_THREADS = 64
 STREAMS_SHARE = 31  # of 250
 BLOCK_BYTES = 900_000
-BLOCKS = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,16 +139,16 @@ def test_honest_transactions_go_on_while_somebody(
 def test_whole_blocks_that_an_operator_does_not_take_cost_memory_for_a_few_and_his_connection(
     besieged: LiveNetwork, attacker: Attacker, honest: HonestClient, watchman: Watchman
 ) -> None:
-    """250 readers of a chain of large blocks."""
-    first = attacker.connect(besieged.orderer)
-    with closing(first):
-        for _ in range(BLOCKS):
-            first.call("/privysharing.v1.BatchBroadcast/Broadcast", batch([attacker.envelope(BLOCK_BYTES)]))
-            first.read(0.05)
+    """250 readers of a large block."""
+    with besieged.dial(besieged.orderer, "mallory") as channel:
+        (ordered,) = foreign.broadcast(channel, foreign.common.Envelope.FromString(attacker.envelope(BLOCK_BYTES)))
+    assert ordered.status == foreign.common.SUCCESS
     assert_served(honest.attempts(2))
     with http2.context_of(besieged.tls("admin.citizens")) as context, watchman.watching(), ExitStack() as stack:
         readers = Attacker(besieged, context, attacker.targets)
-        request = readers.seek("admin.citizens")
+        sizes = [len(block) for block in besieged.blocks(besieged.orderer)]
+        assert max(sizes) > BLOCK_BYTES
+        request = readers.seek("admin.citizens", sizes.index(max(sizes)))
         connections = []
         for node in readers.targets:
             method = DELIVER_ORDERED if node.role == "orderer" else DELIVER_BLOCKS

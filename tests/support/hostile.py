@@ -58,9 +58,10 @@ class Attacker:
         proposal = foreign.propose(me, CHANNEL, CONTRACT, "SetProfile", os.urandom(size))
         return bytes(foreign.envelope(foreign.transaction(proposal, b"", []), me).SerializeToString())
 
-    def seek(self, who: str = "mallory") -> bytes:
+    def seek(self, who: str = "mallory", first: int = 0) -> bytes:
         """All blocks, old and new, as somebody who connects with his own certificate."""
-        request = self.live.seek(self.live.signer(who), foreign.OLDEST, foreign.at(foreign.NEVER), connected_as=who)
+        last = foreign.at(foreign.NEVER)
+        request = self.live.seek(self.live.signer(who), foreign.at(first), last, connected_as=who)
         return bytes(request.SerializeToString())
 
     def valid(self, method: str) -> bytes:
@@ -153,19 +154,18 @@ def most_streams(attacker: Attacker) -> contextlib.AbstractContextManager[None]:
 
 def half_messages(attacker: Attacker) -> contextlib.AbstractContextManager[None]:
     """Says that a message of 2 MB comes, and sends one."""
-    most = bytes(http2.message(bytes(2_000_000))[:1_000_000])
+    half = http2.message(bytes(2_000_000))[:1_000_000]
 
     def begin(node: NodeEntry) -> Connection:
         connection = attacker.connect(node)
         for method in methods(node):
-            for _ in range(20):
+            for _ in range(2):
                 stream = connection.call(method)
-                with contextlib.suppress(TimeoutError):  # there may be no window for so much
-                    connection.socket.settimeout(0.2)
-                    connection.send(http2.data(stream, most[:60_000]))
+                with contextlib.suppress(TimeoutError):  # as much of it as the node takes
+                    connection.say(stream, half)
         return connection
 
-    return _at_each(attacker, lambda node: held(lambda: begin(node), 5))
+    return _at_each(attacker, lambda node: held(lambda: begin(node), 3))
 
 
 def unread_answers(attacker: Attacker) -> contextlib.AbstractContextManager[None]:
@@ -189,10 +189,9 @@ def unread_batches(attacker: Attacker) -> contextlib.AbstractContextManager[None
     def ask(node: NodeEntry) -> Iterator[None]:
         method = BATCH_BROADCAST if node.role == "orderer" else BATCH_ENDORSE
         with contextlib.closing(attacker.connect(node, window=0)) as connection:
-            connection.socket.settimeout(0.2)
             stream = connection.call(method)
             messages = itertools.cycle(proposals)
-            with repeated(lambda: connection.send(http2.data(stream, http2.message(next(messages))))):
+            with repeated(lambda: connection.say(stream, http2.message(next(messages)))):
                 yield
 
     return _at_each(attacker, ask)
@@ -231,9 +230,8 @@ def valid_flood(attacker: Attacker) -> contextlib.AbstractContextManager[None]:
 
                 def step(connection: Connection = connection, stream: int = stream, numbers: object = numbers) -> None:
                     first = next(numbers)  # type: ignore[call-overload]
-                    said = http2.message(batch(raw, first, deadline_ms=1 if first % 2 else 0))
-                    connection.send(http2.data(stream, said) + _more_room(stream))
-                    connection.read(0.02)
+                    connection.say(stream, http2.message(batch(raw, first, deadline_ms=1 if first % 128 == 1 else 0)))
+                    connection.send(_more_room(stream))
 
                 stack.enter_context(repeated(step))
             yield
@@ -269,7 +267,7 @@ def oversize(attacker: Attacker) -> contextlib.AbstractContextManager[None]:
             with contextlib.closing(attacker.connect(node)) as connection:
                 for method in methods(node):
                     stream = connection.call(method)
-                    connection.send(http2.data(stream, http2.message(bytes(4_000_000))[:60_000]))
+                    connection.say(stream, http2.message(bytes(4_000_000))[:10_000])
                 connection.read(0.05)
 
         with repeated(step):

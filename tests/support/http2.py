@@ -1,10 +1,11 @@
-"""HTTP/2 by hand, for a client that keeps no rule: frames as bytes over TLS, and no flow control but what one says."""
+"""HTTP/2 by hand, for a client that keeps no rule but those that he likes: frames as bytes over TLS."""
 
 import contextlib
 import socket
 import ssl
 import struct
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,9 @@ DATA, HEADERS, RESET, SETTINGS, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = 0, 1
 END_STREAM, ACK, END_HEADERS = 1, 1, 4
 INITIAL_WINDOW_SIZE = 4
 FRAME_BYTES = 16384
+HEAD_BYTES = 9
+WINDOW_BYTES = 65535
+SAYING_SECONDS = 0.2  # how long to wait for leave to send on
 
 
 def frame(kind: int, flags: int, stream: int, payload: bytes = b"") -> bytes:
@@ -86,6 +90,9 @@ class Connection:
     def __init__(self, address: str, context: ssl.SSLContext, window: int | None = None) -> None:
         """`window`: how much of an answer each stream may get before it asks for more."""
         self.socket = context.wrap_socket(tcp(address), server_hostname="localhost")
+        self._unparsed = b""
+        self._leave = {0: WINDOW_BYTES}  # bytes that the other side takes yet: 0 is the connection, others are streams
+        self._leave_at_first = WINDOW_BYTES
         settings = b"" if window is None else struct.pack(">HI", INITIAL_WINDOW_SIZE, window)
         self._streams = 1
         self.send(PREFACE + frame(SETTINGS, 0, 0, settings))
@@ -97,8 +104,42 @@ class Connection:
         """Begin a call and say something; the stream's number."""
         stream = self._streams
         self._streams += 2
-        self.send(headers(stream, method) + b"".join(data(stream, message(raw)) for raw in messages))
+        self.send(headers(stream, method))
+        for raw in messages:
+            self.say(stream, message(raw))
         return stream
+
+    def say(self, stream: int, raw: bytes) -> None:
+        """Send data as the other side takes it; TimeoutError when it takes no more."""
+        deadline = time.monotonic() + SAYING_SECONDS
+        while raw:
+            size = min(len(raw), FRAME_BYTES, self._leave[0], self._leave.setdefault(stream, self._leave_at_first))
+            if size > 0:
+                self.send(frame(DATA, 0, stream, raw[:size]))
+                self._leave[0] -= size
+                self._leave[stream] -= size
+                raw = raw[size:]
+            elif time.monotonic() > deadline:
+                raise TimeoutError
+            else:
+                self._take_leave(self.read(0.01))
+
+    def _take_leave(self, got: bytes) -> None:
+        """See which frames let us send on."""
+        self._unparsed += got
+        while len(self._unparsed) >= HEAD_BYTES:
+            size = int.from_bytes(self._unparsed[:3], "big") + HEAD_BYTES
+            if len(self._unparsed) < size:
+                return
+            kind, flags, stream = struct.unpack(">BBI", self._unparsed[3:HEAD_BYTES])
+            body, self._unparsed = self._unparsed[HEAD_BYTES:size], self._unparsed[size:]
+            if kind == WINDOW_UPDATE:
+                self._leave[stream] = self._leave.get(stream, self._leave_at_first) + int.from_bytes(body, "big")
+            elif kind == SETTINGS and not flags & ACK:
+                found = dict(struct.iter_unpack(">HI", body))
+                now = found.get(INITIAL_WINDOW_SIZE, self._leave_at_first)
+                self._leave |= {one: left + now - self._leave_at_first for one, left in self._leave.items() if one}
+                self._leave_at_first = now
 
     def read(self, seconds: float) -> bytes:
         """What comes until it is quiet for so long, or the connection ends."""
