@@ -23,10 +23,11 @@ OWNERS = (ALICE, BOB)
 READERS = (DOCTOR, OFFICER, ALICE, BOB)
 PEOPLE = (ALICE, BOB, DOCTOR, OFFICER, MALLORY, MINT, ADMIN)
 
-_NAMES = {"pulse": "heart_rate", "sugar": "blood_sugar"}
+_NAMES = {"pulse": "heart_rate", "sugar": "blood_sugar", "fever": "body_temperature"}
 _REMEMBERED = 12  # coins that were spent, and requests that were filed
 
 Kind = Literal["submit", "evaluate"]
+_Sought = tuple[str, str]  # an asset, and who wants to read it
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +60,12 @@ class Workload:
         self._day_seconds = day_seconds
         self._coins: dict[str, list[str]] = {person.party: [] for person in PEOPLE}
         self._spent: dict[str, list[str]] = {person.party: [] for person in PEOPLE}
-        self._filed: list[tuple[str, str]] = []  # asset and requester
+        self._filed: list[_Sought] = []
+        self._granted: list[_Sought] = []
         self._recent: list[Planned] = []
         self._payments = 0
         self._moves: list[tuple[int, Callable[[], Planned]]] = [
-            (6, self._create),
+            (4, self._create),
             (8, self._add_reading),
             (4, self._update),
             (2, self._delete),
@@ -77,7 +79,7 @@ class Workload:
             (2, self._profile),
             (1, self._configure),
             (14, self._read_asset),
-            (12, self._look_at_coins),
+            (8, self._look_at_coins),
             (10, self._look_around),
             (12, self._again),
         ]
@@ -101,15 +103,27 @@ class Workload:
 
     def learn(self, planned: Planned, payload: bytes) -> None:
         """The answer to a call, or to a transaction that is committed."""
-        who = planned.who.party
+        who, args = planned.who.party, planned.args
         match planned.function:
             case "MyCoins":
                 self._coins[who] = [coin["id"] for coin in json.loads(payload)["coins"]]
-            case "FileRequest" | "TransferCoins" | "BurnCoins":
-                self._spent[who] = [*json.loads(planned.args[-1]), *self._spent[who]][:_REMEMBERED]
-                self._coins[who] = [coin for coin in self._coins[who] if coin not in self._spent[who]]
-        if planned.function == "FileRequest":
-            self._filed = [(planned.args[0], who), *self._filed][:_REMEMBERED]
+            case "TransferCoins" | "BurnCoins":
+                self._forget_coins(who, args[-1])
+            case "FileRequest":
+                self._forget_coins(who, args[-1])
+                self._filed = [(args[0], who), *self._filed][:_REMEMBERED]
+            case "ShareAsset":
+                shared = [(args[1], stakeholder) for stakeholder in json.loads(args[3])]
+                self._filed = [sought for sought in self._filed if sought not in shared]
+                self._granted = [*shared, *self._granted][:_REMEMBERED]
+            case "DeclineRequest" | "CancelRequest":
+                closed = (args[0], args[1] if planned.function == "DeclineRequest" else who)
+                self._filed = [sought for sought in self._filed if sought != closed]
+
+    def _forget_coins(self, who: str, coins: str) -> None:
+        """Not altogether: some will be spent again."""
+        self._spent[who] = [*json.loads(coins), *self._spent[who]][:_REMEMBERED]
+        self._coins[who] = [coin for coin in self._coins[who] if coin not in self._spent[who]]
 
     # Who, what, how many
 
@@ -134,16 +148,16 @@ class Workload:
             return ["no-such-coin"]
         holder = self._person() if self._chance(20) else who
         coins = (self._spent if self._chance(12) else self._coins)[holder.party]
-        return self._random.sample(coins, min(self._random.randint(1, 4), len(coins)))
+        return self._random.sample(coins, min(self._random.randint(2, 4), len(coins)))
 
-    def _requested(self) -> tuple[Person, str, str, str]:
-        """A request that there may be: who answers it, asset, type, requester."""
+    def _sought(self, among: list[_Sought]) -> tuple[Person, str, str, str]:
+        """An asset that somebody seeks or has sought to read, most often one of these: its owner, id, type, and who."""
         owner, text, kind = self._place()
-        if not self._filed or self._chance(5):
+        if not among or self._chance(5):
             return owner, text, kind, self._random.choice(READERS).party
-        text, requester = self._random.choice(self._filed)
+        text, who = self._random.choice(among)
         proper, _, name = text.rpartition("/")
-        return self._someone(Person(proper)), text, _NAMES[name], requester
+        return self._someone(Person(proper)), text, _NAMES[name], who
 
     def _payment(self) -> str:
         self._payments += 1
@@ -179,8 +193,10 @@ class Workload:
         return submit(self._someone(MINT), "MintCoins", to, self._random.randint(1, 9), self._payment())
 
     def _transfer(self) -> Planned:
-        payer, payee = self._person(), self._person().party
-        return submit(payer, "TransferCoins", payee, self._random.randint(1, 6), self._spending(payer))
+        payer, payee = self._someone(self._random.choice(READERS)), self._person().party
+        if not self._coins[payer.party] and not self._chance(4):
+            return evaluate(payer, "MyCoins")
+        return submit(payer, "TransferCoins", payee, self._random.randint(1, 3), self._spending(payer))
 
     def _burn(self) -> Planned:
         who = self._someone(MINT)
@@ -188,24 +204,27 @@ class Workload:
 
     def _request(self) -> Planned:
         _, text, _ = self._place()
-        others = [reader for reader in READERS if not text.startswith(reader.party) or self._chance(12)]
-        who = self._random.choice(others)
+        others = [reader for reader in READERS if not text.startswith(reader.party)]
+        new = [reader for reader in others if (text, reader.party) not in self._filed]
+        who = self._random.choice(READERS if self._chance(12) else new or others)
+        if not self._coins[who.party] and not self._chance(4):
+            return evaluate(who, "MyCoins")
         return submit(who, "FileRequest", text, self._random.randint(1, 3), "study", self._spending(who))
 
     def _share(self) -> Planned:
-        owner, text, kind, requester = self._requested()
+        owner, text, kind, who = self._sought(self._filed)
         others = [self._random.choice(READERS).party] if self._chance(6) else []
-        return submit(owner, "ShareAsset", kind, text, self._random.randint(1, 2), [requester, *others])
+        return submit(owner, "ShareAsset", kind, text, self._random.choice((1, 1, 1, 2)), [who, *others])
 
     def _close_request(self) -> Planned:
-        owner, text, _, requester = self._requested()
+        owner, text, _, who = self._sought(self._filed)
         if self._chance(2):
-            return submit(owner, "DeclineRequest", text, requester)
-        return submit(self._someone(Person(requester)), "CancelRequest", text)
+            return submit(owner, "DeclineRequest", text, who)
+        return submit(self._someone(Person(who)), "CancelRequest", text)
 
     def _revoke(self) -> Planned:
-        owner, text, _, requester = self._requested()
-        return submit(owner, "RevokeGrant", text, requester)
+        owner, text, _, who = self._sought(self._granted)
+        return submit(owner, "RevokeGrant", text, who)
 
     def _profile(self) -> Planned:
         who = self._person()
@@ -217,17 +236,17 @@ class Workload:
         return submit(self._someone(ADMIN), "ConfigureChannel", settings)
 
     def _read_asset(self) -> Planned:
-        _, text, _, requester = self._requested()
-        who = self._random.choice((Person(requester), Person(requester), *READERS, MALLORY))
+        _, text, _, who = self._sought(self._granted)
+        reader = self._random.choice((Person(who), Person(who), Person(who), *READERS, MALLORY))
         page: list[Json] = ["", self._random.randint(1, 3)] if self._chance(3) else []
-        return evaluate(who, "ReadAsset", text, *page)
+        return evaluate(reader, "ReadAsset", text, *page)
 
     def _again(self) -> Planned:
         """Somebody presses the button twice."""
         return self._random.choice(self._recent) if self._recent else self._look_at_coins()
 
     def _look_at_coins(self) -> Planned:
-        return evaluate(self._person(), "MyCoins")
+        return evaluate(self._someone(self._random.choice(READERS)), "MyCoins")
 
     def _look_around(self) -> Planned:
         who, (owner, text, _) = self._person(), self._place()
