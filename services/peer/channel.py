@@ -25,6 +25,7 @@ from services.peer.metrics import LedgerMetrics
 from services.peer.notifier import CommitNotifier
 from services.peer.validation.errors import ChannelHalted
 from services.peer.validation.validate import CONFIG_KEY, CONFIG_NAMESPACE
+from services.runtime.database import Databases
 from services.runtime.disk import Disk
 
 E = TypeVar("E", bound=Exception)
@@ -41,6 +42,7 @@ class ChannelTools:
     """What all channels of a peer share."""
 
     disk: Disk
+    databases: Databases
     crypto: Executor
     metrics: LedgerMetrics
     orderers: OrdererCalls

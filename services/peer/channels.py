@@ -113,7 +113,8 @@ class Channels:
         return "; ".join(ill) or None
 
     def _open_ledger(self, channel_id: str, next_commit: Replay) -> Ledger:
-        return Ledger.open(channel_id, self._folder / channel_id, self._tools.disk, next_commit)
+        tools = self._tools
+        return Ledger.open(channel_id, self._folder / channel_id, tools.disk, tools.databases, next_commit)
 
     async def _add_joined(self, ledger: Ledger) -> None:
         self._add(ledger)

@@ -53,6 +53,7 @@ class Peer:
         self.space = DiskSpace(machine.disk, config.location, registry, config.disk_watermark)
         tools = ChannelTools(
             machine.disk,
+            machine.databases,
             self._crypto,
             LedgerMetrics.register(registry),
             self._orderers,
@@ -62,7 +63,7 @@ class Peer:
             self.space.room,
         )
         self.channels = Channels(config.location / LEDGERS, tools, config.channels)
-        self._private_values = StoredPrivateValues(config.location / PRIVATE_VALUES)
+        self._private_values = StoredPrivateValues(machine.disk, config.location / PRIVATE_VALUES)
         self._hosting = host(config.chaincode, config.endorsement_workers)
         self._workers = self._hosting.workers(self._endorser(self._hosting.guard).process)
 

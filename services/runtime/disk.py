@@ -7,7 +7,8 @@ machine's; its twin `memorydisk.MemoryDisk` forgets, tears and reorders what was
 import fcntl
 import os
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -70,7 +71,7 @@ class DiskFile(Protocol):
 
 
 class Disk(Protocol):
-    """Files by name. Renames stay within one folder."""
+    """Files by name. Renames stay within one folder. Everything may raise DiskFault."""
 
     def open(self, path: Path, *, create: bool = False) -> DiskFile:
         """Open a file for reading and appending; `create` makes it, and it must not exist. Else FileNotFoundError."""
@@ -93,7 +94,7 @@ class Disk(Protocol):
         ...
 
     def make_folder(self, folder: Path) -> None:
-        """Make a folder and its parents, durably, unless it is there."""
+        """Make sure that a folder and its parents are there, durably."""
         ...
 
     def rename(self, source: Path, target: Path) -> None:
@@ -143,11 +144,13 @@ class RealDisk:
     def open(self, path: Path, *, create: bool = False) -> DiskFile:
         """See `Disk.open`."""
         flags = os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT | os.O_EXCL if create else 0)
-        return _RealFile(path, os.open(path, flags, 0o600))
+        with _faults_of("create" if create else "open", path):
+            return _RealFile(path, os.open(path, flags, 0o600))
 
     def lock(self, path: Path) -> DiskLock:
         """See `Disk.lock`."""
-        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_CREAT, 0o600)
+        with _faults_of("lock", path):
+            descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_CREAT, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -172,35 +175,47 @@ class RealDisk:
 
     def make_folder(self, folder: Path) -> None:
         """See `Disk.make_folder`."""
-        if folder.is_dir():
-            return
-        self.make_folder(folder.parent)
-        folder.mkdir(mode=0o700, exist_ok=True)
-        self.sync_folder(folder.parent)
+        with _faults_of("make", folder):
+            if not folder.is_dir():
+                self.make_folder(folder.parent)
+                folder.mkdir(mode=0o700, exist_ok=True)
+        self.sync_folder(folder.parent)  # even of one that is there: whoever made it may have ended before this
 
     def rename(self, source: Path, target: Path) -> None:
         """See `Disk.rename`."""
-        source.replace(target)
+        with _faults_of("rename", source):
+            source.replace(target)
 
     def remove(self, path: Path) -> None:
         """See `Disk.remove`."""
-        path.unlink()
+        with _faults_of("remove", path):
+            path.unlink()
 
     def sync_folder(self, folder: Path) -> None:
         """See `Disk.sync_folder`."""
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(descriptor)
-        except OSError as error:
-            raise DiskFault(folder, "sync", error) from error
-        finally:
-            os.close(descriptor)
+        with _faults_of("sync", folder):
+            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
 
     def free(self, folder: Path) -> int:
         """See `Disk.free`."""
         there = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
         found = os.statvfs(there)
         return found.f_bavail * found.f_frsize
+
+
+@contextmanager
+def _faults_of(deed: str, path: Path) -> Iterator[None]:
+    """What the system refuses is a fault, but for a name that is there already, or is not."""
+    try:
+        yield
+    except (FileExistsError, FileNotFoundError):
+        raise
+    except OSError as error:
+        raise DiskFault(path, deed, error) from error
 
 
 class _RealLock:

@@ -10,10 +10,11 @@ import threading
 from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
-from services.runtime.disk import Disk
+from services.runtime.disk import Disk, StorageError
 from services.runtime.segment import SALT_BYTES, DamagedRecord, Segment, UnknownFormat
 
 SEGMENT_BYTES = 64 * 1024 * 1024  # a segment is closed by the first record behind this
@@ -37,6 +38,7 @@ class RecordLog:
         self._readers: OrderedDict[int, Segment] = OrderedDict()
         self._lock = threading.Lock()
         self._durable = last.first + last.count
+        self._fault: StorageError | None = None
 
     @classmethod
     def open(
@@ -79,17 +81,22 @@ class RecordLog:
         return self._durable
 
     def append(self, records: Sequence[bytes]) -> int:
-        """Write records, in order, in one piece; returns the index of the first. Not durable before `sync`."""
-        if self._last.count and self._last.end >= self._segment_bytes:
-            self._roll()
-        first = self.count
-        self._last.append(records, self._durable)
+        """Write records, in order, in one piece; returns the index of the first. Not durable before `sync`.
+
+        Raises DiskFault, for good.
+        """
+        with self._for_good():
+            if self._last.count and self._last.end >= self._segment_bytes:
+                self._roll()
+            first = self.count
+            self._last.append(records, self._durable)
         return first
 
     def sync(self) -> None:
         """Return once every record appended before the call is durable. Raises DiskFault, for good."""
         count = self.count
-        self._last.sync()
+        with self._for_good():
+            self._last.sync()
         self._durable = count
 
     def read(self, index: int) -> bytes:
@@ -110,6 +117,17 @@ class RecordLog:
                 reader.close()
             self._readers.clear()
         self._last.close()
+
+    @contextmanager
+    def _for_good(self) -> Iterator[None]:
+        """Try nothing again that failed: neither the file nor the folder tells twice that something is lost."""
+        if self._fault is not None:
+            raise self._fault
+        try:
+            yield
+        except StorageError as fault:
+            self._fault = fault
+            raise
 
     def _iterate(self, start: int, stop: int) -> Iterator[bytes]:
         while start < stop:

@@ -10,6 +10,7 @@ from privysharing.protocol.blocks import Block
 from privysharing.protocol.codec.blocks import encode_block, parse_block
 from services.peer.commits import replay
 from services.peer.ledger.ledger import Ledger
+from services.runtime.database import LevelDatabases
 from services.runtime.disk import RealDisk
 from services.runtime.recordlog import RecordLog
 
@@ -19,7 +20,7 @@ BLOCKS: list[Block] = [parse_block((VECTORS / f"pblk{number}.block").read_bytes(
 
 def store(folder: Path, blocks: Sequence[Block] = BLOCKS) -> None:
     """A ledger of these blocks, closed."""
-    ledger = Ledger.open(folder.name, folder, RealDisk(), replay)
+    ledger = Ledger.open(folder.name, folder, RealDisk(), LevelDatabases(), replay)
     for block in blocks:
         ledger.append(replay(block, ledger.state, ledger.commit_hash))
     ledger.close()

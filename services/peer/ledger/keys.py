@@ -1,4 +1,4 @@
-"""How state, history and index lie in one LevelDB: a letter for the kind, then parts that cannot run into each other.
+"""How state, history and index lie in one database: a letter for the kind, then parts that cannot run into each other.
 
 | key                                      | value                                             |
 | ---------------------------------------- | ------------------------------------------------- |
@@ -9,8 +9,8 @@
 | `t` transaction id                       | block, tx, verdict                                |
 | `b` header hash                          | block                                             |
 
-Parts before the last are prefixed with their length, numbers are big-endian: LevelDB's order of keys is the order of
-keys in a namespace (UTF-8 bytes, as Fabric's), and of writes in a history.
+Parts before the last are prefixed with their length, numbers are big-endian: the database's order of keys is the order
+of keys in a namespace (UTF-8 bytes, as Fabric's), and of writes in a history.
 """
 
 import struct
@@ -26,6 +26,7 @@ HASHED = b"h"
 HISTORY = b"y"
 TRANSACTION = b"t"
 BLOCK_HASH = b"b"
+BEHIND_ALL = b"\xff" * 8  # behind every key
 
 _LENGTH = struct.Struct(">I")
 _HEIGHT = struct.Struct(">QI")

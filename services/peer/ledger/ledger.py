@@ -13,9 +13,9 @@ from privysharing.protocol.envelopes import TxId
 from services.peer.ledger import keys
 from services.peer.ledger.contents import key_modification
 from services.peer.ledger.errors import DamagedBlock, LedgerFault, UnsupportedFormat
-from services.peer.ledger.level import LevelStore
-from services.peer.ledger.state import LevelSnapshot, LevelState, state_batch
+from services.peer.ledger.state import StoredSnapshot, StoredState, state_batch
 from services.peer.ledger.types import AppendTimes, Commit, KeyModification, StateView, TxLocation
+from services.runtime.database import Database, Databases
 from services.runtime.disk import Disk, DiskFault, DiskLock
 from services.runtime.formats import Format, OtherFormat
 from services.runtime.recordlog import DamagedRecord, RecordLog, UnknownFormat
@@ -37,37 +37,38 @@ Replay = Callable[[Block, StateView, bytes], Commit]
 class Ledger:
     """See `LedgerPort`.
 
-    Folder: `FORMAT`, `LOCK`, `blocks/` (a record per block), `state/` (LevelDB: state, history, index).
+    Folder: `FORMAT`, `LOCK`, `blocks/` (a record per block), `state/` (a database: state, history, index).
 
     A block is durable once its record is synced; its effects follow as one unsynced batch that carries the savepoint.
     Opening replays the blocks behind the savepoint, or all of them when the database is not to be trusted.
     """
 
-    def __init__(self, channel_id: str, blocks: RecordLog, store: LevelStore, lock: DiskLock) -> None:
+    def __init__(self, channel_id: str, blocks: RecordLog, store: Database, lock: DiskLock) -> None:
         self.channel_id = channel_id
         self._lock = lock
         self._blocks = blocks
         self._store = store
         self._savepoint = _read_savepoint(store)
         self._broken = False
-        self._state = LevelState(store)
+        self._state = StoredState(store)
 
     @classmethod
-    def open(cls, channel_id: str, folder: Path, disk: Disk, replay: Replay) -> Self:
-        """Open or create the ledger, and recover. Raises LedgerFault, InUse, or DiskFault where the disk fails."""
+    def open(cls, channel_id: str, folder: Path, disk: Disk, databases: Databases, replay: Replay) -> Self:
+        """Open or create the ledger, and recover. Raises LedgerFault, InUse, and DatabaseFault or DiskFault."""
         disk.make_folder(folder)
         with ExitStack() as opened:  # closed again if recovery fails
             lock = disk.lock(folder / LOCK_FILE)
             opened.callback(lock.release)
             check_ledger_format(disk, folder)
-            store = LevelStore(folder / "state")
+            store = databases.open(folder / "state")
             opened.callback(store.close)
             blocks = _open_blocks(channel_id, disk, folder / "blocks")
             opened.callback(blocks.close)
             ledger = cls(channel_id, blocks, store, lock)
             if not ledger._trustworthy():
-                store.discard()
-                store = LevelStore(folder / "state")
+                store.close()
+                databases.discard(folder / "state")
+                store = databases.open(folder / "state")
                 opened.callback(store.close)
                 ledger = cls(channel_id, blocks, store, lock)
             ledger._replay(replay)
@@ -107,8 +108,8 @@ class Ledger:
         self._broken = False
         return AppendTimes(stored - started, time.perf_counter() - stored)
 
-    def snapshot(self) -> LevelSnapshot:
-        return LevelSnapshot(*self._store.snapshot())
+    def snapshot(self) -> StoredSnapshot:
+        return StoredSnapshot(self._store.snapshot())
 
     def block(self, number: int) -> Block | None:
         raw = self.block_bytes(number)
@@ -165,7 +166,7 @@ class Ledger:
         """Whether the database is a state of these block files: not ahead of them, and of the same chain."""
         height = self.height
         if height == 0:
-            return self._store.empty()
+            return self._is_empty()
         if height > self._blocks.count:
             logger.warning("channel %s: state is ahead of the block files: rebuilding it", self.channel_id)
             return False
@@ -173,6 +174,10 @@ class Ledger:
             logger.warning("channel %s: state belongs to other block files: rebuilding it", self.channel_id)
             return False
         return True
+
+    def _is_empty(self) -> bool:
+        with closing(self._store.scan(b"", keys.BEHIND_ALL)) as entries:
+            return next(entries, None) is None
 
     def _replay(self, replay: Replay) -> None:
         """Apply the blocks that the database has not seen."""
@@ -210,7 +215,7 @@ class Ledger:
         return list(fresh.items())
 
 
-def _read_savepoint(store: LevelStore) -> keys.Savepoint:
+def _read_savepoint(store: Database) -> keys.Savepoint:
     raw = store.get(keys.SAVEPOINT_KEY)
     return keys.Savepoint(0, b"", b"") if raw is None else keys.Savepoint.decode(raw)
 

@@ -1,20 +1,20 @@
-"""Reading state out of LevelDB: one view for the newest state and for snapshots of it."""
+"""Reading state out of a database: one view for the newest state and for snapshots of it."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import closing
-from typing import Any, Self
+from typing import Self
 
 from privysharing.protocol.envelopes import TxId
 from privysharing.protocol.rwsets import UpdateBatch
 from services.peer.ledger import keys
-from services.peer.ledger.level import LevelReader
 from services.peer.ledger.types import StateEntry, VersionedValue
+from services.runtime.database import DatabaseReader, DatabaseSnapshot
 
 
-class LevelState:
+class StoredState:
     """The state that a reader sees (StateView)."""
 
-    def __init__(self, reader: LevelReader) -> None:
+    def __init__(self, reader: DatabaseReader) -> None:
         self._reader = reader
 
     def get(self, namespace: str, key: str) -> VersionedValue | None:
@@ -69,12 +69,12 @@ class LevelState:
             return next((key for key, _ in entries), None)
 
 
-class LevelSnapshot(LevelState):
+class StoredSnapshot(StoredState):
     """The state as one commit left it: a block's effects are one batch, so no snapshot can see half of them."""
 
-    def __init__(self, reader: LevelReader, handle: Any) -> None:
-        super().__init__(reader)
-        self._handle = handle
+    def __init__(self, snapshot: DatabaseSnapshot) -> None:
+        super().__init__(snapshot)
+        self._snapshot = snapshot
 
     @property
     def height(self) -> int:
@@ -89,7 +89,7 @@ class LevelSnapshot(LevelState):
         self.close()
 
     def close(self) -> None:
-        self._handle.close()
+        self._snapshot.close()
 
 
 def state_batch(updates: UpdateBatch) -> tuple[list[tuple[bytes, bytes]], list[bytes]]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from services.peer.ledger import keys
-from services.peer.ledger.level import LAST_KEY, LevelReader
+from services.runtime.database import DatabaseReader
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,9 +19,9 @@ class Difference:
     key: dict[str, str] = field(default_factory=dict)
 
 
-def compare(found: LevelReader, expected: LevelReader) -> tuple[int, Difference | None]:
+def compare(found: DatabaseReader, expected: DatabaseReader) -> tuple[int, Difference | None]:
     """How many entries are equal, and the first that is not. Raises LedgerFault where one cannot be read."""
-    theirs, ours = found.scan(b"", LAST_KEY), expected.scan(b"", LAST_KEY)
+    theirs, ours = found.scan(b"", keys.BEHIND_ALL), expected.scan(b"", keys.BEHIND_ALL)
     equal = 0
     for right in ours:
         left = next(theirs, None)

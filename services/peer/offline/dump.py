@@ -16,12 +16,13 @@ from services.peer.commits import replay
 from services.peer.ledger.ledger import Ledger
 from services.peer.ledger.types import StateEntry
 from services.peer.offline.folders import faults_named
+from services.runtime.database import LevelDatabases
 from services.runtime.disk import RealDisk
 
 
 def dump_state(folder: Path) -> Iterator[StateEntry]:
     """The state in key order, after the recovery of a start. Raises LedgerFault, StorageError."""
-    ledger = Ledger.open(folder.name, folder, RealDisk(), replay)
+    ledger = Ledger.open(folder.name, folder, RealDisk(), LevelDatabases(), replay)
     try:
         with ledger.snapshot() as snapshot:
             yield from snapshot.entries()

@@ -1,7 +1,7 @@
 """Makes a stopped peer's state anew from its blocks: `python -m services.peer.offline.rebuild FOLDER`.
 
-Nothing is dropped before every block has been read. From then on the state database is marked as doubtful, and whoever
-opens the ledger next, this program or the peer, drops it and applies all blocks: so it may end at any moment.
+Nothing is dropped before every block has been read. From then on the state database is in doubt or gone, and whoever
+opens the ledger next, this program or the peer, applies all blocks: so it may end at any moment.
 """
 
 import json
@@ -14,9 +14,9 @@ from privysharing.protocol.blocks import Block
 from services.peer.commits import replay
 from services.peer.ledger.errors import DamagedBlock
 from services.peer.ledger.ledger import LOCK_FILE, Ledger, check_ledger_format
-from services.peer.ledger.level import DOUBT_FILE
 from services.peer.ledger.types import Commit, StateView
 from services.peer.offline.folders import Tell, faults_named, ledgers_of, progress
+from services.runtime.database import Databases, LevelDatabases
 from services.runtime.disk import Disk, RealDisk
 from services.runtime.recordlog import DamagedRecord, RecordLog
 
@@ -26,7 +26,7 @@ REMEDY = (
 )
 
 
-def rebuild(folder: Path, disk: Disk, tell: Tell) -> int:
+def rebuild(folder: Path, disk: Disk, databases: Databases, tell: Tell) -> int:
     """Drop state, history and indexes, and make them from the blocks; how many those are.
 
     Raises DamagedBlock before anything is dropped; LedgerFault, InUse, DiskFault.
@@ -35,7 +35,7 @@ def rebuild(folder: Path, disk: Disk, tell: Tell) -> int:
     try:
         check_ledger_format(disk, folder)
         total = _read_all(disk, folder)
-        (folder / DOUBT_FILE).touch()
+        databases.discard(folder / "state")
     finally:
         lock.release()
 
@@ -44,7 +44,7 @@ def rebuild(folder: Path, disk: Disk, tell: Tell) -> int:
         tell(block.header.number + 1, total)
         return commit
 
-    ledger = Ledger.open(folder.name, folder, disk, told)
+    ledger = Ledger.open(folder.name, folder, disk, databases, told)
     ledger.close()
     return total
 
@@ -68,7 +68,7 @@ def main(data: Path, channel: str | None, as_json: bool) -> None:
     for folder in ledgers_of(data, channel):
         with faults_named(folder), progress(f"rebuilding {folder.name}") as tell:
             try:
-                made[folder.name] = rebuild(folder, RealDisk(), tell)
+                made[folder.name] = rebuild(folder, RealDisk(), LevelDatabases(), tell)
             except DamagedBlock as error:
                 raise click.ClickException(f"{error}; {REMEDY}") from error
     if as_json:

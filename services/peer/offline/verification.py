@@ -6,7 +6,6 @@ and compared with the peer's entry by entry. The genesis block is taken on trust
 configuration whenever it starts.
 """
 
-import hashlib
 import shutil
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -24,12 +23,13 @@ from services.peer.commits import replay
 from services.peer.ledger import keys
 from services.peer.ledger.errors import DamagedBlock, LedgerFault
 from services.peer.ledger.ledger import LOCK_FILE, Ledger, check_ledger_format
-from services.peer.ledger.level import DOUBT_FILE, LevelReader
 from services.peer.ledger.types import Commit, StateView
 from services.peer.offline.comparison import compare
 from services.peer.offline.folders import Tell
+from services.peer.private_data.values import PrivateValuesFault, StoredPrivateValues
 from services.peer.validation.errors import ChannelHalted
 from services.peer.validation.validate import validate_block
+from services.runtime.database import DOUBT_FILE, DatabaseFault, DatabaseReader, LevelDatabases, LevelReader
 from services.runtime.disk import Disk
 from services.runtime.formats import FORMAT_FILE
 from services.runtime.recordlog import DamagedRecord, RecordLog, UnknownFormat
@@ -96,19 +96,16 @@ def verify_ledger(folder: Path, disk: Disk, tell: Tell) -> Findings:
     return findings
 
 
-def verify_private_values(folder: Path) -> Findings:
-    """Whether each private value can be read, and is the one that it is kept as."""
+def verify_private_values(folder: Path, disk: Disk) -> Findings:
+    """Whether each private value can be read as it was kept. Raises InUse, OtherFormat, WouldChange."""
     findings = Findings(folder.name)
-    with TemporaryDirectory(prefix="privy-verify-") as scratch:
-        try:
-            with _copy_of(folder, Path(scratch) / "values") as values:
-                for name, value in values.scan(b"", b"\xff" * (hashlib.sha256().digest_size + 1)):
-                    if len(name) == hashlib.sha256().digest_size and hashlib.sha256(value).digest() != name:
-                        findings.fault = Fault("private_values", "not the value of this hash", key={"hash": name.hex()})
-                        break
-                    findings.entries += 1
-        except LedgerFault as error:
-            findings.fault = Fault("private_values", f"{error}; restore them from a backup")
+    unchanged = UnchangedDisk(disk)
+    try:
+        with closing(StoredPrivateValues(unchanged, folder)) as values:
+            findings.entries = values.count
+    except PrivateValuesFault as error:
+        findings.fault = Fault("private_values", str(error))
+    findings.notes += _torn_tails(unchanged)
     return findings
 
 
@@ -147,7 +144,7 @@ class _Verification:
             try:
                 with _copy_of(state, self._copy) as found:
                     self._compare(found)
-            except LedgerFault as error:
+            except DatabaseFault as error:
                 _broken("state", f"{error}; make it anew from the blocks with: privy peer rebuild")
         self._until = self._count
         self._replay()
@@ -161,11 +158,10 @@ class _Verification:
             _broken("block_file", str(error))
         if (self._folder / "evidence").exists():
             self._findings.notes.append("the folder evidence holds two blocks of one number: the chain was forked")
-        for path, size in self._disk.cuts.items():
-            self._findings.notes.append(f"{path.name} ends in {size} bytes of no block: the next start cuts them off")
+        self._findings.notes += _torn_tails(self._disk)
         return blocks
 
-    def _compare(self, found: LevelReader) -> None:
+    def _compare(self, found: DatabaseReader) -> None:
         """The state stands at some block: let the blocks up to there make one, and see whether it is the same."""
         savepoint = found.get(keys.SAVEPOINT_KEY)
         self._until = keys.Savepoint.decode(savepoint).height if savepoint is not None else 0
@@ -182,7 +178,7 @@ class _Verification:
     def _replay(self) -> None:
         """Bring the scratch ledger to `until`."""
         try:
-            Ledger.open(self._folder.name, self._shadow, self._disk, self._judged).close()
+            Ledger.open(self._folder.name, self._shadow, self._disk, LevelDatabases(), self._judged).close()
         except _Reached:
             return
         except DamagedBlock as error:
@@ -226,6 +222,13 @@ class _Verification:
             _broken("filter", "a stored block has no verdicts", number)
 
 
+def _torn_tails(disk: UnchangedDisk) -> list[str]:
+    return [
+        f"{path.name} ends in {size} bytes of no record: the next start cuts them off"
+        for path, size in disk.cuts.items()
+    ]
+
+
 def _broken(
     check: str,
     detail: str,
@@ -237,18 +240,18 @@ def _broken(
 
 
 @contextmanager
-def _copy_of(database: Path, copy: Path) -> Iterator[LevelReader]:
-    """A LevelDB to look into, which is left as it is: opening one writes. Tables, most of it, are shared."""
+def _copy_of(database: Path, copy: Path) -> Iterator[DatabaseReader]:
+    """What a start would see of a LevelDB, which is left as it is. Tables, most of it, are shared."""
     copy.mkdir()
     for path in database.iterdir():
         if path.suffix in TABLES:
             (copy / path.name).symlink_to(path.absolute())
-        elif path.is_file() and path.name != "LOCK":
+        elif path.is_file() and path.name != "LOCK" and path.suffix != ".log":
             shutil.copyfile(path, copy / path.name)
     try:
         opened = plyvel.DB(str(copy), create_if_missing=False, paranoid_checks=True)
     except plyvel.Error as error:
-        raise LedgerFault(f"database {database}: {error}") from error
+        raise DatabaseFault(database, error) from error
     try:
         yield LevelReader(opened, copy)
     finally:

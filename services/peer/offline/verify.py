@@ -27,7 +27,8 @@ def main(data: Path, channel: str | None, as_json: bool) -> None:
         with faults_named(folder), progress(f"verifying {folder.name}") as tell:
             found.append(verify_ledger(folder, RealDisk(), tell))
     if channel is None and (data / PRIVATE_VALUES).is_dir():
-        found.append(verify_private_values(data / PRIVATE_VALUES))
+        with faults_named(data / PRIVATE_VALUES):
+            found.append(verify_private_values(data / PRIVATE_VALUES, RealDisk()))
     well = all(each.fault is None for each in found)
     if as_json:
         click.echo(json.dumps({"folder": str(data), "ok": well, "found": [each.as_dict() for each in found]}))

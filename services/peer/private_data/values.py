@@ -1,27 +1,27 @@
 """Private values by their hash."""
 
 import hashlib
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+import threading
+from collections.abc import Iterable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Protocol
 
-import plyvel
-
-from services.runtime.disk import RealDisk, StorageError
+from services.runtime.disk import Disk, StorageError
 from services.runtime.formats import Format
+from services.runtime.recordlog import DamagedRecord, RecordLog
 
-# LevelDB keeps this much unwritten data in memory; approvals are small and rare.
-WRITE_BUFFER_BYTES = 64 * 1024
-DATA_SUFFIXES = frozenset({".ldb", ".sst", ".log"})  # what LevelDB writes once CURRENT is there
-FORMAT = Format("private values", 1, "run the release that wrote them")
+FORMAT = Format("private values", 2, "run the release that wrote them")
+LOCK_FILE = "LOCK"  # held while a process has the others open
+VALUES_FOLDER = "values"
+_FORMAT_1_FILE = "CURRENT"  # of a LevelDB, which kept them in format 1
 
 
 class PrivateValuesFault(StorageError):
-    """The values cannot be read or kept. No block brings them back, so nothing here is ever thrown away."""
+    """A value is not what was kept. No block brings it back, so nothing here is ever thrown away."""
 
-    def __init__(self, folder: Path, reason: str) -> None:
-        super().__init__(f"private values {folder}: {reason}; restore them from a backup")
+    def __init__(self, folder: Path, cause: DamagedRecord) -> None:
+        super().__init__(f"private values {folder}: {cause}; restore them from a backup")
         self.folder = folder
 
 
@@ -51,39 +51,56 @@ class MemoryPrivateValues:
 
 
 class StoredPrivateValues:
-    """Values in a LevelDB of their own."""
+    """Values on a disk, and their hashes in memory. Called by any thread.
 
-    def __init__(self, folder: Path) -> None:
-        """Raises PrivateValuesFault, OtherFormat."""
+    Folder: `FORMAT`, `LOCK`, `values/` (a record per value, in the order of coming). A value that a crash tore was
+    never acknowledged, and is cut off; any other damage is a fault.
+    """
+
+    def __init__(self, disk: Disk, folder: Path) -> None:
+        """Raises PrivateValuesFault, OtherFormat, InUse, DiskFault."""
         self._folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
-        FORMAT.check(RealDisk(), folder)
-        if not (folder / "CURRENT").exists() and any(path.suffix in DATA_SUFFIXES for path in folder.iterdir()):
-            raise PrivateValuesFault(folder, "CURRENT is missing, and would be made anew without the values")
-        with self._named():
-            self._db = plyvel.DB(
-                str(folder), create_if_missing=True, paranoid_checks=True, write_buffer_size=WRITE_BUFFER_BYTES
-            )
+        self._keeping = threading.Lock()
+        self._places: dict[bytes, int] = {}  # of durable values
+        with ExitStack() as opened:  # closed again if a value is damaged
+            disk.make_folder(folder)
+            self._lock = disk.lock(folder / LOCK_FILE)
+            opened.callback(self._lock.release)
+            FORMAT.check(disk, folder, _FORMAT_1_FILE)
+            try:
+                self._records = RecordLog.open(disk, folder / VALUES_FOLDER)
+                opened.callback(self._records.close)
+                self._add(self._records.iterate(), 0)
+            except DamagedRecord as error:
+                raise PrivateValuesFault(folder, error) from error
+            self._opened = opened.pop_all()
+
+    @property
+    def count(self) -> int:
+        """How many values there are."""
+        return len(self._places)
 
     def keep(self, values: Iterable[bytes]) -> None:
-        """Raises PrivateValuesFault."""
-        with self._named(), self._db.write_batch(sync=True) as batch:
-            for value in values:
-                batch.put(hashlib.sha256(value).digest(), value)
+        """See `PrivateValues.keep`. Raises DiskFault, for good."""
+        with self._keeping:
+            fresh = [value for value in values if hashlib.sha256(value).digest() not in self._places]
+            if fresh:
+                first = self._records.append(fresh)
+                self._records.sync()
+                self._add(fresh, first)
 
     def get(self, value_hash: bytes) -> bytes | None:
-        """Raises PrivateValuesFault."""
-        with self._named():
-            value: bytes | None = self._db.get(value_hash, verify_checksums=True)
-        return value
+        """See `PrivateValues.get`. Raises PrivateValuesFault, DiskFault."""
+        place = self._places.get(value_hash)
+        try:
+            return None if place is None else self._records.read(place)
+        except DamagedRecord as error:
+            raise PrivateValuesFault(self._folder, error) from error
 
     def close(self) -> None:
         """Release the files."""
-        self._db.close()
+        self._opened.close()
 
-    @contextmanager
-    def _named(self) -> Iterator[None]:
-        try:
-            yield
-        except plyvel.Error as error:
-            raise PrivateValuesFault(self._folder, str(error)) from error
+    def _add(self, values: Iterable[bytes], first: int) -> None:
+        for place, value in enumerate(values, first):
+            self._places[hashlib.sha256(value).digest()] = place

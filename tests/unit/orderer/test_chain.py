@@ -258,7 +258,7 @@ async def test_a_disk_that_fails_ends_the_chain() -> None:
     running = RunningChain(Chain(store_with(FIRST, disk), await FileLog.open(disk, LOG_FOLDER), context()))
     await running.chain.order(normal())
     await running.block(1)
-    disk.failing_syncs = True
+    disk.fail("sync")
     with pytest.raises(DiskFault):
         await running.chain.order(normal())
     with pytest.raises(DiskFault):

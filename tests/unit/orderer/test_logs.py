@@ -121,11 +121,10 @@ async def test_a_full_queue_lets_writers_wait_until_there_is_room(monkeypatch: p
 async def test_a_failed_sync_acknowledges_nothing_ever_after() -> None:
     disk = MemoryDisk()
     log = await FileLog.open(disk, FOLDER)
-    disk.failing_syncs = True
+    disk.fail("sync")
     first = log.append(b"a")
     with pytest.raises(DiskFault):
         await first
-    disk.failing_syncs = False
     with pytest.raises(LogClosed, match="the log failed"):
         log.append(b"b")
     with pytest.raises(DiskFault):

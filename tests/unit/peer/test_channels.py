@@ -20,6 +20,7 @@ from services.peer.ledger.errors import LedgerFault
 from services.peer.metrics import LedgerMetrics
 from services.peer.notifier import ChannelStopped
 from services.runtime.config import ConfigError
+from services.runtime.database import LevelDatabases
 from services.runtime.disk import RealDisk
 from services.runtime.metrics import Registry
 from tests.support.following import MemoryOrderers, OrderedChain
@@ -35,7 +36,9 @@ async def opened(
 ) -> AsyncIterator[Channels]:
     """A peer's channels, which do not grow."""
     with ThreadPoolExecutor(2) as crypto:
-        tools = ChannelTools(RealDisk(), crypto, LedgerMetrics.register(Registry()), orderers, SETTINGS, **choices)
+        tools = ChannelTools(
+            RealDisk(), LevelDatabases(), crypto, LedgerMetrics.register(Registry()), orderers, SETTINGS, **choices
+        )
         channels = Channels(folder, tools, bootstraps)
         try:
             await channels.open()
@@ -139,7 +142,9 @@ async def test_a_recovery_can_be_stopped_and_the_next_start_finishes_it(tmp_path
         await reaches(channels, 2)
     (tmp_path / "health" / "DOUBT").touch()
     with ThreadPoolExecutor(1) as crypto:
-        tools = ChannelTools(RealDisk(), crypto, LedgerMetrics.register(Registry()), orderers, SETTINGS)
+        tools = ChannelTools(
+            RealDisk(), LevelDatabases(), crypto, LedgerMetrics.register(Registry()), orderers, SETTINGS
+        )
         with pytest.raises(RecoveryStopped):
             await Channels(tmp_path, tools).open(stopping=lambda: True)
     async with peer(tmp_path, orderers) as channels:

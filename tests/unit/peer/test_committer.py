@@ -23,6 +23,7 @@ from services.peer.ledger.types import LedgerPort, StateEntry
 from services.peer.metrics import LedgerMetrics
 from services.peer.notifier import CommitNotifier
 from services.peer.validation.errors import ChannelHalted
+from services.runtime.database import LevelDatabases
 from services.runtime.disk import RealDisk
 from services.runtime.metrics import Registry
 from tests.support import ordering
@@ -121,14 +122,14 @@ async def test_verdicts_are_those_of_validation_and_stand_in_the_stored_block(me
 
 async def test_both_ledgers_and_a_rebuilt_one_come_to_the_same(memory: Peer, tmp_path: Path) -> None:
     chain, _ = blocks()
-    disk = Peer(Ledger.open(CHANNEL, tmp_path, RealDisk(), replay))
+    disk = Peer(Ledger.open(CHANNEL, tmp_path, RealDisk(), LevelDatabases(), replay))
     for peer in (memory, disk):
         await peer.committer.follow(each(chain))
     assert disk.ledger.commit_hash == memory.ledger.commit_hash != b""
     assert disk.state() == memory.state()
     disk.close()
     (tmp_path / "DOUBT").touch()
-    rebuilt = Peer(Ledger.open(CHANNEL, tmp_path, RealDisk(), replay))
+    rebuilt = Peer(Ledger.open(CHANNEL, tmp_path, RealDisk(), LevelDatabases(), replay))
     assert rebuilt.state() == memory.state()
     assert list(rebuilt.ledger.history("cc", "a")) == list(memory.ledger.history("cc", "a"))
     rebuilt.close()
@@ -152,11 +153,11 @@ async def test_a_configuration_block_puts_its_configuration_in_force(tmp_path: P
     chain = OrderedChain(ordering.genesis(), ordering.SIGNER)
     limits = replace(chain.config.orderer.batch_size, max_message_count=3)
     block = chain.reconfigure(ordering.batch_update(chain.config, limits))
-    peer = Peer(Ledger.open("health", tmp_path, RealDisk(), replay), chain.blocks[0])
+    peer = Peer(Ledger.open("health", tmp_path, RealDisk(), LevelDatabases(), replay), chain.blocks[0])
     assert await peer.committer.commit(block) == (VALID,)
     assert (peer.config.sequence, peer.config.orderer.batch_size) == (1, limits)
     peer.close()
-    ledger = Ledger.open("health", tmp_path, RealDisk(), replay)
+    ledger = Ledger.open("health", tmp_path, RealDisk(), LevelDatabases(), replay)
     assert stored_config(ledger).orderer.batch_size == limits
     ledger.close()
 

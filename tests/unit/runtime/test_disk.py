@@ -15,6 +15,12 @@ def disk(request: pytest.FixtureRequest) -> Disk:
     return make()
 
 
+def disk_with_a_folder() -> MemoryDisk:
+    disk = MemoryDisk()
+    disk.make_folder(Path("/d"))
+    return disk
+
+
 def test_a_file_gives_back_what_was_appended(disk: Disk, tmp_path: Path) -> None:
     disk.make_folder(tmp_path / "a" / "b")
     file = disk.open(tmp_path / "a" / "b" / "f", create=True)
@@ -53,11 +59,14 @@ def test_a_lock_has_one_holder_at_a_time(disk: Disk, tmp_path: Path) -> None:
     disk.lock(tmp_path / "LOCK").release()
 
 
-def test_a_power_cut_lets_go_of_a_lock(tmp_path: Path) -> None:
-    disk = MemoryDisk()
-    disk.lock(tmp_path / "LOCK")
+def test_a_power_cut_lets_go_of_a_lock() -> None:
+    disk = disk_with_a_folder()
+    before = disk.lock(Path("/d/LOCK"))
     disk.restart()
-    disk.lock(tmp_path / "LOCK")
+    disk.lock(Path("/d/LOCK"))
+    before.release()  # of a process that is no more
+    with pytest.raises(InUse):
+        disk.lock(Path("/d/LOCK"))
 
 
 def test_creating_a_file_that_exists_is_refused_and_so_is_opening_one_that_does_not(disk: Disk, tmp_path: Path) -> None:
@@ -80,7 +89,7 @@ def test_a_write_to_a_full_disk_is_a_fault_and_no_later_sync_hides_it(tmp_path: 
 
 def test_what_was_synced_survives_every_crash() -> None:
     for seed in range(50):
-        disk, path = MemoryDisk(), Path("/d/f")
+        disk, path = disk_with_a_folder(), Path("/d/f")
         file = disk.open(path, create=True)
         disk.sync_folder(path.parent)
         file.append(b"kept" * 400)
@@ -94,7 +103,7 @@ def test_what_was_not_synced_is_dropped_torn_or_reordered() -> None:
     first, second = b"a" * SECTOR_BYTES, b"b" * SECTOR_BYTES
     seen = set()
     for seed in range(200):
-        disk, path = MemoryDisk(), Path("/d/f")
+        disk, path = disk_with_a_folder(), Path("/d/f")
         file = disk.open(path, create=True)
         disk.sync_folder(path.parent)
         file.append(first)
@@ -107,7 +116,7 @@ def test_what_was_not_synced_is_dropped_torn_or_reordered() -> None:
 def test_a_name_that_was_not_synced_may_be_lost_with_its_file() -> None:
     outcomes = set()
     for seed in range(50):
-        disk, path = MemoryDisk(), Path("/d/f")
+        disk, path = disk_with_a_folder(), Path("/d/f")
         disk.open(path, create=True).sync()
         disk.restart(seed)
         outcomes.add(disk.exists(path))
@@ -115,7 +124,7 @@ def test_a_name_that_was_not_synced_may_be_lost_with_its_file() -> None:
 
 
 def test_without_power_nothing_is_written() -> None:
-    disk = MemoryDisk()
+    disk = disk_with_a_folder()
     file = disk.open(Path("/d/f"), create=True)
     disk.cut_power_after(1)
     file.append(b"x")
@@ -130,7 +139,7 @@ def test_a_file_written_whole_holds_the_old_or_the_new_contents_at_every_crash_p
     path = Path("/d/f")
     for point in range(6):
         for seed in range(20):
-            disk = MemoryDisk()
+            disk = disk_with_a_folder()
             write_whole(disk, path, b"old" * 300)
             disk.cut_power_after(point)
             try:
@@ -142,3 +151,128 @@ def test_a_file_written_whole_holds_the_old_or_the_new_contents_at_every_crash_p
             assert read_whole(disk, path) in expected, f"{point=} {seed=}"
             write_whole(disk, path, b"after")
             assert read_whole(disk, path) == b"after"
+
+
+def test_a_process_that_ends_leaves_what_it_wrote_and_can_do_nothing_more() -> None:
+    disk, path = disk_with_a_folder(), Path("/d/f")
+    file = disk.open(path, create=True)
+    file.append(b"written")
+    disk.crash()
+    for deed in (lambda: file.append(b"x"), lambda: file.read(0, 1), file.sync, lambda: file.truncate(0)):
+        with pytest.raises(PowerLoss):
+            deed()
+    assert read_whole(disk, path) == b"written"
+    assert disk.struck == {"crash after append /d/f": 1}
+
+
+def test_a_write_during_which_a_process_ends_is_written_in_part() -> None:
+    parts = set()
+    for deeds in range(1, 20):
+        disk = disk_with_a_folder()
+        file = disk.open(Path("/d/f"), create=True)
+        for number in range(deeds):
+            file.append(bytes((number,)) * 1000)
+        disk.cut_power_after(0)
+        with pytest.raises(PowerLoss):
+            file.append(b"x" * 1000)
+        with pytest.raises(PowerLoss):
+            file.append(b"nothing of this")
+        disk.crash()
+        parts.add(disk.size_of(Path("/d/f")) % 1000)
+        assert disk.struck == {"crash at append /d/f": 1}
+    assert len(parts) > 5
+
+
+def test_a_folder_that_was_not_synced_may_vanish_with_all_that_is_in_it() -> None:
+    outcomes = set()
+    for seed in range(50):
+        disk = MemoryDisk()
+        disk.cut_power_after(2)  # the folder is made, and its parent not synced
+        with pytest.raises(PowerLoss):
+            disk.make_folder(Path("/d"))
+        disk.crash()
+        disk.open(Path("/d/f"), create=True).sync()
+        disk.sync_folder(Path("/d"))
+        disk.restart(seed)
+        assert disk.exists(Path("/d")) == disk.exists(Path("/d/f"))
+        outcomes.add(disk.exists(Path("/d/f")))
+    assert outcomes == {True, False}
+
+
+def test_a_folder_that_is_there_is_made_durable_all_the_same() -> None:
+    for seed in range(50):
+        disk = MemoryDisk()
+        disk.cut_power_after(2)
+        with pytest.raises(PowerLoss):
+            disk.make_folder(Path("/d"))
+        disk.crash()
+        disk.make_folder(Path("/d"))
+        disk.restart(seed)
+        assert disk.exists(Path("/d"))
+
+
+def test_a_disk_is_full_at_its_capacity_and_not_when_there_is_room_again() -> None:
+    disk = disk_with_a_folder()
+    disk.capacity = 1000
+    file = disk.open(Path("/d/f"), create=True)
+    file.append(bytes(900))
+    with pytest.raises(DiskFault, match="No space left"):
+        file.append(bytes(200))
+    with pytest.raises(DiskFault, match="No space left"):
+        file.sync()
+    assert (file.size, disk.free(Path("/d"))) == (1000, 0)
+    with pytest.raises(DiskFault, match="cannot create /d/g: No space left"):
+        disk.open(Path("/d/g"), create=True)
+    disk.capacity = 2000
+    disk.open(Path("/d/g"), create=True).append(bytes(1000))
+    disk.remove(Path("/d/g"))
+    assert disk.free(Path("/d")) == 1000
+    assert disk.struck == {"full at append /d/f": 1, "full at create /d/g": 1}
+
+
+DEEDS = ["create", "append", "read", "truncate", "sync /d/f", "sync folder", "rename", "remove"]
+
+
+@pytest.mark.parametrize("deed", DEEDS)
+def test_a_deed_fails_when_it_is_told_to_and_a_file_takes_nothing_more(deed: str) -> None:
+    disk, path = disk_with_a_folder(), Path("/d/f")
+
+    def do_all() -> None:
+        file = disk.open(path, create=True)
+        file.append(b"x")
+        file.read(0, 1)
+        file.truncate(0)
+        file.sync()
+        disk.sync_folder(path.parent)
+        disk.rename(path, path.with_name("g"))
+        disk.remove(path.with_name("g"))
+
+    disk.fail(deed, skip=1)
+    do_all()
+    with pytest.raises(DiskFault, match="Input/output error"):
+        do_all()
+    assert [label.partition(" at ")[0] for label in disk.struck] == ["fault"]
+    disk.fail(deed, "/elsewhere", for_good=True)
+    path = Path("/d/again")
+    do_all()
+
+
+def test_after_a_failed_sync_a_later_one_keeps_nothing_of_what_the_first_should_have_kept() -> None:
+    lost = 0
+    for seed in range(20):
+        disk, path = disk_with_a_folder(), Path("/d/f")
+        file = disk.open(path, create=True)
+        disk.sync_folder(path.parent)
+        file.append(b"a" * SECTOR_BYTES)
+        disk.fail("sync")
+        for _ in range(2):
+            with pytest.raises(DiskFault):
+                file.sync()
+        again = disk.open(path)
+        again.append(b"b" * SECTOR_BYTES)
+        again.sync()  # somebody who did not give up
+        disk.restart(seed)
+        found = read_whole(disk, path)
+        assert found.endswith(b"b" * SECTOR_BYTES)
+        lost += not found.startswith(b"a")
+    assert lost > 5

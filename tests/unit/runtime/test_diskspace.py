@@ -32,10 +32,10 @@ async def space(disk: MemoryDisk, registry: Registry) -> DiskSpace:
 
 
 async def test_there_is_room_down_to_the_watermark_and_not_below(space: DiskSpace, disk: MemoryDisk) -> None:
-    disk.free_bytes = WATERMARK
+    disk.capacity = WATERMARK
     space.look()
     assert space.illness() is None
-    disk.free_bytes -= 1
+    disk.capacity = WATERMARK - 1
     space.look()
     assert space.illness() == (
         "/data has 99 MiB left on its disk, needed 100 MiB: no new work is taken until there is room"
@@ -46,10 +46,10 @@ async def test_want_of_room_is_logged_once_and_so_is_its_end(
     space: DiskSpace, disk: MemoryDisk, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    disk.free_bytes = 0
+    disk.capacity = 0
     for _ in range(3):
         space.look()
-    disk.free_bytes = WATERMARK
+    disk.capacity = WATERMARK
     for _ in range(3):
         space.look()
     assert [record.message for record in caplog.records] == [
@@ -61,7 +61,7 @@ async def test_want_of_room_is_logged_once_and_so_is_its_end(
 async def test_what_is_left_is_a_metric_and_so_is_what_must_be(
     space: DiskSpace, disk: MemoryDisk, registry: Registry
 ) -> None:
-    disk.free_bytes = 12345
+    disk.capacity = 12345
     space.look()
     page = registry.render().splitlines()
     assert "privysharing_disk_free_bytes 12345" in page
@@ -72,19 +72,19 @@ async def test_who_waits_for_room_goes_on_when_there_is_some(
     space: DiskSpace, disk: MemoryDisk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(diskspace, "LOOK_SECONDS", 0.001)
-    disk.free_bytes = 0
+    disk.capacity = 0
     space.look()
     watching = asyncio.create_task(space.watch())
     waiting = asyncio.create_task(space.room())
     assert not (await asyncio.wait((waiting,), timeout=0.05))[0]
-    disk.free_bytes = WATERMARK
+    disk.capacity = WATERMARK
     async with asyncio.timeout(5):
         await waiting
     watching.cancel()
 
 
 async def test_without_a_watermark_there_is_always_room(disk: MemoryDisk, registry: Registry) -> None:
-    disk.free_bytes = 0
+    disk.capacity = 0
     assert DiskSpace(disk, FOLDER, registry, 0).shortage is None
 
 

@@ -194,10 +194,9 @@ def test_a_failed_sync_is_final() -> None:
     disk = MemoryDisk()
     log = open_log(disk)
     log.append([b"a"])
-    disk.failing_syncs = True
+    disk.fail("sync")
     with pytest.raises(DiskFault):
         log.sync()
-    disk.failing_syncs = False
     with pytest.raises(DiskFault):
         log.sync()
     assert log.durable_count == 0

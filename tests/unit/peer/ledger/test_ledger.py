@@ -17,7 +17,9 @@ from services.peer.ledger.errors import LedgerFault
 from services.peer.ledger.ledger import Ledger
 from services.peer.ledger.memory import MemoryLedger
 from services.peer.ledger.types import LedgerPort, StateView, TxLocation
+from services.runtime.database import LevelDatabases
 from services.runtime.disk import RealDisk
+from services.runtime.memorydatabase import MemoryDatabases
 from services.runtime.memorydisk import MemoryDisk
 from tests.support.chains import CHANNEL, Tx, chain, replay
 
@@ -42,21 +44,25 @@ def transactions() -> st.SearchStrategy[Tx]:
 
 
 @contextmanager
-def both() -> Iterator[tuple[Ledger, MemoryLedger]]:
+def all_kinds() -> Iterator[tuple[LedgerPort, ...]]:
+    disk = MemoryDisk()
     with tempfile.TemporaryDirectory() as folder:
-        ledger = Ledger.open(CHANNEL, Path(folder), MemoryDisk(), replay)
-        yield ledger, MemoryLedger(CHANNEL)
-        ledger.close()
+        real = Ledger.open(CHANNEL, Path(folder), RealDisk(), LevelDatabases(), replay)
+        twin = Ledger.open(CHANNEL, Path("/ledger"), disk, MemoryDatabases(disk), replay)
+        yield real, twin, MemoryLedger(CHANNEL)
+        real.close()
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.lists(transactions(), max_size=4), max_size=5))
 def test_the_ledger_on_disk_answers_as_the_one_in_memory(script: list[list[Tx]]) -> None:
-    with both() as (ledger, reference):
+    with all_kinds() as ledgers:
         for block in chain(script):
-            ledger.append(replay(block, ledger.state, b""))
-            reference.append(replay(block, reference.state, b""))
-        assert answers(ledger) == answers(reference)
+            for ledger in ledgers:
+                ledger.append(replay(block, ledger.state, b""))
+        real, twin, reference = map(answers, ledgers)
+        assert real == reference
+        assert twin == reference
 
 
 def answers(ledger: LedgerPort) -> object:
@@ -93,7 +99,7 @@ def state_answers(state: StateView) -> object:
 
 @pytest.fixture
 def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    made = Ledger.open(CHANNEL, tmp_path / "ledger", RealDisk(), replay)
+    made = Ledger.open(CHANNEL, tmp_path / "ledger", RealDisk(), LevelDatabases(), replay)
     yield made
     made.close()
 

@@ -1,0 +1,225 @@
+"""Databases of what can be made again, such as the state that follows from blocks.
+
+A batch is written wholly or not at all, and is not durable: after a crash a database holds what a first part of its
+batches left, perhaps none. `close` keeps all of them. A database that is found damaged is thrown away, at once when it
+is opened, or at its next opening when a read has met the damage; whoever opens it makes it anew from its sources.
+
+`LevelDatabases` keeps them on this machine, `memorydatabase.MemoryDatabases` in memory.
+"""
+
+import logging
+import shutil
+from collections.abc import Generator, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any, Protocol
+
+import plyvel
+
+from services.runtime.disk import StorageError
+
+logger = logging.getLogger(__name__)
+
+WRITE_BUFFER_BYTES = 8 * 1024 * 1024  # batches that a crash takes: about so much is made again
+BLOCK_CACHE_BYTES = 8 * 1024 * 1024
+OPEN_FILES_MAX = 200
+BLOOM_BITS = 10  # about 1 % of look-ups of an unknown key read the disk
+DOUBT_FILE = "DOUBT"  # beside a database that is not to be trusted
+_BEHIND_ALL = b"\xff" * 64
+
+
+class DatabaseFault(StorageError):
+    """A database cannot be read or written. Never retried: its next opening tells what is there."""
+
+    def __init__(self, folder: Path, reason: object) -> None:
+        super().__init__(f"database {folder}: {reason}")
+        self.folder = folder
+
+
+class DamagedDatabase(DatabaseFault):
+    """What is stored is not what was written. The next opening starts empty."""
+
+
+class DatabaseReader(Protocol):
+    """Reads one database, or a snapshot of it, from any thread. Everything raises DatabaseFault."""
+
+    def get(self, key: bytes) -> bytes | None:
+        """The value of a key."""
+        ...
+
+    def scan(self, start: bytes, stop: bytes, *, reverse: bool = False) -> Generator[tuple[bytes, bytes]]:
+        """Entries from `start` up to, not including, `stop`. Reads a consistent state from its first entry on."""
+        ...
+
+
+class DatabaseSnapshot(DatabaseReader, Protocol):
+    """One moment, whatever is written meanwhile."""
+
+    def close(self) -> None:
+        """Let go of the old data."""
+        ...
+
+
+class Database(DatabaseReader, Protocol):
+    """An open database, ours alone."""
+
+    def write(self, puts: Sequence[tuple[bytes, bytes]], deletes: Sequence[bytes]) -> None:
+        """One atomic batch."""
+        ...
+
+    def snapshot(self) -> DatabaseSnapshot:
+        """A reader of the present moment."""
+        ...
+
+    def close(self) -> None:
+        """Keep everything that was written, if the disk can, and release the files."""
+        ...
+
+
+class Databases(Protocol):
+    """Databases by folder."""
+
+    def open(self, folder: Path) -> Database:
+        """Open what is in a folder of an existing folder, or start empty. Raises DatabaseFault."""
+        ...
+
+    def discard(self, folder: Path) -> None:
+        """Forget a closed database; if that is broken off, its next opening does. Raises DatabaseFault."""
+        ...
+
+
+class LevelReader:
+    """Reads one LevelDB, or one snapshot of it. Damage is remembered, so that the next opening starts empty."""
+
+    def __init__(self, source: Any, folder: Path) -> None:
+        self._source = source
+        self._folder = folder
+
+    def get(self, key: bytes) -> bytes | None:
+        try:
+            value: bytes | None = self._source.get(key, verify_checksums=True)
+        except plyvel.Error as error:
+            raise self._fault(error) from error
+        return value
+
+    def scan(self, start: bytes, stop: bytes, *, reverse: bool = False) -> Generator[tuple[bytes, bytes]]:
+        """Over LevelDB's own cursor: plyvel's other iterator takes damage for the end."""
+        try:
+            with closing(self._source.raw_iterator(verify_checksums=True)) as cursor:
+                cursor.seek(stop if reverse else start)
+                if reverse:
+                    if cursor.valid():
+                        cursor.prev()
+                    else:
+                        cursor.seek_to_last()
+                while cursor.valid():
+                    key, value = cursor.item()
+                    if key < start if reverse else key >= stop:
+                        return
+                    yield key, value
+                    if reverse:
+                        cursor.prev()
+                    else:
+                        cursor.next()
+        except plyvel.Error as error:
+            raise self._fault(error) from error
+
+    def _fault(self, error: plyvel.Error) -> DatabaseFault:
+        if isinstance(error, plyvel.CorruptionError):
+            _doubt_of(self._folder).touch()
+            return DamagedDatabase(self._folder, _text(error))
+        return DatabaseFault(self._folder, _text(error))
+
+
+class LevelSnapshot(LevelReader):
+    """See `DatabaseSnapshot`."""
+
+    def close(self) -> None:
+        self._source.close()
+
+
+class LevelDatabase(LevelReader):
+    """See `Database`."""
+
+    def write(self, puts: Sequence[tuple[bytes, bytes]], deletes: Sequence[bytes]) -> None:
+        try:
+            with self._source.write_batch(transaction=True) as batch:
+                for key, value in puts:
+                    batch.put(key, value)
+                for key in deletes:
+                    batch.delete(key)
+        except plyvel.Error as error:
+            raise self._fault(error) from error
+
+    def snapshot(self) -> LevelSnapshot:
+        return LevelSnapshot(self._source.snapshot(), self._folder)
+
+    def close(self) -> None:
+        if not self._source.closed:
+            self._source.compact_range(start=_BEHIND_ALL, stop=_BEHIND_ALL)  # no key: writes the buffer to a table
+            self._source.close()
+
+
+class LevelDatabases:
+    """See `Databases`. Reads tables, which LevelDB syncs before it counts on them, and never a log, which it does not.
+
+    A log that lost a sector to a power cut either keeps LevelDB from opening or, where a record begins in that sector,
+    is read with a gap: newer batches without older ones, and nobody would notice.
+    """
+
+    def open(self, folder: Path) -> LevelDatabase:
+        """See `Databases.open`. What is in doubt or does not open with paranoid checks is discarded."""
+        if _doubt_of(folder).exists():
+            logger.warning("database %s was found damaged: it is made anew", folder)
+            self.discard(folder)
+        try:
+            return LevelDatabase(_open(folder), folder)
+        except plyvel.CorruptionError as error:
+            logger.warning("database %s is damaged (%s): it is made anew", folder, _text(error))
+        except plyvel.IOError as error:
+            if "No such file" not in str(error):  # locked by another process, permissions, no space: not damage
+                raise DatabaseFault(folder, _text(error)) from error
+            logger.warning("database %s is incomplete (%s): it is made anew", folder, _text(error))
+        self.discard(folder)
+        try:
+            return LevelDatabase(_open(folder), folder)
+        except plyvel.Error as error:
+            raise DatabaseFault(folder, _text(error)) from error
+
+    def discard(self, folder: Path) -> None:
+        """See `Databases.discard`. What is left of a damaged database must not be opened again."""
+        doubt = _doubt_of(folder)
+        try:
+            doubt.touch()
+            if folder.exists():
+                shutil.rmtree(folder)
+            doubt.unlink()
+        except OSError as error:
+            raise DatabaseFault(folder, f"not to be trusted and cannot be removed: {error}") from error
+
+
+def _text(error: plyvel.Error) -> str:
+    """What LevelDB said, in bytes."""
+    return str(error.args[0].decode(errors="replace"))
+
+
+def _doubt_of(folder: Path) -> Path:
+    return folder.with_name(DOUBT_FILE)
+
+
+def _open(folder: Path) -> Any:
+    try:
+        folder.mkdir(exist_ok=True)
+        for log in folder.glob("*.log"):
+            log.unlink()
+    except OSError as error:
+        raise DatabaseFault(folder, error) from error
+    return plyvel.DB(
+        str(folder),
+        create_if_missing=True,
+        paranoid_checks=True,
+        write_buffer_size=WRITE_BUFFER_BYTES,
+        lru_cache_size=BLOCK_CACHE_BYTES,
+        max_open_files=OPEN_FILES_MAX,
+        bloom_filter_bits=BLOOM_BITS,
+    )
