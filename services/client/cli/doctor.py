@@ -101,6 +101,8 @@ def _network(folder: Path) -> Iterator[Finding]:
         yield _certificate(f"certificate of {org.msp_id}", network.path(org.tls_ca))
     for node in network.nodes:
         yield _certificate(f"TLS certificate of {node.name}", network.path(node.tls) / "server.crt")
+        for signing in (network.path(node.msp) / "signcerts").iterdir():
+            yield _certificate(f"signing certificate of {node.name}", signing)
 
 
 def _port(node: str, address: str) -> Finding:
