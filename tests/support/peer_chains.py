@@ -1,17 +1,17 @@
 """A channel that grows as a real one does: an orderer's code seals blocks, a peer's code judges and stores them."""
 
-from collections.abc import Iterable
-
-from privysharing.protocol.blocks import Block, header_hash
+from privysharing.protocol.blocks import Block, BlockHeader, header_hash
 from privysharing.protocol.channel.bundle import ChannelConfig
 from privysharing.protocol.channel.update import derive
 from privysharing.protocol.codec.blocks import encode_block
 from privysharing.protocol.codec.lifecycle import encode_collections
 from privysharing.protocol.codec.policies import encode_application_policy
+from privysharing.protocol.crypto import SigningIdentity
 from privysharing.protocol.lifecycle import LIFECYCLE, ChaincodeDefinition, CollectionConfig
 from privysharing.protocol.lifecycle_state import NAMESPACES, definition_structure, store
 from privysharing.protocol.ordering import LogPosition
 from privysharing.protocol.policies.dsl import parse_policy
+from privysharing.protocol.policies.signature import ChannelPolicyReference
 from privysharing.protocol.rwsets import NamespaceRwSet, Write
 from privysharing.protocol.signers import verify_all
 from privysharing.protocol.transactions import ChaincodeId
@@ -36,8 +36,8 @@ class PeerChannel:
 
     def add(self, *envelopes: bytes) -> tuple[int, ...]:
         """Order a block of these envelopes, have the peer commit it, and return its verdicts."""
-        number = self._tip.header.number + 1
-        block = self._seal(number, envelopes)
+        block = self.sealed(*envelopes)
+        number = block.header.number
         transactions = read_block(block)
         signers = verify_all(transactions, CHANNEL, self.config.msps)
         judgement = validate_block(number, transactions, signers, self.config, self.ledger.state)
@@ -49,19 +49,41 @@ class PeerChannel:
         self.ordered.append(encode_block(block))
         return judgement.verdicts
 
+    def sealed(
+        self,
+        *envelopes: bytes,
+        header: BlockHeader | None = None,
+        last_config: int | None = None,
+        ends_at: int | None = None,
+        signer: SigningIdentity = ORDERER,
+    ) -> Block:
+        """The next block as an orderer would make it, or with something else in it."""
+        number = self._tip.header.number + 1
+        return seal(
+            header or next_header(number, header_hash(self._tip.header), envelopes),
+            envelopes,
+            last_config=self._last_config if last_config is None else last_config,
+            position=LogPosition(number if ends_at is None else ends_at),
+            signer=signer,
+            nonce=b"nonce",
+        )
+
     def reconfigure(self, update: bytes) -> None:
         """Order a block of the configuration that a CONFIG_UPDATE envelope asks for."""
         self._last_config = self._tip.header.number + 1
-        config = derive(self.config, update)
-        envelope = config_envelope(CHANNEL, config, signer=ORDERER, now_ns=0, nonce=bytes([self._last_config]))
-        assert self.add(envelope) == (0,)
+        assert self.add(self.configuration(update)) == (0,)
+
+    def configuration(self, update: bytes) -> bytes:
+        """The CONFIG envelope that an orderer makes of an update."""
+        return config_envelope(CHANNEL, derive(self.config, update), signer=ORDERER, now_ns=0, nonce=b"nonce")
 
     def define(self, chaincode: str, policy: str, *collections: CollectionConfig) -> bytes:
-        """An envelope that commits the definition of a chaincode."""
+        """An envelope that commits the definition of a chaincode. `policy`: a signature policy, or a channel path."""
+        parameter = ChannelPolicyReference(policy) if policy.startswith("/") else parse_policy(policy)
         definition = ChaincodeDefinition(
             sequence=1,
             version="1",
-            validation_parameter=encode_application_policy(parse_policy(policy)),
+            validation_parameter=encode_application_policy(parameter),
             collections=encode_collections(collections),
         )
         keys = _Writes()
@@ -72,17 +94,6 @@ class PeerChannel:
             chaincode=ChaincodeId(LIFECYCLE, "syscc"),
             namespaces=(NamespaceRwSet(LIFECYCLE, writes=writes),),
         ).raw
-
-    def _seal(self, number: int, envelopes: Iterable[bytes]) -> Block:
-        data = tuple(envelopes)
-        return seal(
-            next_header(number, header_hash(self._tip.header), data),
-            data,
-            last_config=self._last_config,
-            position=LogPosition(number),
-            signer=ORDERER,
-            nonce=b"nonce",
-        )
 
 
 class _Writes:
