@@ -14,6 +14,7 @@ from tests.simulation.loop import Life, SimulatedLoop
 
 KEEPALIVE_S = 80.0  # privysharing.rpc.channels: a ping a minute, and twenty seconds for its answer
 CONNECT_S_MAX = 10.0
+MOMENT_S = 1e-7  # two timers for one time go off in any order
 SLOW_SHARE = 0.02  # messages that take many times longer than the rest
 
 
@@ -42,7 +43,7 @@ class Connection:
         if self.broken or sender.over:
             return
         receiver = self._ends[sender]
-        self._arrivals[receiver] = max(self._arrivals[receiver], self._network.arrival(sender, receiver))
+        self._arrivals[receiver] = max(self._arrivals[receiver] + MOMENT_S, self._network.arrival(sender, receiver))
         self._at(self._arrivals[receiver], receiver, arrive)
 
     def on_break(self, life: Life, tell: Callable[[], None]) -> None:

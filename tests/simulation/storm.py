@@ -1,7 +1,9 @@
 """One run: clients at work while a seed's misfortunes happen, then calm, then the judges."""
 
 import asyncio
+import hashlib
 import random
+from collections import Counter
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass, field
@@ -15,7 +17,7 @@ from services.runtime.machine import Machine
 from tests.simulation.bringing_up import ENDORSEMENTS, brought_up
 from tests.simulation.computers import Computer, Program, Storage
 from tests.simulation.faults import CLOCK_JUMP_S_MAX, MISFORTUNES, Misfortune, Place, clock_jumps
-from tests.simulation.judge.operations import Answer, Committed, Operation
+from tests.simulation.judge.operations import VALID, Answer, Committed, Operation
 from tests.simulation.judge.recorder import Recorder
 from tests.simulation.judge.workload import PEOPLE, Workload
 from tests.simulation.judge.world import Person
@@ -85,9 +87,13 @@ class Run:
     """What came of it."""
 
     plan: Plan
-    history: list[Operation] = field(default_factory=list)
-    acknowledged: dict[bytes, float] = field(default_factory=dict)  # envelopes that an orderer took, and when
     faults: list[str] = field(default_factory=list)
+    met: Counter[str] = field(default_factory=Counter)  # misfortunes, and what they fell on
+    virtual_s: float = 0.0
+    operations: int = 0
+    acknowledged: int = 0  # envelopes that an orderer took
+    committed: int = 0  # transactions that a client was told to be valid
+    digest: str = ""  # the same whenever the seed is
 
 
 def weather(seed: int) -> Run:
@@ -107,12 +113,14 @@ class _Storm:
         self._town = scene
         self._plan = plan
         stage = brought_up(scene, DAY_SECONDS).copy()
-        loop.now = stage.now
+        loop.now = self._began = stage.now
         self._network = Network(loop, chance)
         self._switchboard = Switchboard(self._network, scene.ports)
         self._cluster = Cluster(loop, chance, stage.topic)
         self._peers: dict[str, Peer] = {}  # those that serve
         self._result = Run(plan)
+        self._history: list[Operation] = []
+        self._acknowledged: dict[bytes, None] = {}
         self._busy = 0
         self._nodes = {
             node.full_name: self._computer(node.full_name, stage.storage[node.full_name])
@@ -136,13 +144,22 @@ class _Storm:
         for node in self._nodes.values():
             node.stop()
         await asyncio.sleep(STOP_S)
-        result = self._result
         for name, node in self._nodes.items():
             if node.running:
-                result.faults.append(f"{name} does not stop")
+                self._result.faults.append(f"{name} does not stop")
             node.kill()
+        return self._judged()
+
+    def _judged(self) -> Run:
+        result, history = self._result, self._history
         storage = {name: node.storage for name, node in self._nodes.items()}
-        result.faults += judge(self._town, storage, list(result.acknowledged), result.history)
+        result.met += sum((each.disk.struck for each in storage.values()), self._network.met + self._cluster.met)
+        result.faults += judge(self._town, storage, list(self._acknowledged), history)
+        result.virtual_s = self._loop.now - self._began
+        result.operations, result.acknowledged = len(history), len(self._acknowledged)
+        result.committed = sum(isinstance(op.outcome, Committed) and op.outcome.code == VALID for op in history)
+        seen = (*map(str, history), *result.faults, str(sorted(result.met.items())), str(self._loop.now))
+        result.digest = hashlib.sha256("\n".join(seen).encode()).hexdigest()
         return result
 
     def _computer(self, name: str, storage: Storage | None) -> Computer:
@@ -171,6 +188,7 @@ class _Storm:
         async with asyncio.TaskGroup() as group:
             for when, misfortune in self._plan.misfortunes:
                 await asyncio.sleep(max(0.0, began + when - self._loop.now))
+                self._result.met[misfortune.__name__] += 1
                 group.create_task(misfortune(place))
 
     async def _calm(self) -> None:
@@ -216,7 +234,7 @@ class _Storm:
                         contract,
                         person,
                         f"{name} {person.party}",
-                        self._result.history,
+                        self._history,
                         outside=Outside(machine.outside.now_ns, self._loop.time),
                         apart_ms=self._plan.clocks_apart_ms,
                         resubmissions=2,
@@ -252,6 +270,6 @@ class _Storm:
 
         async def noted(envelope: bytes) -> None:
             await order(envelope)
-            self._result.acknowledged.setdefault(envelope, self._loop.now)
+            self._acknowledged[envelope] = None
 
         channel.order = noted  # type: ignore[method-assign]

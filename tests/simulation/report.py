@@ -1,0 +1,53 @@
+"""What many runs met, taken together: a fault that no run ever met has shown nothing."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from tests.simulation.faults import MISFORTUNES
+from tests.simulation.storm import Run
+
+SMALLEST_COMPLETE = 200  # runs among which every fault and boundary must have been met
+# Where a disk's changes can be interrupted, and what of that is told apart; beginnings of `MemoryDisk` labels.
+BOUNDARIES = tuple(
+    f"{how} at {deed}"
+    for how in ("crash", "power loss")
+    for deed in (
+        "append /data/ledgersData/health/blocks",
+        "sync /data/ledgersData/health/blocks",
+        "write database /data/ledgersData/health/state",
+        "append /data/logs/health",
+        "sync /data/logs/health",
+        "append /data/chains/health",
+    )
+)
+
+
+@dataclass(slots=True)
+class Report:
+    """Sums over runs."""
+
+    runs: int = 0
+    operations: int = 0
+    acknowledged: int = 0
+    committed: int = 0
+    virtual_s: float = 0.0
+    met: Counter[str] = field(default_factory=Counter)
+    failed: list[int] = field(default_factory=list)  # seeds
+
+    def add(self, run: Run) -> None:
+        """One more."""
+        self.runs += 1
+        self.operations += run.operations
+        self.acknowledged += run.acknowledged
+        self.committed += run.committed
+        self.virtual_s += run.virtual_s
+        self.met += run.met
+        if run.faults:
+            self.failed.append(run.plan.seed)
+
+    def never_met(self) -> list[str]:
+        """What no run has shown anything about."""
+        names = [misfortune.__name__ for misfortune in dict.fromkeys(MISFORTUNES)]
+        wanted: Iterable[str] = (*names, *BOUNDARIES)
+        return [name for name in wanted if not any(found.startswith(name) for found in self.met)]
