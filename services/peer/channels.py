@@ -60,7 +60,8 @@ class Channels:
                 raise RecoveryStopped
             return replay(block, state, commit_hash)
 
-        known = {path.name for path in self._folder.iterdir() if path.is_dir()} if self._folder.is_dir() else set()
+        disk = self._tools.disk
+        known = set(disk.folders(self._folder)) if disk.exists(self._folder) else set()
         for channel_id in sorted(known | set(self._bootstraps)):
             bootstrap = self._bootstraps.get(channel_id)
             ledger = await asyncio.to_thread(self._open_ledger, channel_id, next_commit)

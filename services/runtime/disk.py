@@ -57,6 +57,10 @@ class DiskFile(Protocol):
         """Up to `size` bytes from `offset`; fewer only at the end of the file. May be called from any thread."""
         ...
 
+    def rewrite(self, offset: int) -> None:
+        """Write again what is there from `offset` on: a sync that failed may have left it in memory only, as clean."""
+        ...
+
     def truncate(self, size: int) -> None:
         """Cut the file to `size` bytes; durable after the next `sync`."""
         ...
@@ -179,6 +183,8 @@ class RealDisk:
             if not folder.is_dir():
                 self.make_folder(folder.parent)
                 folder.mkdir(mode=0o700, exist_ok=True)
+            elif not os.access(folder.parent, os.R_OK):
+                return  # somebody else made it
         self.sync_folder(folder.parent)  # even of one that is there: whoever made it may have ended before this
 
     def rename(self, source: Path, target: Path) -> None:
@@ -240,7 +246,7 @@ class _RealFile:
         return self._size
 
     def append(self, data: bytes) -> None:
-        self._guarded(f"write {len(data)} bytes to", lambda: self._write(data))
+        self._guarded(f"write {len(data)} bytes to", lambda: self._write(data, self._size))
 
     def read(self, offset: int, size: int) -> bytes:
         try:
@@ -254,6 +260,10 @@ class _RealFile:
             raise DiskFault(self._path, "read", error) from error
         return found
 
+    def rewrite(self, offset: int) -> None:
+        data = self.read(offset, self._size - offset)
+        self._guarded("write to", lambda: self._write(data, offset))
+
     def truncate(self, size: int) -> None:
         self._guarded("cut", lambda: os.ftruncate(self._descriptor, size))
         self._size = size
@@ -264,11 +274,12 @@ class _RealFile:
     def close(self) -> None:
         self._closing()
 
-    def _write(self, data: bytes) -> None:
+    def _write(self, data: bytes, offset: int) -> None:
         left = memoryview(data)
         while left:
-            written = os.pwrite(self._descriptor, left, self._size)
-            self._size += written
+            written = os.pwrite(self._descriptor, left, offset)
+            offset += written
+            self._size = max(self._size, offset)
             left = left[written:]
 
     def _guarded(self, deed: str, act: Callable[[], object]) -> None:

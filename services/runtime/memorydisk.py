@@ -11,78 +11,18 @@ import random
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from services.runtime.disk import DiskFault, DiskFile, DiskLock, InUse, StorageError
+from services.runtime.memoryfile import SECTOR_BYTES, Contents
 
-SECTOR_BYTES = 512
 FREE_BYTES = 2**40  # of a disk without a capacity
 
 
 class PowerLoss(StorageError):
     """The machine, or the process that opened this file, is gone: nothing reaches the disk."""
-
-
-@dataclass(slots=True)
-class _Change:
-    """Bytes written at an offset; without bytes, the file was cut there."""
-
-    offset: int
-    data: bytes | None
-    forsaken: bool = False  # a sync failed to keep it, and the system takes it for clean
-
-    def apply(self, content: bytearray) -> None:
-        if self.data is None:
-            del content[self.offset :]
-        else:
-            content.extend(bytes(max(0, self.offset - len(content))))
-            content[self.offset : self.offset + len(self.data)] = self.data
-
-    def sectors(self) -> list["_Change"]:
-        """This change, split where the disk's sectors end."""
-        if self.data is None:
-            return [self]
-        pieces, start = [], 0
-        while start < len(self.data):
-            size = SECTOR_BYTES - (self.offset + start) % SECTOR_BYTES
-            pieces.append(_Change(self.offset + start, self.data[start : start + size]))
-            start += size
-        return pieces
-
-
-@dataclass(slots=True)
-class _Contents:
-    """A file's bytes as programs see them, as the platters hold them, and the changes in between."""
-
-    seen: bytearray = field(default_factory=bytearray)
-    durable: bytearray = field(default_factory=bytearray)
-    changes: list[_Change] = field(default_factory=list)
-
-    def change(self, offset: int, data: bytes | None) -> None:
-        change = _Change(offset, data)
-        change.apply(self.seen)
-        self.changes.append(change)
-
-    def sync(self) -> None:
-        for change in self.changes:
-            if not change.forsaken:
-                change.apply(self.durable)
-        self.changes = [change for change in self.changes if change.forsaken]
-
-    def forsake(self) -> None:
-        for change in self.changes:
-            change.forsaken = True
-
-    def survive(self, rng: random.Random) -> None:
-        """Keep the durable part, and of the changes what chance keeps."""
-        luck = rng.choice((0.0, 0.5, 0.9, 1.0))
-        for change in self.changes:
-            for piece in change.sectors():
-                if rng.random() < luck:
-                    piece.apply(self.durable)
-        self.seen, self.changes = bytearray(self.durable), []
 
 
 @dataclass(slots=True)
@@ -107,7 +47,7 @@ class Other(Protocol):
         ...
 
 
-_Names = dict[Path, _Contents | None]  # None: a folder
+_Names = dict[Path, Contents | None]  # None: a folder
 _Deed = Callable[[_Names], object]
 
 
@@ -180,7 +120,7 @@ class MemoryDisk:
         if create:
             if path in self._seen:
                 raise FileExistsError(path)
-            contents = _Contents()
+            contents = Contents()
             self._name("create", path, lambda names: names.__setitem__(path, contents))
         return _MemoryFile(self, path, self._file(path), self.generation)
 
@@ -321,7 +261,7 @@ class MemoryDisk:
         if path.parent not in self._seen:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
 
-    def _file(self, path: Path) -> _Contents:
+    def _file(self, path: Path) -> Contents:
         contents = self._seen.get(path)
         if contents is None:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
@@ -346,7 +286,7 @@ class _MemoryLock:
 
 
 class _MemoryFile:
-    def __init__(self, disk: MemoryDisk, path: Path, contents: _Contents, generation: int) -> None:
+    def __init__(self, disk: MemoryDisk, path: Path, contents: Contents, generation: int) -> None:
         self._disk = disk
         self._path = path
         self._contents = contents
@@ -375,6 +315,11 @@ class _MemoryFile:
     def read(self, offset: int, size: int) -> bytes:
         self._disk.look("read", self._path, self._generation)
         return bytes(self._contents.seen[offset : offset + size])
+
+    def rewrite(self, offset: int) -> None:
+        self._ready()
+        self._do("rewrite")
+        self._contents.change(offset, bytes(self._contents.seen[offset:]))
 
     def truncate(self, size: int) -> None:
         self._ready()

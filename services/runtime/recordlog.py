@@ -65,7 +65,7 @@ class RecordLog:
             last = Segment.create(disk, folder / _name(0), 0, salt())
             firsts = [0]
         else:
-            last.sync()  # what survived a crash unsynced is now part of the log: it must not vanish in the next one
+            last.settle()  # what survived a crash unsynced is now part of the log: it must not vanish in the next one
             disk.sync_folder(folder)
         return cls(disk, folder, firsts[:-1], last, segment_bytes, salt)
 

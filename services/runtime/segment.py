@@ -125,6 +125,15 @@ class Segment:
         """Return once every record is durable."""
         self._file.sync()
 
+    def settle(self) -> None:
+        """Make durable what was found, even where a failed sync had left it in the system's memory only."""
+        durable = 0
+        if self.count:
+            last = self.first + self.count - 1
+            durable = self._header_at(self._position_of(last), last).durable
+        self._file.rewrite(self._position_of(durable) if durable > self.first else 0)
+        self._file.sync()
+
     def seal(self) -> None:
         """Sync, and write the position index beside the segment."""
         self.sync()
@@ -138,15 +147,19 @@ class Segment:
 
     def iterate(self, index: int) -> Iterator[bytes]:
         """Records from `index` on, checked one by one. Raises DamagedRecord."""
-        place = index - self.first
-        position = self._positions[place // STRIDE]
-        for skipped in range(index - place % STRIDE, index):
-            position += _RECORD_HEADER.size + self._header_at(position, skipped).length
+        position = self._position_of(index)
         while index < self.first + self.count:
             record = self._record_at(position, index)
             position += _RECORD_HEADER.size + len(record)
             index += 1
             yield record
+
+    def _position_of(self, index: int) -> int:
+        place = index - self.first
+        position = self._positions[place // STRIDE]
+        for skipped in range(index - place % STRIDE, index):
+            position += _RECORD_HEADER.size + self._header_at(position, skipped).length
+        return position
 
     def close(self) -> None:
         """Release the file."""

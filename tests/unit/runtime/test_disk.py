@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from services.runtime.disk import Disk, DiskFault, InUse, RealDisk, read_whole, write_whole
-from services.runtime.memorydisk import SECTOR_BYTES, MemoryDisk, PowerLoss
+from services.runtime.memorydisk import MemoryDisk, PowerLoss
+from services.runtime.memoryfile import SECTOR_BYTES
 
 
 @pytest.fixture(params=[RealDisk, MemoryDisk])
@@ -29,6 +30,8 @@ def test_a_file_gives_back_what_was_appended(disk: Disk, tmp_path: Path) -> None
     file.sync()
     assert file.size == 11
     assert file.read(6, 100) == b"world"
+    file.rewrite(3)
+    assert (file.size, file.read(0, 100)) == (11, b"hello world")
     file.truncate(5)
     file.append(b"!")
     assert read_whole(disk, tmp_path / "a" / "b" / "f") == b"hello!"

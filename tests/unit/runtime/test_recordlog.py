@@ -202,6 +202,64 @@ def test_a_failed_sync_is_final() -> None:
     assert log.durable_count == 0
 
 
+def test_what_a_failed_sync_lost_and_the_next_process_still_saw_is_written_again() -> None:
+    """The system takes pages for clean that it could not write: the next process reads them, and syncs nothing."""
+    for seed in range(40):
+        disk = MemoryDisk()
+        log = open_log(disk)
+        log.append([b"a" * 300])
+        log.sync()
+        log.append([b"b" * 300, b"c" * 300])
+        disk.fail("sync")
+        with pytest.raises(DiskFault):
+            log.sync()
+        disk.crash()
+        log = open_log(disk)
+        assert log.count == 3
+        log.append([b"d" * 300])
+        log.sync()
+        disk.restart(seed)
+        assert list(open_log(disk).iterate()) == [letter * 300 for letter in (b"a", b"b", b"c", b"d")], f"{seed=}"
+
+
+def test_a_failed_sync_of_a_folder_is_as_final_as_that_of_a_file() -> None:
+    disk = MemoryDisk()
+    log = open_log(disk, 100)
+    log.append([b"a" * 100])
+    disk.fail("sync folder")
+    for _ in range(2):
+        with pytest.raises(DiskFault, match="sync folder"):
+            log.append([b"b"])
+    with pytest.raises(DiskFault, match="sync folder"):
+        log.sync()
+
+
+def test_a_disk_that_is_full_when_a_segment_begins_loses_nothing_and_goes_on_with_room() -> None:
+    records = [bytes((number,)) * 300 for number in range(12)]
+    refused = set()
+    for capacity in range(50, 5000, 37):
+        disk, kept = MemoryDisk(), 0
+        disk.capacity = capacity
+        try:
+            log = open_log(disk, 600)
+            for record in records:
+                log.append([record])
+                log.sync()
+                kept += 1
+        except DiskFault:
+            refused |= set(disk.struck)
+        disk.crash() if capacity % 2 else disk.restart(capacity)
+        disk.capacity = None
+        log = open_log(disk, 600)
+        assert kept <= log.count <= kept + 1
+        for record in records[log.count :]:
+            log.append([record])
+            log.sync()
+        assert list(log.iterate()) == records, f"{capacity=}"
+    folder = "/store/#"
+    assert refused >= {f"full at {deed}" for deed in (f"append {folder}.records", f"append {folder}.index.draft")}
+
+
 def test_on_a_real_disk_records_survive_closing(tmp_path: Path) -> None:
     log = RecordLog.open(RealDisk(), tmp_path / "log", segment_bytes=1000)
     for number in range(100):
