@@ -23,6 +23,7 @@ ATTRIBUTES = x509.ObjectIdentifier("1.2.3.4.5.6.7.8.1")  # where a Fabric CA wri
 _NODE_OUS = ("client", "peer", "admin", "orderer")
 
 Extension = TypeVar("Extension", bound=x509.ExtensionType)
+_PEM_START = b"-----BEGIN "
 
 
 class NoMember(Exception):
@@ -234,8 +235,10 @@ def _node_ous(config: Any) -> dict[str, Any]:
 
 
 def _certificate(pem: bytes) -> x509.Certificate:
+    """Go's encoding/pem sees a block only where a line begins; the library sees one anywhere."""
+    start = 0 if pem.startswith(_PEM_START) else pem.find(b"\n" + _PEM_START) + 1
     try:
-        certificate = x509.load_pem_x509_certificate(pem)
+        certificate = x509.load_pem_x509_certificate(pem[start:] if start or pem.startswith(_PEM_START) else b"")
         _ = certificate.extensions, certificate.public_key()
     except Exception as error:  # the library refuses in many ways, which mean one thing
         raise NoMember("not a certificate") from error

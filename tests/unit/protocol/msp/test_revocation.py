@@ -100,6 +100,13 @@ def test_what_is_no_list_is_refused(raw: bytes) -> None:
         msp_with(raw)
 
 
+def test_a_list_of_a_version_that_does_not_exist_is_refused() -> None:
+    der = x509.load_pem_x509_crl(ROOT.revoke(7)).public_bytes(Encoding.DER)
+    version = der.index(b"\x02\x01\x01")  # the first number in it
+    with pytest.raises(InvalidMsp, match="cannot be read"):
+        msp_with(der[: version + 2] + b"\x41" + der[version + 3 :])
+
+
 def test_a_key_of_another_kind_signs_no_list() -> None:
     key = ed25519.Ed25519PrivateKey.generate()
     builder = x509.CertificateRevocationListBuilder().issuer_name(ROOT.certificate.subject)
