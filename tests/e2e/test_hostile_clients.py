@@ -1,6 +1,7 @@
 """Whatever one client does to a node, another's transactions go on, and the node is at once itself again."""
 
 import http.client
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -27,7 +28,7 @@ from tests.support.hostile import (
 )
 from tests.support.live import LiveNetwork
 
-TRANSACTIONS = 6  # of the honest client during each attack
+TRANSACTIONS = int(os.environ.get("HOSTILE_TRANSACTIONS", "6"))  # of the honest client during each attack
 SECONDS_MAX = 15.0  # for one of them; the attackers' own work is done by the same processors
 RESIDENT_MB_MAX = 300.0  # of a node, whatever is done to it: idle ones have 80
 ITSELF_SECONDS_MAX = 10.0

@@ -7,7 +7,7 @@ import grpc
 import pytest
 
 from privysharing.protocol.batches import ITEMS_MAX, BatchResponse
-from services.runtime.batching import BEYOND_WINDOW, TOO_LATE, BatchLimits
+from services.runtime.batching import BEYOND_WINDOW, NO_ROOM, TOO_LATE, BatchLimits
 from tests.support.batches import Echo, Sender, connected, item
 from tests.support.nodes import until
 
@@ -182,6 +182,35 @@ async def test_who_does_not_take_his_answers_is_read_no_further() -> None:
         assert await other.answers(1) == {1: b"a"}
         assert len(await sender.answers(100)) == 100
         await flooding
+
+
+async def test_streams_share_the_bytes_that_wait_for_an_answer() -> None:
+    echo = Echo(BatchLimits(all_bytes_max=100))
+    async with connected(echo.handler()) as channel:
+        one, other = Sender(channel), Sender(channel)
+        await one.send(item(1, b"wait" + bytes(86)))
+        await other.send(item(1, b"waits"), item(2, bytes(6)), item(3, bytes(5)))
+        assert await other.answers(2) == {2: NO_ROOM, 3: bytes(5)}
+        assert NO_ROOM.code == grpc.StatusCode.RESOURCE_EXHAUSTED.value[0]
+        one.stream.cancel()
+        await until(lambda: not echo.waiting[b"wait" + bytes(86)].wanted)
+        await other.send(item(2, bytes(6)))
+        assert await other.answers(1) == {2: bytes(6)}
+
+
+async def test_answers_that_nobody_takes_end_their_stream_and_no_other() -> None:
+    echo = Echo(BatchLimits(all_unsent_bytes_max=1000))
+    async with connected(echo.handler()) as channel:
+        greedy, other = Sender(channel), Sender(channel)
+        await greedy.send(*(item(number, b"wait%d" % number) for number in range(3)))
+        await until(lambda: len(echo.waiting) == 3)
+        for call in list(echo.waiting.values()):
+            call.answer(bytes(600))
+        with pytest.raises(grpc.aio.AioRpcError, match="more answers wait to be taken than there is room for") as ended:
+            await greedy.end()
+        assert ended.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        await other.send(item(1, bytes(900)))
+        assert await other.answers(1) == {1: bytes(900)}
 
 
 @pytest.mark.parametrize("bad", [{"window": ITEMS_MAX - 1}, {"bytes_max": 0}, {"unsent_max": 0}])
