@@ -1,8 +1,10 @@
 """What a network leaves behind: every node's chain, every peer's state; and whether that is as it should be."""
 
 import json
+import os
 from collections import Counter
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -14,6 +16,8 @@ from privysharing.protocol.codec.blocks import parse_block
 from tests.chaos.judging import Chain, Findings, judge
 from tests.chaos.records import Records
 from tests.support.live import LiveNetwork, privy
+
+CHECKING_SECONDS_MAX = 1_800.0  # of one stopped peer: every signature of a long run
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +49,12 @@ class Evidence:
         return judge(records, orderers, peers)
 
     def faults(self) -> dict[str, str]:
-        """What an auditor objects to, by node: signatures, hashes, ids, and whatever else follows from the blocks."""
+        """What an auditor objects to, by node: signatures, hashes, ids, and whatever else follows from the blocks.
+
+        Of nodes that hold the same to the byte, as peers should, the last.
+        """
         found = {}
-        for node, blocks in self._chains.items():
+        for node, blocks in {tuple(blocks): (node, blocks) for node, blocks in self._chains.items()}.values():
             for report in verify_chain(parse_block(self.genesis), blocks):
                 if report.fault is not None:
                     found[node] = f"block {report.number}: {report.fault.check}: {report.fault.detail}"
@@ -80,12 +87,17 @@ def states(network: LiveNetwork) -> dict[str, list[str]]:
 
 def unsound(network: LiveNetwork) -> dict[str, str]:
     """Stopped peers whose own check of their data objects to anything."""
-    checks = {peer.name: _of_stopped(network, "verify", peer) for peer in network.peers}
-    return {name: check.stdout + check.stderr for name, check in checks.items() if check.returncode != 0}
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        checks = list(threads.map(lambda peer: _of_stopped(network, "verify", peer), network.peers))
+    return {
+        peer.name: check.stdout + check.stderr
+        for peer, check in zip(network.peers, checks, strict=True)
+        if check.returncode != 0
+    }
 
 
 def _of_stopped(network: LiveNetwork, command: str, peer: NodeEntry) -> "CompletedProcess[str]":
-    return privy("peer", command, peer.name, "--network", network.network.folder)
+    return privy("peer", command, peer.name, "--network", network.network.folder, timeout_s=CHECKING_SECONDS_MAX)
 
 
 def resident_mb(network: LiveNetwork) -> dict[str, float]:

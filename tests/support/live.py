@@ -34,10 +34,10 @@ AGREEING_SECONDS_MAX = 30.0
 PROGRAMS = Path(sys.executable).parent
 
 
-def privy(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+def privy(*arguments: str | Path, timeout_s: float = 120.0) -> subprocess.CompletedProcess[str]:
     """Run the command line to its end."""
     command = [str(PROGRAMS / "privy"), *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=timeout_s)
 
 
 class GeneratedNetwork:
