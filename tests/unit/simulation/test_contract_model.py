@@ -59,7 +59,7 @@ def test_the_model_answers_writes_and_refuses_as_the_contract_does(twins: Twins,
     opening = workload.opening()
     for _ in range(1200):
         planned = opening.pop(0) if opening else workload.plan()
-        twins.city.now += random.randrange(5 * SECOND)
+        twins.city.now += random.randrange(5 * SECOND) if random.random() < 0.99 else random.randrange(20 * DAY)
         peer_time = twins.city.now + random.randrange(-20 * SECOND, 20 * SECOND) if random.random() < 0.5 else None
         code, payload = twins.call(planned, peer_time=peer_time)
         seen[code or planned.function] += 1
@@ -166,6 +166,28 @@ def test_a_grant_lapses_for_both_at_the_same_nanosecond(twins: Twins) -> None:
         twins.city.now = begun + now
         codes.append(twins.call(evaluate(DOCTOR, "ReadAsset", PULSE), peer_time=begun + peer_time)[0])
     assert codes == ["", "ACCESS_DENIED", "ACCESS_DENIED", "ACCESS_DENIED", ""]
+
+
+@pytest.mark.parametrize(
+    ("late", "peer_late", "shown", "shared", "closed"),
+    [(-1, -1, "open", "", "cancelled"), (-1, 0, "expired", "NOT_ENOUGH_COINS", "cancelled")]
+    + [(0, later, "expired", "NOT_ENOUGH_COINS", "expired") for later in (-1, 0)],
+)
+def test_a_request_expires_for_both_at_the_same_nanosecond(
+    twins: Twins, late: int, peer_late: int, shown: str, shared: str, closed: str
+) -> None:
+    twins.must(submit(ALICE, "CreateAsset", "heart_rate", "pulse"))
+    twins.must(submit(MINT, "MintCoins", DOCTOR.party, 2, "payment"))
+    (coin,) = json.loads(twins.must(evaluate(DOCTOR, "MyCoins")))["coins"]
+    twins.must(submit(DOCTOR, "FileRequest", PULSE, 2, "study", [coin["id"]]))
+    end = twins.city.now + 30 * DAY
+    twins.city.now = end + late
+    _, listed = twins.call(evaluate(DOCTOR, "ListMyRequests"), peer_time=end + peer_late)
+    assert [request["status"] for request in json.loads(listed)["items"]] == [shown]
+    sharing = evaluate(ALICE, "ShareAsset", "heart_rate", PULSE, 1, [DOCTOR.party])
+    assert twins.call(sharing, peer_time=end + peer_late)[0] == shared
+    _, answer = twins.call(submit(DOCTOR, "CancelRequest", PULSE), peer_time=end + peer_late)
+    assert json.loads(answer)["status"] == closed
 
 
 def test_an_asset_too_large_to_delete_at_once_is_deleted_alike(twins: Twins) -> None:
