@@ -2,15 +2,13 @@
 
 import json
 import logging
-import multiprocessing
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator
 
 import click
 
-from tests.simulation.report import SMALLEST_COMPLETE, Report
+from tests.simulation.report import SMALLEST_COMPLETE, Report, many
 from tests.simulation.storm import Plan, Run, weather
 from tests.simulation.transcript import log_to
 
@@ -33,7 +31,7 @@ def main(seeds: int, first: int, seed: int | None, jobs: int, log: str | None) -
         _show(run)
         sys.exit(1 if run.faults else 0)
     report, began = Report(), time.monotonic()
-    with click.progressbar(_runs(range(first, first + seeds), jobs), length=seeds, file=sys.stderr) as runs:
+    with click.progressbar(many(range(first, first + seeds), jobs), length=seeds, file=sys.stderr) as runs:
         for run in runs:
             report.add(run)
             if run.faults:
@@ -57,15 +55,6 @@ def main(seeds: int, first: int, seed: int | None, jobs: int, log: str | None) -
     }
     click.echo(json.dumps(summary))
     sys.exit(1 if report.failed or never else 0)
-
-
-def _runs(seeds: Iterable[int], jobs: int) -> Iterator[Run]:
-    with multiprocessing.get_context("spawn").Pool(jobs, _quiet) as pool:
-        yield from pool.imap_unordered(weather, seeds)
-
-
-def _quiet() -> None:
-    logging.disable()
 
 
 def _show(run: Run) -> None:

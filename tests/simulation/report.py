@@ -1,11 +1,13 @@
 """What many runs met, taken together: a fault that no run ever met has shown nothing."""
 
+import logging
+import multiprocessing
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from tests.simulation.faults import MISFORTUNES
-from tests.simulation.storm import Run
+from tests.simulation.storm import Run, weather
 
 SMALLEST_COMPLETE = 200  # runs among which every fault and boundary must have been met
 # Where a disk's changes can be interrupted, and what of that is told apart; beginnings of `MemoryDisk` labels.
@@ -21,6 +23,12 @@ BOUNDARIES = tuple(
         "append /data/chains/health",
     )
 )
+
+
+def many(seeds: Iterable[int], jobs: int) -> Iterator[Run]:
+    """Runs of these seeds as they end, so many processes at a time."""
+    with multiprocessing.get_context("spawn").Pool(jobs, logging.disable) as pool:
+        yield from pool.imap_unordered(weather, seeds)
 
 
 @dataclass(slots=True)
