@@ -2,7 +2,9 @@
 
 `append` gives records their indexes, `sync` makes them durable, all at once. After a crash the log holds every synced
 record, and perhaps some later ones: a tail that was torn is cut off when the log is opened. A synced record that has
-changed is `DamagedRecord`, at opening or at reading, and names its index.
+changed is `DamagedRecord`, at opening or at reading, and names its index. What was synced is told by each record, of
+those before it, and by `close`. Of the newest batch of a process that was killed nobody tells: damage there passes for
+a torn tail, which is logged.
 """
 
 import os
@@ -10,7 +12,7 @@ import threading
 from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Self
 
@@ -39,6 +41,7 @@ class RecordLog:
         self._lock = threading.Lock()
         self._durable = last.first + last.count
         self._fault: StorageError | None = None
+        self._grew = False
 
     @classmethod
     def open(
@@ -90,6 +93,7 @@ class RecordLog:
                 self._roll()
             first = self.count
             self._last.append(records, self._durable)
+            self._grew = True
         return first
 
     def sync(self) -> None:
@@ -111,7 +115,10 @@ class RecordLog:
         return self._iterate(start, stop)
 
     def close(self) -> None:
-        """Release the files. What was not synced may still be lost."""
+        """Release the files, and write down how many records there are, so that none goes missing unnoticed."""
+        if self._grew and self._fault is None:
+            with suppress(StorageError):  # a help, no promise
+                self._last.seal()
         with self._lock:
             for reader in self._readers.values():
                 reader.close()

@@ -5,6 +5,7 @@ index, how many records of the log were durable when it was written, CRC-32, pay
 segment's salt, so that a payload made to look like a record does not pass for one.
 """
 
+import logging
 import struct
 import zlib
 from array import array
@@ -18,6 +19,8 @@ from services.runtime.disk import Disk, DiskFile, StorageError, read_whole, writ
 FORMAT_VERSION = 1
 SALT_BYTES = 16
 STRIDE = 16  # records between two entries of the position index
+
+_log = logging.getLogger(__name__)
 
 _SEGMENT_MAGIC = b"PSRL"
 _INDEX_MAGIC = b"PSRX"
@@ -46,6 +49,15 @@ class _Header:
     index: int
     durable: int
     checksum: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Index:
+    """How many records were durable when it was written, where they end, and where every STRIDE-th begins."""
+
+    count: int
+    end: int
+    positions: "array[int]"
 
 
 class Segment:
@@ -79,14 +91,19 @@ class Segment:
         file = disk.open(path)
         seed = _read_header(file, path, first)
         if seed is None:
-            if file.size > _SEGMENT_HEADER.size:
+            if file.size > _SEGMENT_HEADER.size or disk.exists(path.with_suffix(".index")):
                 raise DamagedRecord(path, first, "the segment's header does not match its checksum")
             file.close()
             return None
         segment = cls(disk, path, file, first, seed)
         segment._scan()
+        sealed = segment._read_index()
+        if sealed is not None and segment.count < sealed.count:
+            raise DamagedRecord(path, first + segment.count, "it was durable when the log was closed")
         if segment.end < file.size:
             segment._refuse_damage_before_the_tail()
+            torn = {"file": str(path), "record": first + segment.count, "bytes": file.size - segment.end}
+            _log.warning("cutting off what a crash left of a record that was never durable", extra=torn)
             file.truncate(segment.end)
             file.sync()
         return segment
@@ -99,8 +116,11 @@ class Segment:
         if seed is None:
             raise DamagedRecord(path, first, "the segment's header does not match its checksum")
         segment = cls(disk, path, file, first, seed)
-        if not segment._load_index() or (segment.count, segment.end) != (count, file.size):
+        sealed = segment._read_index()
+        if sealed is None or (sealed.count, sealed.end) != (count, file.size):
             segment._scan()
+        else:
+            segment.count, segment.end, segment._positions = sealed.count, sealed.end, sealed.positions
         if segment.count != count or segment.end != file.size:
             raise DamagedRecord(path, segment.first + min(segment.count, count), "the segment ends early, or late")
         return segment
@@ -220,19 +240,18 @@ class Segment:
                     raise DamagedRecord(self.path, lost, f"record {index} behind it says that it was durable")
             at = rest.find(_RECORD_MAGIC, at + 1)
 
-    def _load_index(self) -> bool:
+    def _read_index(self) -> _Index | None:
+        """What `seal` wrote, if it is whole."""
         if not self._disk.exists(self._index_path):
-            return False
+            return None
         raw = read_whole(self._disk, self._index_path)
         if len(raw) < _INDEX_HEADER.size:
-            return False
+            return None
         magic, version, count, end, checksum = _INDEX_HEADER.unpack_from(raw)
         body = raw[_INDEX_HEADER.size :]
         if (magic, version) != (_INDEX_MAGIC, FORMAT_VERSION) or zlib.crc32(body, self._seed) != checksum:
-            return False
-        self._positions = array("Q", body)
-        self.count, self.end = count, end
-        return True
+            return None
+        return _Index(count, end, array("Q", body))
 
 
 def _read_header(file: DiskFile, path: Path, first: int) -> int | None:

@@ -115,6 +115,57 @@ def test_damage_before_the_tail_is_named_and_never_cut_off(offset: int) -> None:
     assert caught.value.index == 1
 
 
+def records_of_three(disk: MemoryDisk) -> list[tuple[int, int]]:
+    """Where each of three records begins and ends in a log that was closed; all were one batch."""
+    log = open_log(disk)
+    log.append([b"a" * 100, b"b" * 200, b"c" * 300])
+    log.sync()
+    log.close()
+    return [(36, 164), (164, 392), (392, 720)]
+
+
+@pytest.mark.parametrize("index", range(3))
+def test_after_a_proper_end_even_the_newest_records_cannot_go_missing(index: int) -> None:
+    disk = MemoryDisk()
+    start, end = records_of_three(disk)[index]
+    for place in (start, start + 10, end - 1):
+        disk.damage(FIRST, place)
+        with pytest.raises(DamagedRecord) as caught:
+            open_log(disk)
+        assert caught.value.index == index
+        disk.damage(FIRST, place)
+    for size in (start, start + 5, start + 28, end - 1):
+        cut = MemoryDisk()
+        records_of_three(cut)
+        cut.open(FIRST).truncate(size)
+        with pytest.raises(DamagedRecord) as caught:
+            open_log(cut)
+        assert caught.value.index == index
+    assert open_log(disk).count == 3
+
+
+def test_a_file_that_held_records_and_is_empty_is_damage() -> None:
+    disk = MemoryDisk()
+    records_of_three(disk)
+    disk.open(FIRST).truncate(0)
+    with pytest.raises(DamagedRecord, match="record 0"):
+        open_log(disk)
+
+
+def test_a_log_that_was_closed_and_goes_on_loses_no_more_than_a_torn_tail() -> None:
+    disk = MemoryDisk()
+    records_of_three(disk)
+    log = open_log(disk)
+    log.append([b"d" * 400])
+    disk.crash()
+    disk.damage(FIRST, 800)
+    log = open_log(disk)
+    assert log.count == 3
+    log.append([b"e"])
+    log.close()
+    assert list(open_log(disk).iterate(3)) == [b"e"]
+
+
 def test_damage_in_a_closed_segment_is_named_when_it_is_read() -> None:
     disk = MemoryDisk()
     log = open_log(disk, 200)

@@ -127,11 +127,24 @@ def test_a_torn_tail_is_cut_off(tmp_path: Path) -> None:
     whole = segment.read_bytes()
     ledger = open_ledger(tmp_path, RealDisk())
     append(ledger, BLOCKS[2:3])
+    left = tmp_path.with_name("left")
+    shutil.copytree(tmp_path, left)  # as a process leaves it that is killed
     ledger.close()
+    (segment,) = (left / "blocks").glob("*.records")
     segment.write_bytes(segment.read_bytes()[: len(whole) + 40])
-    ledger = open_ledger(tmp_path, RealDisk())
+    ledger = open_ledger(left, RealDisk())
     assert contents(ledger) == expected(2)
     ledger.close()
+
+
+def test_a_last_block_that_was_stored_for_good_does_not_go_missing(tmp_path: Path) -> None:
+    ledger = open_ledger(tmp_path, RealDisk())
+    append(ledger, BLOCKS[:2])
+    ledger.close()
+    (segment,) = (tmp_path / "blocks").glob("*.records")
+    segment.write_bytes(segment.read_bytes()[:-1])
+    with pytest.raises(DamagedBlock, match="stored block 1 is damaged"):
+        open_ledger(tmp_path, RealDisk())
 
 
 def test_damage_in_the_middle_stops_and_names_the_block(tmp_path: Path) -> None:
