@@ -177,3 +177,14 @@ async def test_a_port_in_use_is_an_error(running: Running) -> None:
     with pytest.raises(ConfigError, match="with the TLS certificate and key given"):
         listen(grpc_server(Registry()), ANY_PORT, broken)
     await first.stop(None)
+
+
+def test_no_more_connections_are_taken_than_leave_files_for_the_ledger(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("resource.getrlimit", lambda _: (1024, 1024))
+    made: list[Any] = []
+    grpc_server(Registry(), GrpcLimits(), lambda **settings: made.append(settings["options"]))  # type: ignore[arg-type,return-value]
+    grpc_server(Registry(), GrpcLimits(connections_max=768), lambda **settings: made.append(settings["options"]))  # type: ignore[arg-type,return-value]
+    assert [dict(options)["grpc.max_allowed_incoming_connections"] for options in made] == [768, 768]
+    assert [record.getMessage() for record in caplog.records] == ["fewer connections than set, for want of open files"]

@@ -1,5 +1,6 @@
 """A process drains on a signal, follows the one it belongs to, and says with its code how it ended."""
 
+import resource
 import signal
 import subprocess
 import sys
@@ -102,6 +103,7 @@ def test_a_fault_of_storage_says_in_one_line_what_was_to_be_done_and_where() -> 
     why = "cannot write 4096 bytes to /data/blocks: No space left on device"
     assert err == f"the process stops after a fault: {why}\n"
 
+
 def test_what_was_loaded_is_not_searched_for_garbage_and_new_garbage_still_goes() -> None:
     process = start("""
     import gc, weakref
@@ -114,3 +116,18 @@ def test_what_was_loaded_is_not_searched_for_garbage_and_new_garbage_still_goes(
     """)
     code, out, _ = finish(process)
     assert (code, out) == (0, "started\nTrue True\ndrained\n")
+
+
+def test_a_process_opens_as_many_files_as_it_may() -> None:
+    """Every connection is one."""
+    ask = "import resource; print(resource.getrlimit(resource.RLIMIT_NOFILE))"
+    process = subprocess.Popen(
+        ["/bin/sh", "-c", 'ulimit -Sn 200; exec "$0" -c "$1"', sys.executable, PROGRAM.format(body=ask)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+    )
+    code, out, _ = finish(process)
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    assert (code, out.splitlines()[1]) == (0, str((hard, hard)))
