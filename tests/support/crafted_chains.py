@@ -42,7 +42,8 @@ TWICE = ORG1_CA.issue("both", "peer", "client").signer("Org1MSP")
 AUTHORITY = ORG1_CA.signer("Org1MSP")
 ENDORSERS = (PEER1, PEER2, CLIENT1, ADMIN2, STRANGER, NOBODY, TWICE, AUTHORITY, ORDERER)
 KEYS = tuple("abcdefgh")
-COLLECTIONS = ("secret", "own", "undefined", "_implicit_org_Org1MSP", "_implicit_org_NoMSP")
+COLLECTIONS = ("_implicit_org_Org1MSP", "own", "secret")
+NO_COLLECTIONS = ("_implicit_org_NoMSP", "undefined")
 KEY_POLICIES = tuple(
     encode_signature_policy(parse_policy(text)) for text in ("OR('Org1MSP.peer')", "AND('Org1MSP.peer','Org2MSP.peer')")
 )
@@ -75,7 +76,7 @@ class Crafter:
             endorsers=self._endorsers(),
             creator=self._random.choice(ENDORSERS if self._one_in(8) else (CLIENT1, CLIENT2)),
         )
-        if self._one_in(4):
+        if self._one_in(6):
             tx = self._distort(tx)
         self._made.append(tx)
         return tx.raw
@@ -89,23 +90,30 @@ class Crafter:
     def _endorsers(self) -> tuple[Any, ...]:
         if not self._one_in(4):
             return PEER1, PEER2
+        if self._one_in(2):
+            return (PEER1,)  # which is enough for some keys
         return tuple(self._random.choices(ENDORSERS, k=self._random.randint(0, 4)))
 
     def _namespaces(self) -> tuple[NamespaceRwSet, ...]:
-        names = ["cc"] if not self._one_in(5) else self._random.choices(("cc", "cc", "other", "nothing"), k=2)
+        names = ["cc"] if not self._one_in(8) else self._random.choices(("cc", "cc", "other", "nothing"), k=2)
         return tuple(self._namespace(name) for name in names)
 
     def _namespace(self, name: str) -> NamespaceRwSet:
         return NamespaceRwSet(
             name,
-            reads=tuple(Read(key, self._version(name, key)) for key in self._some(KEYS, 2)),
+            reads=tuple(Read(key, self._version(name, key)) for key in self._some(KEYS, 1)),
             range_queries=tuple(self._range(name) for _ in range(self._one_in(4))),
             writes=tuple(self._write(key) for key in self._some(KEYS, 3)),
             metadata_writes=tuple(
-                MetadataWrite(key, self._metadata()) for key in (self._some(KEYS, 2) if self._one_in(6) else ())
+                MetadataWrite(key, self._metadata()) for key in (self._some(KEYS, 2) if self._one_in(3) else ())
             ),
-            collections=tuple(self._collection(name, each) for each in self._some(COLLECTIONS, 2) if self._one_in(3)),
+            collections=tuple(self._collection(name, each) for each in self._collections()),
         )
+
+    def _collections(self) -> list[str]:
+        if not self._one_in(3):
+            return []
+        return self._some(NO_COLLECTIONS if self._one_in(12) else COLLECTIONS, 2)
 
     def _write(self, key: str) -> Write:
         if self._one_in(5):
@@ -145,7 +153,7 @@ class Crafter:
         )
 
     def _collection(self, name: str, collection: str) -> CollectionHashedRwSet:
-        hashes = tuple(sha256(key.encode()).digest() for key in KEYS[:4])
+        hashes = tuple(sha256(key.encode()).digest() for key in KEYS[:3])
         reads = []
         for key_hash in self._some(hashes, 2):
             found = self._channel.ledger.state.get_hashed(name, collection, key_hash)

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from privysharing.protocol import block_updates, reading
+from privysharing.protocol.block_updates import BlockUpdates
 from privysharing.protocol.blocks import Block, MetadataIndex, data_hash
 from privysharing.protocol.build import signed
 from privysharing.protocol.channel.config import ConfigGroup, ConfigPolicy, ConfigUpdate
@@ -38,6 +40,8 @@ from privysharing.protocol.rwsets import (
     Write,
 )
 from privysharing.protocol.transactions import ChaincodeEvent, ChaincodeId, ChaincodeInput
+from services.peer.validation import endorsement, mvcc, validate
+from services.peer.validation.endorsement import Endorsements
 from tests.simulation.judge.ledger.codes import BadBlock, Code, LedgerFault, Wrong
 from tests.simulation.judge.ledger.comparison import Observation, check_peer
 from tests.simulation.judge.ledger.members import NoMember, msp
@@ -57,7 +61,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::cryptography.utils.Cryptography
 
 VECTORS = Path(__file__).parents[2] / "interop" / "vectors"
 SMALL_NETWORK = tuple((VECTORS / f"pblk{number}.block").read_bytes() for number in range(6))
-SEEDS = 40
+SEEDS = 32
 BOTH = "AND('Org1MSP.peer','Org2MSP.peer')"
 
 
@@ -111,10 +115,14 @@ def test_one_verdict_or_hash_of_fabric_changed_is_noticed() -> None:
 
 @cache
 def crafted(seed: int) -> PeerChannel:
+    return craft(seed)
+
+
+def craft(seed: int) -> PeerChannel:
     channel = PeerChannel()
     crafter = Crafter(seed, channel)
     channel.add(channel.define("cc", BOTH, *collections()), channel.define("other", "OR('Org1MSP.member')"))
-    for _ in range(5):
+    for _ in range(7):
         channel.add(*crafter.block())
     return channel
 
@@ -135,6 +143,30 @@ def test_crafted_chains_show_every_verdict_that_endorsed_transactions_can_get() 
 def filters(channel: PeerChannel) -> list[bytes]:
     blocks = map(channel.ledger.block, range(channel.ledger.height))
     return [block.metadata[MetadataIndex.TRANSACTIONS_FILTER] for block in blocks if block]
+
+
+BROKEN: dict[str, tuple[object, str, object]] = {
+    "in-block conflicts overlooked": (BlockUpdates, "touches", lambda *_: False),
+    "hashed conflicts overlooked": (BlockUpdates, "touches_hashed", lambda *_: False),
+    "phantoms overlooked": (mvcc, "_range_holds", lambda *_: True),
+    "twins in a block accepted": (validate, "_refuse_repeated_ids", lambda *_: None),
+    "known ids accepted": (validate, "_refuse_known_ids", lambda *_: None),
+    "policies of keys overlooked": (Endorsements, "_validation_parameter", lambda *_: b""),
+    "new policies of keys in a block overlooked": (endorsement, "metadata_keys", lambda *_: ()),
+    "deletes overlooked": (block_updates, "_public_value", lambda write: write.value or b"-"),
+    "proposals not hashed": (reading, "proposal_hash", lambda *_: b"h" * 32),
+}
+
+
+@pytest.mark.parametrize("how", BROKEN)
+def test_a_peer_with_broken_code_is_noticed(how: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(*BROKEN[how])
+    for seed in range(SEEDS):
+        channel = craft(seed)
+        model = judged(channel.ordered)
+        if check_peer(model, observe(channel.ledger, model)):
+            return
+    pytest.fail(f"nothing noticed: {how}")
 
 
 def test_envelopes_that_are_hardly_any_come_to_the_same() -> None:

@@ -35,7 +35,7 @@ def observe(ledger: LedgerPort, model: LedgerModel) -> Observation:
 
 
 def state_of_dump(lines: Iterable[str]) -> dict[Place, Entry]:
-    """The state that `python -m services.peer.dump` prints."""
+    """The state as `privy peer dump-state` prints it."""
     state: dict[Place, Entry] = {}
     for line in lines:
         fields = json.loads(line)
