@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import random
+import traceback
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
@@ -101,7 +102,10 @@ def weather(seed: int) -> Run:
     plan = Plan.of(seed)
     chance = random.Random(f"storm {seed}")
     scene = town(plan.orderers, plan.block_transactions, 0.05)
-    return simulate(chance, lambda loop: _Storm(loop, chance, scene, plan).run())
+    try:
+        return simulate(chance, lambda loop: _Storm(loop, chance, scene, plan).run())
+    except Exception:  # in a word to whoever reads it: some exceptions do not pass from process to process
+        return Run(plan, faults=[traceback.format_exc()])
 
 
 class _Storm:
