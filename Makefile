@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo test check bench chaos up down proto lock clean
+.PHONY: help demo test check bench chaos fuzz up down proto lock clean
 
 help: ## This list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -33,6 +33,10 @@ bench: $(READY) ## Load on a network of its own; WORKLOAD= IN_FLIGHT= DURATION= 
 KILLS ?= 60
 chaos: $(READY) ## Kill, stop and starve nodes under load, then look for all that was acknowledged; KILLS= SEED=
 	@$(BIN)/python -m tests.chaos --kills $(KILLS) $(if $(SEED),--seed $(SEED))
+
+INPUTS ?= 100000
+fuzz: $(READY) ## Hostile input for every reader and door, in one process; INPUTS= SEED= TARGET=
+	@$(BIN)/python -W ignore -m tests.fuzz --inputs $(INPUTS) $(if $(SEED),--seed $(SEED)) $(if $(TARGET),--target $(TARGET))
 
 up: $(READY) ## Start the demo network and leave it running (var/demo)
 	@$(BIN)/privy network up

@@ -242,7 +242,7 @@ def _channel(name: str, keys: Mapping[str, Any], organisations: Mapping[str, Org
         endorsement=_text(keys, "endorsement", place),
         lifecycle_endorsement=_text(keys, "lifecycle_endorsement", place),
         contracts=tuple(
-            ContractDefinition(contract, _text(value, "version", f"{place}.contracts.{contract}"))
+            ContractDefinition(contract, _version(value, f"{place}.contracts.{contract}"))
             for contract, value in _mapping(keys.get("contracts", {}), f"{place}.contracts").items()
         ),
         doors=doors,
@@ -251,6 +251,10 @@ def _channel(name: str, keys: Mapping[str, Any], organisations: Mapping[str, Org
         ),
         batch_timeout_s=timeout_s,
     )
+
+
+def _version(contract: object, place: str) -> str:
+    return _text(_mapping(contract, place), "version", place)
 
 
 def _default_batch(doors: Doors) -> BatchSize:

@@ -8,12 +8,13 @@ import sys
 import time
 from pathlib import Path
 
-from tests.fuzz.runner import Report, Runner, highest_bytes, resident_bytes
+from tests.fuzz.runner import Finding, Report, Runner, highest_bytes, resident_bytes
 from tests.fuzz.targets import targets
 
 KEPT = Path("var/fuzz")
 ADDRESS_SPACE_MAX = 6 * 1024**3  # what asks for more gets a MemoryError, and the machine stays usable
 SHOWN = 8  # outcomes of each target in the report
+SHOWN_CHARACTERS = 200
 MIB = 1024 * 1024
 
 
@@ -42,7 +43,13 @@ def replay(file: Path) -> int:
 
 def run(options: argparse.Namespace) -> int:
     """Feed all targets by turns; the last line is the report as one JSON object."""
-    runner = Runner(targets(options.target), options.seed)
+
+    def found(finding: Finding) -> None:
+        path = finding.save(options.keep, options.seed)
+        sys.stdout.write(f"{path}: {finding.why.strip().splitlines()[-1][:SHOWN_CHARACTERS]}\n")
+        sys.stdout.flush()
+
+    runner = Runner(targets(options.target), options.seed, found=found)
     warm = max(1, min(options.inputs // 4, 20_000))
     memory: dict[str, int] = {"start": resident_bytes()}
 
@@ -55,9 +62,6 @@ def run(options: argparse.Namespace) -> int:
     started = time.perf_counter()
     report = runner.run(options.inputs, options.first, progress)
     seconds = time.perf_counter() - started
-    for finding in report.findings:
-        path = finding.save(options.keep, options.seed)
-        sys.stdout.write(f"{path}: {finding.why.strip().splitlines()[-1]}\n")
     sys.stdout.write(_table(report))
     memory["end"], memory["highest"] = resident_bytes(), highest_bytes()
     summary = {

@@ -21,10 +21,12 @@ from tests.fuzz.messages import parts
 from tests.fuzz.mutate import Mutator
 from tests.fuzz.oracle import Broken, Listener
 
-SECONDS_MAX = 5.0  # for one input, on a machine that others use too
+SECONDS_MAX = 5.0  # of the processor, for one input: a machine that others use too makes nothing slow
+WAITING_FACTOR = 12  # and so many times as long by the clock, for what waits and does not work
 GROWTH_MAX = 96 * 1024 * 1024  # bytes by which one input may raise the process's highest memory
 WARM_UP = 20  # inputs of a target before its memory counts: caches, metrics and code come first
 _KIB = 1024
+_STATUS = Path("/proc/self/status")
 
 
 class Target(Protocol):
@@ -82,36 +84,60 @@ def resident_bytes() -> int:
 
 
 def highest_bytes() -> int:
-    """The most memory that this process ever had."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _KIB
+    """The most memory that this process had since `forget_highest`."""
+    status = _STATUS.read_bytes()
+    start = status.index(b"VmHWM:") + len(b"VmHWM:")
+    return int(status[start : status.index(b"kB", start)]) * _KIB
+
+
+def forget_highest() -> None:
+    """Begin anew: proc(5), clear_refs."""
+    Path("/proc/self/clear_refs").write_text("5")
 
 
 @contextmanager
 def time_bound(seconds: float) -> Iterator[None]:
-    """Raise TooSlow in the body when it takes longer; what never comes back from C ends the process with its stack."""
+    """Raise TooSlow in the body when it takes longer, and again each second: some code swallows what is raised."""
 
     def ring(_signal: int, _frame: FrameType | None) -> None:
         raise TooSlow(f"more than {seconds:g} s")
 
-    before = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    kinds = (
+        (signal.SIGPROF, signal.ITIMER_PROF, seconds),
+        (signal.SIGALRM, signal.ITIMER_REAL, WAITING_FACTOR * seconds),
+    )
+    before = [(number, signal.signal(number, ring)) for number, _, _ in kinds]
     try:
+        for _, timer, bound in kinds:
+            signal.setitimer(timer, bound, min(bound, 1.0))
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        for _, timer, _ in kinds:
+            signal.setitimer(timer, 0)
+        for number, handler in before:
+            signal.signal(number, handler)
 
 
 class Runner:
     """Runs targets from one seed."""
 
-    def __init__(self, targets: Sequence[Target], seed: int, *, seconds_max: float = SECONDS_MAX) -> None:
+    def __init__(
+        self,
+        targets: Sequence[Target],
+        seed: int,
+        *,
+        seconds_max: float = SECONDS_MAX,
+        found: Callable[[Finding], None] = lambda _finding: None,
+    ) -> None:
+        """`found` is told of each finding at once."""
         self.targets = {target.name: target for target in targets}
         self.report = Report()
         self._seed = seed
         self._seconds_max = seconds_max
+        self._found = found
         self._donors = parts()
         self._listener = Listener()
+        self._highest = 0
 
     def make(self, target: Target, number: int) -> bytes:
         """Input `number` of a target."""
@@ -139,9 +165,10 @@ class Runner:
         finding = self._fed(target, number, raw)
         if finding is not None:
             self.report.findings.append(finding)
+            self._found(finding)
 
     def _fed(self, target: Target, number: int, raw: bytes) -> Finding | None:
-        highest, started = highest_bytes(), time.perf_counter()
+        started = time.perf_counter()
         outcome, why = "broken", None
         try:
             with time_bound(self._seconds_max):
@@ -154,7 +181,8 @@ class Runner:
         except (Exception, SystemExit):  # anything else that came out of the code under test is what we look for
             why = traceback.format_exc()
         self._listener.records.clear()
-        grown = highest_bytes() - highest
+        highest = highest_bytes()
+        grown, self._highest = highest - self._highest, highest
         if why is None and grown > GROWTH_MAX and self.report.inputs[target.name] >= WARM_UP:
             why = f"took {grown >> 20} MiB of memory"
         self.report.add(target.name, time.perf_counter() - started, outcome)
@@ -166,6 +194,8 @@ class Runner:
         level = logger.level
         logger.addHandler(self._listener)
         logger.setLevel(logging.INFO)
+        forget_highest()
+        self._highest = highest_bytes()
         try:
             yield
         finally:

@@ -8,6 +8,7 @@ from tests.fuzz.targets.codecs import Reading
 from tests.fuzz.targets.endorsing import Endorsing
 from tests.fuzz.targets.files import Configuring, Describing, Inspecting, Storing
 from tests.fuzz.targets.identities import Certifying, Deciding
+from tests.fuzz.targets.judged import Judging
 from tests.fuzz.targets.ordering import Admitting, Sequencing
 from tests.fuzz.targets.people import Calling
 from tests.fuzz.targets.streams import Batching, OrdererDelivering, PeerDelivering
@@ -21,6 +22,7 @@ ALL: Sequence[Callable[[], Target]] = (
     Admitting,
     Sequencing,
     Validating,
+    Judging,
     Following,
     PeerDelivering,
     OrdererDelivering,

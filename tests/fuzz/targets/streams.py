@@ -11,6 +11,7 @@ from privysharing.protocol.channel.bundle import ChannelConfig
 from privysharing.protocol.codec.batches import parse_batch_request, parse_batch_response
 from privysharing.protocol.codec.blocks import parse_block
 from privysharing.protocol.codec.deliver import parse_deliver_response
+from privysharing.protocol.deliver import FilteredBlock
 from services.orderer.admission import Clock
 from services.orderer.delivery import Delivery
 from services.orderer.metrics import OrdererMetrics
@@ -114,11 +115,10 @@ async def _outcome(serve: Callable[[AsyncIterator[bytes]], AsyncGenerator[bytes]
     raise AssertionError("the stream ended without a status")
 
 
-def _number(block: bytes | None, filtered: object) -> int:
-    if block is not None:
-        return parse_block(block).header.number
-    number: int = filtered.number
-    return number
+def _number(block: bytes | None, filtered: FilteredBlock | None) -> int:
+    if filtered is not None:
+        return filtered.number
+    return parse_block(block or b"").header.number
 
 
 async def _stream(messages_sent: Sequence[bytes]) -> AsyncIterator[bytes]:

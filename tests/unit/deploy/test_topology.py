@@ -91,6 +91,7 @@ REFUSED: list[tuple[tuple[str, ...], Any, str]] = [
     (("topologies", "demo", "extends"), [], "topology is ..; needed: one of"),
     (("topologies", "demo", "peers"), {"name": "peer0"}, "demo.peers is .*; needed: a list"),
     (("topologies", "demo", "orderers"), [{"name": "o", "org": []}], "orderers is ..; needed: one of"),
+    (("topologies", "demo", "channels", "health", "contracts"), {"x": "1"}, "contracts.x is '1'; needed: a mapping"),
     (("topologies", "demo", "channels", "health", "members"), 1, "members is 1; needed: a list"),
     (
         ("topologies", "demo", "channels", "health", "batch"),

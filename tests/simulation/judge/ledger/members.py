@@ -5,6 +5,7 @@ Certificates are judged as of one second after they begin, so none ever expires 
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -23,7 +24,7 @@ ATTRIBUTES = x509.ObjectIdentifier("1.2.3.4.5.6.7.8.1")  # where a Fabric CA wri
 _NODE_OUS = ("client", "peer", "admin", "orderer")
 
 Extension = TypeVar("Extension", bound=x509.ExtensionType)
-_PEM_START = b"-----BEGIN "
+_PEM = re.compile(rb"^-----BEGIN .*?^-----END [^\n]*?-----[ \t\r]*$", re.MULTILINE | re.DOTALL)
 
 
 class NoMember(Exception):
@@ -235,10 +236,10 @@ def _node_ous(config: Any) -> dict[str, Any]:
 
 
 def _certificate(pem: bytes) -> x509.Certificate:
-    """Go's encoding/pem sees a block only where a line begins; the library sees one anywhere."""
-    start = 0 if pem.startswith(_PEM_START) else pem.find(b"\n" + _PEM_START) + 1
+    """Go's encoding/pem sees a block only in lines of its own; the library sees one anywhere."""
+    block = _PEM.search(pem)
     try:
-        certificate = x509.load_pem_x509_certificate(pem[start:] if start or pem.startswith(_PEM_START) else b"")
+        certificate = x509.load_pem_x509_certificate(block[0] if block else b"")
         _ = certificate.extensions, certificate.public_key()
     except Exception as error:  # the library refuses in many ways, which mean one thing
         raise NoMember("not a certificate") from error
