@@ -254,7 +254,8 @@ class _Storm:
         for _ in range(self._plan.calls):
             await asyncio.sleep(self._chance.expovariate(1 / THINK_S))
             planned = workload.plan()
-            operation = await recorders[planned.who.party].call(planned)
+            recorder = recorders[planned.who.party]
+            operation = await recorder.call(planned, self._chance.choice(recorder.peers))
             if isinstance(operation.outcome, Answer | Committed) and operation.outcome.payload:
                 workload.learn(planned, operation.outcome.payload)
 

@@ -1,6 +1,6 @@
 """Writes down what one session calls and is told, whether the network is simulated or real."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 
 from privysharing.rpc.outside import Outside
 from privysharing.sdk import Call, Contract, Receipt
@@ -41,6 +41,11 @@ class Recorder:
         self._outside = outside
         self._apart_ns = apart_ms * _MS
         self._resubmissions = resubmissions
+
+    @property
+    def peers(self) -> Sequence[Node]:
+        """Whom an evaluate may ask."""
+        return self._contract.channel.nodes.endorsers
 
     async def call(self, planned: Planned, peer: Node | None = None) -> Operation:
         """A planned call: a submit, or an evaluate at a peer."""
