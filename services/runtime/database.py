@@ -125,7 +125,7 @@ class LevelReader:
             raise self._fault(error) from error
 
     def _fault(self, error: plyvel.Error) -> DatabaseFault:
-        if isinstance(error, plyvel.CorruptionError):
+        if _is_damage(error):
             _doubt_of(self._folder).touch()
             return DamagedDatabase(self._folder, _text(error))
         return DatabaseFault(self._folder, _text(error))
@@ -174,12 +174,10 @@ class LevelDatabases:
             self.discard(folder)
         try:
             return LevelDatabase(_open(folder), folder)
-        except plyvel.CorruptionError as error:
-            logger.warning("database %s is damaged (%s): it is made anew", folder, _text(error))
-        except plyvel.IOError as error:
-            if "No such file" not in str(error):  # locked by another process, permissions, no space: not damage
+        except plyvel.Error as error:
+            if not _is_damage(error):
                 raise DatabaseFault(folder, _text(error)) from error
-            logger.warning("database %s is incomplete (%s): it is made anew", folder, _text(error))
+            logger.warning("database %s is damaged (%s): it is made anew", folder, _text(error))
         self.discard(folder)
         try:
             return LevelDatabase(_open(folder), folder)
@@ -196,6 +194,12 @@ class LevelDatabases:
             doubt.unlink()
         except OSError as error:
             raise DatabaseFault(folder, f"not to be trusted and cannot be removed: {error}") from error
+
+
+def _is_damage(error: plyvel.Error) -> bool:
+    """Files that are wrong, missing or too short; not a lock, permissions, want of space or a disk that fails."""
+    said = _text(error)
+    return isinstance(error, plyvel.CorruptionError) or "No such file" in said or "Invalid argument" in said
 
 
 def _text(error: plyvel.Error) -> str:

@@ -91,7 +91,8 @@ class Segment:
         file = disk.open(path)
         seed = _read_header(file, path, first)
         if seed is None:
-            if file.size > _SEGMENT_HEADER.size or disk.exists(path.with_suffix(".index")):
+            behind = file.read(_SEGMENT_HEADER.size, file.size)
+            if any(behind) or disk.exists(path.with_suffix(".index")):  # zeros may be room that was never written to
                 raise DamagedRecord(path, first, "the segment's header does not match its checksum")
             file.close()
             return None
