@@ -230,7 +230,7 @@ class Segment:
         """A tail may be torn only where nothing was synced: a later record that knows better proves damage."""
         lost = self.first + self.count
         rest = self._file.read(self.end, self._file.size - self.end)
-        at = rest.find(_RECORD_MAGIC, 1)
+        at = rest.find(_RECORD_MAGIC)  # perhaps at once: what was there may have been cut out
         while at >= 0:
             head = rest[at : at + _RECORD_HEADER.size]
             if len(head) == _RECORD_HEADER.size:

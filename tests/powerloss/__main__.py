@@ -10,10 +10,9 @@ from pathlib import Path
 
 import click
 
-from tests.powerloss.running import STORES, run
+from tests.powerloss.running import SCRATCH, STORES, run
 
 EXIT_BROKEN = 1
-FAST = Path("/dev/shm")
 
 
 @click.command()
@@ -22,7 +21,7 @@ FAST = Path("/dev/shm")
 def main(cuts: int, seed: int | None) -> None:
     """Cut the power of every store, and look for all that was acknowledged."""
     seed = secrets.randbelow(2**32) if seed is None else seed
-    folder = Path(tempfile.mkdtemp(prefix="privy-powerloss-", dir=FAST if FAST.is_dir() else None))
+    folder = Path(tempfile.mkdtemp(prefix="privy-powerloss-", dir=SCRATCH))
     logging.getLogger("services").setLevel(logging.ERROR)  # of damage there is more than anybody can read
     tried = wrong = 0
     for name in STORES:
