@@ -1,9 +1,11 @@
 """What waits for its turn: the organisations' in turns, and within each its clients'.
 
-So whoever sends a thousand waits for them himself. When there is no room, whoever has most in the line gives way.
+So whoever sends a thousand waits for them himself. When there is no room, whoever has most of what is short, places or
+bytes, gives way.
 """
 
 from collections import OrderedDict, deque
+from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
 
 from services.runtime.callers import Caller
@@ -42,10 +44,10 @@ class FairLine(Generic[W]):
         self._count += 1
         self._bytes += len(one.raw)
         left = []
-        while self._count > self._waiting_max or (self._bytes > self._bytes_max and self._count > 1):
-            organisation = max(self._turns.values(), key=lambda clients: sum(map(len, clients.values())))
-            longest = max(organisation.values(), key=len)
-            left.append(self._forget(longest.pop()))
+        while self._bytes > self._bytes_max and self._count > 1:
+            left.append(self._forget(self._most(_size).pop()))
+        while self._count > self._waiting_max:
+            left.append(self._forget(self._most(len).pop()))
         return left
 
     def take(self) -> W:
@@ -56,6 +58,11 @@ class FairLine(Generic[W]):
         self._turns.move_to_end(organisation)
         return self._forget(waiting.popleft())
 
+    def _most(self, measure: Callable[[deque[W]], int]) -> deque[W]:
+        """What the client waits with who has most, in the organisation that has most."""
+        organisation = max(self._turns.values(), key=lambda clients: sum(map(measure, clients.values())))
+        return max(organisation.values(), key=measure)
+
     def _forget(self, one: W) -> W:
         self._count -= 1
         self._bytes -= len(one.raw)
@@ -65,3 +72,7 @@ class FairLine(Generic[W]):
         if not clients:
             del self._turns[one.caller.organisation]
         return one
+
+
+def _size(waiting: deque[W]) -> int:
+    return sum(len(one.raw) for one in waiting)

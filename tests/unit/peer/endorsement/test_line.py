@@ -49,4 +49,13 @@ def test_bytes_count_as_well_unless_there_is_but_one() -> None:
     assert [len(one.raw) for one in line.put(Waits(ALICE, bytes(2)))] == [2]
     assert line.take().raw == bytes(500)
     assert line.put(Waits(DOCTOR, bytes(60))) == line.put(Waits(ALICE, bytes(40))) == []
-    assert [one.caller for one in line.put(Waits(ALICE, bytes(1)))] == [ALICE]
+    assert [one.caller for one in line.put(Waits(ALICE, bytes(61)))] == [ALICE]
+
+
+def test_few_large_ones_push_out_none_of_many_small_ones() -> None:
+    line: FairLine[Waits] = FairLine(100, 1000)
+    for _ in range(20):
+        assert line.put(Waits(DOCTOR, bytes(10))) == []
+    left = [one for _ in range(5) for one in line.put(Waits(ALICE, bytes(300)))]
+    assert [one.caller for one in left] == [ALICE] * 3
+    assert len(line) == 22
