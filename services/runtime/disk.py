@@ -208,8 +208,11 @@ class RealDisk:
 
     def free(self, folder: Path) -> int:
         """See `Disk.free`."""
-        there = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
-        found = os.statvfs(there)
+        try:
+            there = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+            found = os.statvfs(there)
+        except OSError as error:
+            raise DiskFault(folder, "measure", error) from error
         return found.f_bavail * found.f_frsize
 
 

@@ -7,7 +7,7 @@ import asyncio
 import logging
 from pathlib import Path
 
-from services.runtime.disk import Disk
+from services.runtime.disk import Disk, StorageError
 from services.runtime.metrics import Registry
 
 WATERMARK_BYTES = 256 * 1024 * 1024
@@ -36,22 +36,29 @@ class DiskSpace:
         self.look()
 
     def look(self) -> None:
-        """See how much is left."""
-        free = self._disk.free(self._folder)
-        self._free.set(free)
-        was, self.shortage = self.shortage, None
-        if free >= self._watermark:
-            self._room.set()
-            if was is not None:
-                _log.info("there is room on the disk again", extra={"folder": str(self._folder), "free": free})
+        """See how much is left. A disk that does not say so is taken for full."""
+        was, self.shortage = self.shortage, self._shortage()
+        if self.shortage is not None:
+            self._room.clear()
+            if was is None:
+                _log.error("disk is nearly full", extra={"reason": self.shortage})
             return
-        self._room.clear()
-        self.shortage = (
+        self._room.set()
+        if was is not None:
+            _log.info("there is room on the disk again", extra={"folder": str(self._folder)})
+
+    def _shortage(self) -> str | None:
+        try:
+            free = self._disk.free(self._folder)
+        except StorageError as fault:
+            return f"{fault}: no new work is taken until there is an answer"
+        self._free.set(free)
+        if free >= self._watermark:
+            return None
+        return (
             f"{self._folder} has {free // MIB} MiB left on its disk, needed {self._watermark // MIB} MiB: "
             "no new work is taken until there is room"
         )
-        if was is None:
-            _log.error("disk is nearly full", extra={"reason": self.shortage})
 
     def illness(self) -> str | None:
         """For a health check."""

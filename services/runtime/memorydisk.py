@@ -177,7 +177,7 @@ class MemoryDisk:
 
     def free(self, folder: Path) -> int:
         """See `Disk.free`."""
-        del folder
+        self.look("measure", folder)
         return FREE_BYTES if self.capacity is None else max(0, self.capacity - self.used)
 
     def damage(self, path: Path, offset: int, mask: int = 0x01) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from services.runtime import diskspace
-from services.runtime.disk import RealDisk
+from services.runtime.disk import DiskFault, RealDisk
 from services.runtime.diskspace import MIB, DiskSpace
 from services.runtime.memorydisk import MemoryDisk
 from services.runtime.metrics import Registry
@@ -83,9 +83,29 @@ async def test_who_waits_for_room_goes_on_when_there_is_some(
     watching.cancel()
 
 
+async def test_a_disk_that_does_not_say_how_much_is_left_is_taken_for_full_until_it_does(
+    space: DiskSpace, disk: MemoryDisk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(diskspace, "LOOK_SECONDS", 0.001)
+    disk.fail("measure", str(FOLDER))
+    space.look()
+    assert space.illness() == (
+        "cannot measure /data: Input/output error: no new work is taken until there is an answer"
+    )
+    watching = asyncio.create_task(space.watch())
+    async with asyncio.timeout(5):
+        await space.room()
+    watching.cancel()
+
+
 async def test_without_a_watermark_there_is_always_room(disk: MemoryDisk, registry: Registry) -> None:
     disk.capacity = 0
     assert DiskSpace(disk, FOLDER, registry, 0).shortage is None
+
+
+def test_what_the_system_refuses_to_say_is_a_fault_of_the_disk(tmp_path: Path) -> None:
+    with pytest.raises(DiskFault, match="cannot measure"):
+        RealDisk().free(tmp_path / ("x" * 300))
 
 
 def test_the_room_of_a_folder_that_is_not_there_yet_is_that_of_the_disk_it_will_be_on(tmp_path: Path) -> None:
