@@ -7,8 +7,7 @@ find the transaction invalid; and so are revoked ones, and those of clients, sin
 
 from functools import lru_cache
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.x509 import Certificate, load_pem_x509_certificates
+from cryptography.x509 import load_pem_x509_certificates
 
 from privysharing.protocol.build import endorsement_message
 from privysharing.protocol.codec.msps import parse_serialized_identity
@@ -20,6 +19,7 @@ from privysharing.protocol.codec.transactions import (
 from privysharing.protocol.crypto import verify
 from privysharing.protocol.errors import ProtocolError
 from privysharing.protocol.msp.certificates import parse_certificate
+from privysharing.protocol.msp.chains import signed_by
 from privysharing.protocol.msp.identity import InvalidIdentity
 from privysharing.protocol.transactions import Proposal, ProposalResponse
 from privysharing.sdk.profile import Node
@@ -60,14 +60,6 @@ def _endorser(serialized: bytes, signing_cas: bytes) -> tuple[str, object]:
     """
     msp_id, id_bytes = parse_serialized_identity(serialized)
     certificate = parse_certificate(id_bytes)
-    if signing_cas and not any(_issued(certificate, ca) for ca in load_pem_x509_certificates(signing_cas)):
+    if signing_cas and not any(signed_by(certificate, ca) for ca in load_pem_x509_certificates(signing_cas)):
         raise InvalidIdentity(f"no CA of {msp_id} has issued the endorser's certificate")
     return msp_id, certificate.public_key()
-
-
-def _issued(certificate: Certificate, ca: Certificate) -> bool:
-    try:
-        certificate.verify_directly_issued_by(ca)
-    except (ValueError, TypeError, InvalidSignature):
-        return False
-    return True
