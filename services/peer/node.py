@@ -25,6 +25,7 @@ from services.peer.orderers import OrdererConnections
 from services.peer.private_data import StoredPrivateValues
 from services.peer.rpc import BatchEndorserRpc, DeliverRpc, EndorserRpc
 from services.peer.system_chaincodes import system_chaincodes
+from services.runtime.disk import StorageError
 from services.runtime.diskspace import DiskSpace
 from services.runtime.grpcserver import grpc_server, listen
 from services.runtime.machine import Machine
@@ -64,6 +65,8 @@ class Peer:
         )
         self.channels = Channels(config.location / LEDGERS, tools, config.channels)
         self._private_values = StoredPrivateValues(machine.disk, config.location / PRIVATE_VALUES)
+        self._loop = asyncio.get_running_loop()
+        self._fault: asyncio.Future[StorageError] = self._loop.create_future()  # the first that an endorsement met
         self._hosting = host(config.chaincode, config.endorsement_workers)
         self._workers = self._hosting.workers(self._endorser(self._hosting.guard).process)
 
@@ -77,7 +80,7 @@ class Peer:
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until `stop` is set; then answer what was asked, store what is being stored, and return.
 
-        Raises what ends the growth of a channel, which a fault of storage does.
+        Raises what ends the growth of a channel, and any fault of storage.
         """
         config, channels = self._config, self.channels
         deliveries = Deliveries(
@@ -100,7 +103,8 @@ class Peer:
         try:
             await server.start()
             _log.info("serving", extra={"address": str(config.listen), "port": port})
-            await asyncio.wait((growing, asyncio.create_task(stop.wait())), return_when=asyncio.FIRST_COMPLETED)
+            ends = (growing, self._fault, asyncio.create_task(stop.wait()))
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         finally:
             watching.cancel()
             growing.cancel()
@@ -110,6 +114,8 @@ class Peer:
             await server.stop(HANG_UP_SECONDS)
         if not growing.cancelled():
             growing.result()  # raises what ended it
+        if self._fault.done():
+            raise self._fault.result()
 
     async def close(self) -> None:
         """After `run` has ended, or instead of it: finish what is under way and release everything."""
@@ -123,6 +129,15 @@ class Peer:
     def illness(self) -> str | None:
         """Which channels do not grow, and why; None when all do."""
         return self.channels.illness()
+
+    def _failed(self, fault: StorageError) -> None:
+        """Called by any thread."""
+
+        def note() -> None:
+            if not self._fault.done():
+                self._fault.set_result(fault)
+
+        self._loop.call_soon_threadsafe(note)
 
     def _endorser(self, guard: Guard) -> Endorser:
         config, registry = self._config, self._registry
@@ -149,6 +164,7 @@ class Peer:
             config=config.endorser,
             clock_ns=self._machine.outside.now_ns,
             has_room=lambda: self.space.shortage is None,
+            on_fault=self._failed,
         )
 
 

@@ -39,6 +39,7 @@ from services.peer.ledger.memory import MemoryLedger
 from services.peer.private_data import MemoryPrivateValues
 from services.peer.system_chaincodes import system_chaincodes
 from services.peer.validation.validate import accept_genesis, read_block, validate_block
+from services.runtime.disk import StorageError
 from services.runtime.metrics import Registry
 from tests.support.authorities import START, Holder, msp_config, root
 
@@ -190,6 +191,7 @@ class Peer:
     ) -> None:
         limits = limits or SimulationLimits()
         self.registry = Registry()
+        self.faults: list[StorageError] = []
         self.private_values = MemoryPrivateValues()
         self.watchdog = Watchdog()
         self.channels = channels
@@ -218,6 +220,7 @@ class Peer:
             config=EndorserConfig(limits=limits),
             clock_ns=clock_ns,
             has_room=has_room,
+            on_fault=self.faults.append,
         )
 
     def answer(self, signer: SigningIdentity, chaincode: str, *args: str | bytes, **choices: Any) -> Outcome:

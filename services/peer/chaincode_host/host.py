@@ -22,6 +22,7 @@ from services.peer.chaincode_host.simulator import SimulationLimits, TxSimulator
 from services.peer.chaincode_host.stub import InProcessStub
 from services.peer.chaincode_host.transaction import Transaction
 from services.peer.private_data import PrivateValues
+from services.runtime.disk import StorageError
 
 _log = logging.getLogger(__name__)
 
@@ -134,6 +135,8 @@ class ChaincodeHost:
             raise InvocationRefused(f"error sending: {self._guard.reason(running)}") from None
         except ChaincodeError as error:
             raise ContractFailed(f"transaction returned with failure: {error}") from error
+        except StorageError:
+            raise  # the peer's own failure
         except BaseException as error:  # SystemExit too: a contract ends nothing but its own call
             _log.error("chaincode %s failed in transaction %s: %s", chaincode_id, transaction.tx_id, describe(error))
             raise ContractFailed(f"transaction returned with failure: chaincode {info.name} failed") from None

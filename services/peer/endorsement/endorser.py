@@ -5,7 +5,7 @@ Read `Endorser.process`, then `_admit`, `_endorse`, `_simulate`: they are the st
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from privysharing.chaincode.stub import PEER_TIME_DECORATION
@@ -46,6 +46,7 @@ from services.peer.endorsement.interest import interest_of
 from services.peer.endorsement.issued import IssuedEndorsements
 from services.peer.endorsement.metrics import EndorserMetrics
 from services.peer.private_data import PrivateValues
+from services.runtime.disk import StorageError
 
 _log = logging.getLogger(__name__)
 
@@ -121,7 +122,9 @@ class Endorser:
         config: EndorserConfig,
         clock_ns: Callable[[], int] = time.time_ns,
         has_room: Callable[[], bool] = lambda: True,
+        on_fault: Callable[[StorageError], None] = lambda _fault: None,
     ) -> None:
+        """`on_fault` is told, by any thread, of storage that failed: what the peer holds is not to be relied on."""
         self._signer = signer
         self._access = access
         self._channels = channels
@@ -132,10 +135,7 @@ class Endorser:
         self._config = config
         self._clock_ns = clock_ns
         self._has_room = has_room
-
-    def process_many(self, signed_proposals: Sequence[bytes]) -> list[Outcome]:
-        """The answers to many proposals, in order, one after the other."""
-        return [self.process(raw) for raw in signed_proposals]
+        self._on_fault = on_fault
 
     def process(self, signed_proposal: bytes) -> Outcome:
         """The answer to one protos.SignedProposal. Never raises (Endorser.ProcessProposal and its filters)."""
@@ -148,6 +148,8 @@ class Endorser:
             return ProposalRefused(str(error), overloaded=True)
         except Exception as error:
             _log.error("a proposal could not be processed: %s", describe(error))
+            if isinstance(error, StorageError):
+                self._on_fault(error)
             return ProposalRefused("internal error", internal=True)
 
     def _process(self, raw: bytes, began: float) -> Outcome:

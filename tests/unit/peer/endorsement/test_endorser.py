@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
@@ -35,6 +36,7 @@ from privysharing.protocol.transactions import (
     SignedProposal,
 )
 from services.peer.endorsement.endorser import Outcome, ProposalRefused
+from services.runtime.disk import DiskFault
 from tests.support.endorsing import (
     CHAINCODE,
     CHANNEL,
@@ -418,12 +420,6 @@ def test_a_simulation_sees_one_state_although_blocks_are_committed_meanwhile() -
     network.close()
 
 
-def test_many_proposals_get_their_answers_in_order(network: Network) -> None:
-    raws = [signed(proposal(network.client, CHAINCODE, "status", str(status)), network.client) for status in (200, 404)]
-    answers = network.peers[0].endorser.process_many([raws[0], b"\xff", raws[1]])
-    assert [getattr(getattr(answer, "response", None), "status", None) for answer in answers] == [200, None, 404]
-
-
 def test_a_fault_of_the_peer_says_nothing(network: Network) -> None:
     class BrokenChannels(LiveChannels):
         def get(self, channel_id: str) -> LiveChannel | None:
@@ -432,6 +428,26 @@ def test_a_fault_of_the_peer_says_nothing(network: Network) -> None:
     peer = Peer(network.org1, BrokenChannels())
     assert peer.answer(network.client, CHAINCODE, "put", "a", "1") == ProposalRefused("internal error", internal=True)
     peer.watchdog.close()
+
+
+def test_storage_that_fails_is_told_to_the_peer_whoever_met_it(network: Network) -> None:
+    fault = DiskFault(Path("/secret"), "read", OSError("bad sector"))
+
+    class BrokenChannels(LiveChannels):
+        def get(self, channel_id: str) -> LiveChannel | None:
+            raise fault
+
+    class Unlucky(KeyValues):
+        def invoke(self, stub: Stub) -> Response:
+            raise fault
+
+    without_contract = Peer(network.org1, BrokenChannels())
+    in_contract = Peer(network.org1, network.channels, {CHAINCODE: Unlucky})
+    for peer in (without_contract, in_contract):
+        answer = peer.answer(network.client, CHAINCODE, "put", "a", "1")
+        assert answer == ProposalRefused("internal error", internal=True)
+        assert peer.faults == [fault]
+        peer.watchdog.close()
 
 
 def test_what_comes_in_and_what_becomes_of_it_is_counted() -> None:
