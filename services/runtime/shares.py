@@ -4,14 +4,16 @@ One caller's certificate has an eighth of it at most, the clients of one organis
 """
 
 import asyncio
-from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import TypeVar
 
 from services.runtime.callers import NOBODY, Caller
 
 CALLERS = 8  # it takes so many of them to use up a limit
 ORGANISATIONS = 2
+
+K = TypeVar("K")
 
 
 class Shares:
@@ -22,41 +24,39 @@ class Shares:
         self._caller_max = max(1, limit // CALLERS)
         self._organisation_max = max(1, limit // ORGANISATIONS)
         self._taken = 0
-        self._by_caller: Counter[Caller] = Counter()
-        self._by_organisation: Counter[bytes] = Counter()
-        self._given = asyncio.Event()
+        self._by_caller: dict[Caller, int] = {}
+        self._by_organisation: dict[bytes, int] = {}
+        self._given: asyncio.Event | None = None  # while anybody waits
 
     def refusal(self, caller: Caller, amount: int = 1) -> str | None:
         """Why a caller cannot have so much now; None when he can."""
         if self._taken + amount > self.limit:
             return f"concurrency limit ({self.limit})"
         if caller != NOBODY:
-            if self._by_caller[caller] + amount > self._caller_max:
+            if self._by_caller.get(caller, 0) + amount > self._caller_max:
                 return f"one client's share ({self._caller_max}) of the concurrency limit ({self.limit})"
-            if self._by_organisation[caller.organisation] + amount > self._organisation_max:
+            if self._by_organisation.get(caller.organisation, 0) + amount > self._organisation_max:
                 return f"one organisation's share ({self._organisation_max}) of the concurrency limit ({self.limit})"
         return None
 
     def take(self, caller: Caller, amount: int = 1) -> None:
         """Count it."""
         self._taken += amount
-        self._by_caller[caller] += amount
-        self._by_organisation[caller.organisation] += amount
+        _add(self._by_caller, caller, amount)
+        _add(self._by_organisation, caller.organisation, amount)
 
     def give_back(self, caller: Caller, amount: int = 1) -> None:
         """Count it no more."""
         self.take(caller, -amount)
-        if not self._by_caller[caller]:
-            del self._by_caller[caller]
-        if not self._by_organisation[caller.organisation]:
-            del self._by_organisation[caller.organisation]
-        self._given.set()
-        self._given = asyncio.Event()
+        if self._given is not None:
+            self._given.set()
+            self._given = None
 
     @asynccontextmanager
     async def one(self, caller: Caller) -> AsyncIterator[None]:
         """Hold one, as soon as there is one for this caller."""
         while self.refusal(caller) is not None:
+            self._given = self._given or asyncio.Event()
             await self._given.wait()
         self.take(caller)
         try:
@@ -91,3 +91,12 @@ class Room:
         """Have nothing."""
         if self.taken:
             self.give_back(self.taken)
+
+
+def _add(counts: dict[K, int], key: K, amount: int) -> None:
+    """Count for a key; one whose count is 0 is not kept."""
+    count = counts.get(key, 0) + amount
+    if count:
+        counts[key] = count
+    else:
+        counts.pop(key, None)
