@@ -110,19 +110,19 @@ class BatchCalls:
         self._limits = limits
         self._unanswered = Shares(limits.all_bytes_max)
         self._unsent = Shares(limits.all_unsent_bytes_max)
-        self._streams: set[_Stream] = set()
+        self._streams: dict[_Stream, None] = {}  # in the order in which they began
 
     async def serve(self, requests: AsyncIterable[bytes], caller: Caller = NOBODY) -> AsyncGenerator[bytes]:
         """The responses on one stream: the first one announces the window. Raises BadBatch, AnswersNotTaken."""
         stream = _Stream(self._begin, self._limits, Room(self._unanswered, caller), Room(self._unsent, caller))
-        self._streams.add(stream)
+        self._streams[stream] = None
         stream.reader = asyncio.create_task(stream.read(requests))
         try:
             yield encode_batch_response(BatchResponse((), self._limits.window))
             while answers := await stream.answers():
                 yield encode_batch_response(BatchResponse(answers))
         finally:
-            self._streams.discard(stream)
+            del self._streams[stream]
             stream.close()
             await asyncio.gather(stream.reader, return_exceptions=True)
 
