@@ -42,6 +42,7 @@ _LIFE: contextvars.ContextVar[Life | None] = contextvars.ContextVar("life", defa
 def simulate(chance: random.Random, main: "Callable[[SimulatedLoop], Coroutine[Any, Any, T]]") -> T:
     """What a simulation comes to. Everything that it left behind is dropped, without a step more."""
     loop = SimulatedLoop(chance)
+    gc.disable()  # or it would drop half a program in the middle of another
     try:
         return loop.run_until_complete(main(loop))
     finally:
@@ -57,6 +58,7 @@ def _silence() -> Iterator[None]:
     try:
         yield
         gc.collect()
+        gc.enable()
     finally:
         sys.unraisablehook = complain
 

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, suppress
 
 from privysharing.protocol.codec.blocks import encode_block
 from services.orderer.channels import CHAINS_FOLDER
@@ -10,11 +10,12 @@ from services.orderer.store import BlockStore
 from services.peer.commits import replay
 from services.peer.ledger.ledger import Ledger
 from services.peer.node import LEDGERS
+from services.runtime.database import DamagedDatabase
 from tests.simulation.computers import Storage
 from tests.simulation.judge.history import check_history
 from tests.simulation.judge.ledger import chain
 from tests.simulation.judge.ledger.codes import BadBlock
-from tests.simulation.judge.ledger.comparison import check_peer
+from tests.simulation.judge.ledger.comparison import Observation, check_peer
 from tests.simulation.judge.ledger.model import LedgerModel
 from tests.simulation.judge.ledger.observing import observe
 from tests.simulation.judge.operations import Operation
@@ -42,10 +43,10 @@ def judge(
     for name, blocks in chains.items():
         yield from (f"{name}: {fault}" for fault in _differences(model, blocks))
     for peer in town.topology.peers:
-        with _ledger(storage[peer.full_name]) as ledger:
-            if ledger.height != model.height:
-                yield f"{peer.full_name} has {ledger.height} blocks of {model.height}"
-            yield from (f"{peer.full_name}: {fault}" for fault in check_peer(model, observe(ledger, model)))
+        observed = _observed(storage[peer.full_name], model)
+        if observed.height != model.height:
+            yield f"{peer.full_name} has {observed.height} blocks of {model.height}"
+        yield from (f"{peer.full_name}: {fault}" for fault in check_peer(model, observed))
     kept = {hashlib.sha256(envelope).digest() for block in model.blocks for envelope in block.data}
     for envelope in acknowledged:
         if hashlib.sha256(envelope).digest() not in kept:
@@ -82,8 +83,12 @@ def _ordered(storage: Storage) -> list[bytes]:
         return [store.read(number) for number in range(store.height)]
 
 
-@contextmanager
-def _ledger(storage: Storage) -> Iterator[Ledger]:
+def _observed(storage: Storage, model: LedgerModel) -> Observation:
+    """What a stopped peer's ledger holds. Damage that a power cut left and nobody read is found now, and mended."""
     folder = DATA / LEDGERS / CHANNEL
-    with closing(Ledger.open(CHANNEL, folder, storage.disk, storage.databases, replay)) as ledger:
-        yield ledger
+    while True:
+        with (
+            suppress(DamagedDatabase),
+            closing(Ledger.open(CHANNEL, folder, storage.disk, storage.databases, replay)) as ledger,
+        ):
+            return observe(ledger, model)
