@@ -9,7 +9,8 @@ from typing import Any
 
 import yaml
 
-from privysharing.protocol.channel.settings import BatchSize, parse_duration
+from privysharing.protocol.channel.settings import BatchSize
+from privysharing.protocol.durations import parse_duration
 
 NETWORK_YAML = Path(__file__).with_name("network.yaml")
 # Fabric's 10 MB of a transaction can hold millions of entries, which every peer decodes before it may refuse them.

@@ -6,7 +6,6 @@ value and what is allowed; a key that nobody asked for is reported by `unused`.
 """
 
 import os
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +13,7 @@ from typing import Self
 
 import yaml
 
-_DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)")
-_SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+from privysharing.protocol.durations import parse_duration
 
 
 class ConfigError(Exception):
@@ -161,11 +159,13 @@ class Section:
     def seconds(self, key: str, default: str | None = None, *, least: float = 0.0) -> float:
         """A duration as Go writes it: 250ms, 2s, 1h30m. A bare 0 is none at all."""
         value = str(self._required(key, default))
-        parts = _DURATION_PART.findall(value)
-        whole = bool(parts) and "".join(number + unit for number, unit in parts) == value
-        seconds = sum(float(number) * _SECONDS[unit] for number, unit in parts)
-        if not (whole or value == "0") or seconds < least:
-            raise self._error(key, value, f"a duration such as 250ms, 2s or 1m30s, at least {least:g}s")
+        allowed = f"a duration such as 250ms, 2s or 1m30s, at least {least:g}s"
+        try:
+            seconds = parse_duration(value)
+        except ValueError:
+            raise self._error(key, value, allowed) from None
+        if seconds < least:
+            raise self._error(key, value, allowed)
         return seconds
 
     def address(self, key: str, default: str | None = None) -> Address:

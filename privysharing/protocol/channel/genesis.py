@@ -13,7 +13,6 @@ from privysharing.protocol.channel.settings import (
     BatchSize,
     Capabilities,
     ConsensusType,
-    format_duration,
 )
 from privysharing.protocol.codec import config_values as codec
 from privysharing.protocol.codec.blocks import (
@@ -31,6 +30,7 @@ from privysharing.protocol.codec.envelopes import (
 from privysharing.protocol.codec.msps import encode_msp_config
 from privysharing.protocol.codec.policies import encode_channel_policy
 from privysharing.protocol.codes import HeaderType
+from privysharing.protocol.durations import format_duration
 from privysharing.protocol.envelopes import ChannelHeader, SignatureHeader, compute_tx_id
 from privysharing.protocol.msp.config import MspConfig
 from privysharing.protocol.policies.implicit_meta import ImplicitMeta

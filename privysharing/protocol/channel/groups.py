@@ -17,10 +17,10 @@ from privysharing.protocol.channel.settings import (
     BatchSize,
     ConsensusState,
     Consenter,
-    parse_duration,
 )
 from privysharing.protocol.codec import config_values as codec
 from privysharing.protocol.codec.msps import parse_msp_config
+from privysharing.protocol.durations import parse_duration
 from privysharing.protocol.msp.config import MspConfig
 
 T = TypeVar("T")

@@ -1,6 +1,5 @@
 """What the leaves of a channel configuration say, once parsed."""
 
-import re
 from dataclasses import dataclass, field
 from enum import IntEnum
 
@@ -62,26 +61,3 @@ class Capabilities:
     channel: frozenset[str] = frozenset({"V2_0"})
     orderer: frozenset[str] = frozenset({"V2_0"})
     application: frozenset[str] = frozenset({"V2_5"})
-
-
-_DURATION = re.compile(r"(?:\d+(?:\.\d*)?|\.\d+)(?:ns|us|µs|μs|ms|s|m|h)")
-_NUMBER_AND_UNIT = re.compile(r"([\d.]+)(\D+)")
-_SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
-
-
-def parse_duration(text: str) -> float:
-    """Seconds of a Go duration such as `2s`, `1m30s` or `250ms`; ValueError when it is none."""
-    parts = _DURATION.findall(text)
-    if not parts or "".join(parts) != text:
-        raise ValueError(f"'{text}' is not a duration such as 2s or 250ms")
-    numbers_and_units = (_NUMBER_AND_UNIT.fullmatch(part) for part in parts)
-    return sum(float(match[1]) * _SECONDS[match[2]] for match in numbers_and_units if match)
-
-
-def format_duration(seconds: float) -> str:
-    """The Go duration of so many seconds, to the microsecond."""
-    microseconds = round(seconds * 1_000_000)
-    for unit, size in (("s", 1_000_000), ("ms", 1_000)):
-        if microseconds % size == 0:
-            return f"{microseconds // size}{unit}"
-    return f"{microseconds}us"
