@@ -160,6 +160,11 @@ class Runner:
         with self._listening():
             return self._fed(self.targets[name], -1, raw)
 
+    def close(self) -> None:
+        """End what targets have running: those that have anything have a `close`."""
+        for target in self.targets.values():
+            getattr(target, "close", lambda: None)()
+
     def _one(self, target: Target, number: int) -> None:
         raw = self.make(target, number)
         finding = self._fed(target, number, raw)

@@ -4,6 +4,7 @@ import logging
 import random
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -46,7 +47,8 @@ COUNT = 350
 
 @pytest.mark.parametrize("name", [kind.name for kind in ALL])  # type: ignore[attr-defined]
 def test_no_input_breaks_a_promise(name: str) -> None:
-    report = Runner(targets([name]), SEED).run(COUNTS.get(name, COUNT))
+    with closing(Runner(targets([name]), SEED)) as runner:
+        report = runner.run(COUNTS.get(name, COUNT))
     assert not report.findings, report.findings[0].why
     assert len(report.outcomes[name]) > 1, "all inputs end alike: they do not get anywhere"
 
@@ -54,7 +56,8 @@ def test_no_input_breaks_a_promise(name: str) -> None:
 @pytest.mark.parametrize("file", REGRESSIONS, ids=[file.stem for file in REGRESSIONS])
 def test_what_once_broke_a_promise_does_not_any_more(file: Path) -> None:
     name, _, raw = file.read_bytes().partition(b"\n")
-    finding = Runner(targets([name.decode()]), SEED).replay(name.decode(), raw)
+    with closing(Runner(targets([name.decode()]), SEED)) as runner:
+        finding = runner.replay(name.decode(), raw)
     assert finding is None, finding.why
 
 
@@ -137,7 +140,7 @@ def log() -> None:
 @pytest.mark.parametrize(
     ("fault", "said"),
     [
-        (lambda: {}["x"], "KeyError"),
+        (lambda: dict[str, int]()["x"], "KeyError"),
         (lambda: bytearray(200 * 1024 * 1024).extend(b"x"), "MiB of memory"),
         (hang, "TooSlow"),
         (swallow, "TooSlow"),

@@ -1,6 +1,5 @@
 """An orderer: what may enter, and what becomes of records in the log that no honest orderer would have written."""
 
-import asyncio
 import random
 from functools import partial
 from pathlib import Path
@@ -22,6 +21,7 @@ from tests.fuzz import messages
 from tests.fuzz.material import ADMINS, CHANNEL, GENESIS, NOW_NS, ORDERER, cold_config
 from tests.fuzz.mutate import Hand, Mutator, spoilt
 from tests.fuzz.oracle import check_told, require
+from tests.fuzz.targets.loops import Loop
 
 WINDOW_NS = 600 * 1_000_000_000
 _START = LogPosition(0)
@@ -50,7 +50,9 @@ class Admitting:
     def __init__(self) -> None:
         self._config = cold_config()
         clock = Clock(NOW_NS, WINDOW_NS)
-        channels = opened_channels(asyncio.new_event_loop())
+        loop = Loop()
+        self.close = loop.close
+        channels = opened_channels(loop)
         self._intake = Intake(channels, ORDERER, lambda: clock, OrdererMetrics(Registry()))
 
     def make(self, chance: random.Random, mutator: Mutator) -> bytes:
@@ -161,8 +163,8 @@ def _is_config(envelope: bytes) -> bool:
         return False
 
 
-def opened_channels(loop: asyncio.AbstractEventLoop) -> Channels:
+def opened_channels(loop: Loop) -> Channels:
     """The channels of an orderer that has made no block yet; nothing of it runs."""
     channels = Channels(MemoryDisk(), Path("/orderer"), ChainContext(ORDERER, OrdererMetrics(Registry()), 0.0))
-    loop.run_until_complete(channels.open([Genesis(CHANNEL, GENESIS)]))
+    loop.run(channels.open([Genesis(CHANNEL, GENESIS)]))
     return channels

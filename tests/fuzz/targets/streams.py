@@ -26,6 +26,7 @@ from tests.fuzz import messages
 from tests.fuzz.material import CHANNEL, CLIENT, GENESIS, NOW_NS, ORDERER, PEERS, STRANGER, cold_config
 from tests.fuzz.mutate import Mutator, spoilt
 from tests.fuzz.oracle import check_told, require
+from tests.fuzz.targets.loops import Loop
 from tests.fuzz.targets.ordering import opened_channels, split
 
 WINDOW_NS = 900 * 1_000_000_000
@@ -61,7 +62,8 @@ class PeerDelivering:
             window_ns=WINDOW_NS,
             clock_ns=lambda: NOW_NS,
         )
-        self._loop = asyncio.new_event_loop()
+        self._loop = Loop()
+        self.close = self._loop.close
 
     def make(self, chance: random.Random, mutator: Mutator) -> bytes:
         who, nonce = chance.choice(self.readers), chance.randbytes(24)
@@ -72,9 +74,7 @@ class PeerDelivering:
     def feed(self, raw: bytes) -> str:
         form = FILTERED if raw[:1] == b"\x01" else BLOCKS
         bound = _HASH if raw[:1] == b"\x02" else None
-        return self._loop.run_until_complete(
-            _outcome(lambda requests: self._deliveries.serve(requests, form, bound), raw[1:])
-        )
+        return self._loop.run(_outcome(lambda requests: self._deliveries.serve(requests, form, bound), raw[1:]))
 
 
 class OrdererDelivering:
@@ -85,7 +85,8 @@ class OrdererDelivering:
 
     def __init__(self) -> None:
         clock = Clock(NOW_NS, WINDOW_NS)
-        self._loop = asyncio.new_event_loop()
+        self._loop = Loop()
+        self.close = self._loop.close
         channels = opened_channels(self._loop)
         self._delivery = Delivery(channels, lambda: clock, OrdererMetrics(Registry()))
 
@@ -94,7 +95,7 @@ class OrdererDelivering:
         return spoilt(chance, mutator, lambda hand: messages.seek(hand, chance, nonce, who), rate=0.15)
 
     def feed(self, raw: bytes) -> str:
-        return self._loop.run_until_complete(_outcome(lambda requests: self._delivery.serve(requests, None), raw))
+        return self._loop.run(_outcome(lambda requests: self._delivery.serve(requests, None), raw))
 
 
 async def _outcome(serve: Callable[[AsyncIterator[bytes]], AsyncGenerator[bytes]], raw: bytes) -> str:
@@ -133,7 +134,8 @@ class Batching:
     messages_max = 3
 
     def __init__(self) -> None:
-        self._loop = asyncio.new_event_loop()
+        self._loop = Loop()
+        self.close = self._loop.close
 
     def make(self, chance: random.Random, mutator: Mutator) -> bytes:
         made = []
@@ -145,7 +147,7 @@ class Batching:
         return b"".join(len(each).to_bytes(4, "big") + each for each in made)
 
     def feed(self, raw: bytes) -> str:
-        return self._loop.run_until_complete(self._outcome(split(raw)))
+        return self._loop.run(self._outcome(split(raw)))
 
     async def _outcome(self, sent: Sequence[bytes]) -> str:
         begun: list[Call] = []
