@@ -24,7 +24,7 @@ def main() -> int:
     parser.add_argument("--inputs", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--first", type=int, default=0, help="number of the first input of each target")
-    parser.add_argument("--target", action="append", default=[], help="one of several; without, all by turns")
+    parser.add_argument("--target", action="append", default=[], help="one of several; without, all")
     parser.add_argument("--replay", type=Path, help="feed this file, as a run kept it")
     parser.add_argument("--keep", type=Path, default=KEPT, help="where inputs that broke a promise go")
     options = parser.parse_args()
@@ -42,7 +42,7 @@ def replay(file: Path) -> int:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Feed all targets by turns; the last line is the report as one JSON object."""
+    """Feed all targets; the last line is the report as one JSON object."""
 
     def found(finding: Finding) -> None:
         path = finding.save(options.keep, options.seed)

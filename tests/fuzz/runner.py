@@ -145,14 +145,16 @@ class Runner:
         return target.make(chance, Mutator(chance, self._donors))
 
     def run(self, inputs: int, first: int = 0, progress: Callable[[int], None] | None = None) -> Report:
-        """So many inputs, the targets by turns. One bad input does not end the run."""
-        names = list(self.targets)
+        """So many inputs. Each target gets as much time as any other; one bad input does not end the run."""
+        spent = dict.fromkeys(self.targets, 0.0)
         with self._listening():
-            for place in range(inputs):
-                target, number = self.targets[names[place % len(names)]], first + place // len(names)
-                self._one(target, number)
+            for done in range(1, inputs + 1):
+                name = min(spent, key=spent.__getitem__)
+                started = time.process_time()
+                self._one(self.targets[name], first + self.report.inputs[name])
+                spent[name] += time.process_time() - started
                 if progress is not None:
-                    progress(place + 1)
+                    progress(done)
         return self.report
 
     def replay(self, name: str, raw: bytes) -> Finding | None:
