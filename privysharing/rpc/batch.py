@@ -6,8 +6,7 @@ left. So messages are large under load, and nothing waits for company when there
 
 import asyncio
 import itertools
-from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 import grpc
 
@@ -19,12 +18,12 @@ from privysharing.protocol.transactions import ProposalResponse
 from privysharing.rpc.broadcast import BroadcastAnswer, BroadcastClient, parse_broadcast_answer
 from privysharing.rpc.channels import MESSAGE_BYTES_MAX
 from privysharing.rpc.endorser import EndorserClient
-from privysharing.rpc.errors import NodeError, NodeRefused, NodeUnavailable, failure, node_error
+from privysharing.rpc.errors import NodeError, NodeUnavailable, failure, node_error
+from privysharing.rpc.shared_stream import SharedStream
 
 ENDORSE = "/privysharing.v1.BatchEndorser/Endorse"
 BROADCAST = "/privysharing.v1.BatchBroadcast/Broadcast"
 
-UNANSWERED_MAX = 10_000  # calls that one node has not answered, or not even been sent
 PAYLOAD_BYTES_MAX = MESSAGE_BYTES_MAX - 64  # an item's own fields need some room
 MESSAGE_BYTES = 1024 * 1024  # a message that has grown so far takes no further item
 SILENCE_S = 5.0  # how long after a call's deadline a node may still say so, before its stream counts as dead
@@ -48,22 +47,16 @@ class _Sending:
         self.sent = False  # written, or about to be
 
 
-class BatchStream:
-    """One batch service of one node, over one stream for everybody; opened again whenever it has ended."""
+class BatchStream(SharedStream[_Sending]):
+    """One batch service of one node."""
 
     def __init__(self, node: str, channel: grpc.aio.Channel, method: str) -> None:
-        self.node = node
+        super().__init__(node, channel, method)
         self.offered = True  # until the node says that it is not
-        self._open: Callable[[], grpc.aio.StreamStreamCall[bytes, bytes]] = channel.stream_stream(method)
-        self._unwritten: deque[_Sending] = deque()
         self._unanswered: dict[int, asyncio.Future[bytes]] = {}  # written to the stream that is open
         self._ids = itertools.count(1)
         self._window = 0  # 0: the node has not shown itself on this stream
-        self._more = asyncio.Event()  # there is something to write, or room for it
-        self._stream: grpc.aio.StreamStreamCall[bytes, bytes] | None = None
         self._heard_at = 0.0  # when the node last answered anything on this stream
-        self._pump: asyncio.Task[None] | None = None
-        self._closed = False
 
     async def call(self, payload: bytes, timeout_s: float) -> bytes:
         """The node's answer to one call.
@@ -71,60 +64,28 @@ class BatchStream:
         Raises NotOffered; NodeUnavailable when the answer did not come, or another node may do better; NodeRefused
         when the node turned the call down.
         """
-        self._admit(payload)
+        if not self.offered:
+            raise NotOffered
+        self._admit(len(payload), PAYLOAD_BYTES_MAX, len(self._unanswered))
         loop = asyncio.get_running_loop()
         sending = _Sending(payload, loop.time() + timeout_s, loop.create_future())
         timer = loop.call_at(sending.deadline, self._expire, sending, timeout_s)
-        self._unwritten.append(sending)
-        self._more.set()
-        if self._pump is None or self._pump.done():
-            self._pump = asyncio.create_task(self._run())
+        self._line_up(sending)
         try:
             return await sending.answer
         finally:
             timer.cancel()
-
-    async def close(self) -> None:
-        """End the stream for good. Unanswered calls fail with NodeUnavailable."""
-        self._closed = True
-        if self._pump is not None:
-            self._pump.cancel()
-            await asyncio.gather(self._pump, return_exceptions=True)
-        self._fail(NodeUnavailable(self.node, "the client closed the stream"))
-
-    def _admit(self, payload: bytes) -> None:
-        """Turn down what would end the stream for everybody, or wait for ever."""
-        if self._closed:
-            raise NodeUnavailable(self.node, "the client has closed the stream", sent=False)
-        if not self.offered:
-            raise NotOffered
-        if len(payload) > PAYLOAD_BYTES_MAX:
-            found = f"a message of {len(payload)} bytes is larger than max ({PAYLOAD_BYTES_MAX})"
-            raise NodeRefused(self.node, grpc.StatusCode.RESOURCE_EXHAUSTED, found, sent=False)
-        if len(self._unwritten) + len(self._unanswered) >= UNANSWERED_MAX:
-            raise NodeUnavailable(self.node, f"{UNANSWERED_MAX} calls wait for an answer already", sent=False)
-
-    async def _run(self) -> None:
-        """Streams one after the other, as long as there is something to send."""
-        try:
-            while self._unwritten:
-                await self._converse()
-        except Exception as defect:
-            self._fail(defect)  # tell whoever waits: nobody awaits this task
-        finally:
-            self._fail(NodeUnavailable(self.node, "the stream was cancelled"))
 
     async def _converse(self) -> None:
         """One stream, until either side ends it. What it has not answered fails; what was not written may go next."""
         # Until the node says how many: a write to one that does not know the service fails by itself, and hides why.
         self._window = 0
         self._heard_at = 0.0
-        stream = self._stream = self._open()
-        writer = asyncio.create_task(self._write(stream))
         reason: Exception = NodeUnavailable(self.node, "the node ended the stream")
         try:
-            async for raw in stream:
-                self._take(parse_batch_response(raw))
+            async with self._opened() as stream:
+                async for raw in stream:
+                    self._take(parse_batch_response(raw))
         except grpc.aio.AioRpcError as error:
             reason = node_error(self.node, error)
             if error.code() is grpc.StatusCode.UNIMPLEMENTED:
@@ -132,15 +93,9 @@ class BatchStream:
         except MalformedMessage as error:
             reason = NodeError(self.node, str(error))
         except asyncio.CancelledError:
-            pump = asyncio.current_task()
-            if pump is None or pump.cancelling():
+            if self._is_ending():
                 raise
             reason = NodeUnavailable(self.node, "the node fell silent")
-        finally:
-            self._stream = None
-            writer.cancel()
-            stream.cancel()
-            await asyncio.gather(writer, return_exceptions=True)  # what it met, the reader has met
         _fail_all(self._unanswered.values(), reason)
         self._unanswered.clear()
         if not self._window:  # the node is not there at all, and nothing has been written

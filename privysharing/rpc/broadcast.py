@@ -10,10 +10,11 @@ from privysharing.protocol.codec.decode import decode
 from privysharing.protocol.codes import Status
 from privysharing.protocol.errors import MalformedMessage
 from privysharing.rpc.channels import MESSAGE_BYTES_MAX
-from privysharing.rpc.errors import NodeError, NodeRefused, NodeUnavailable, node_error
+from privysharing.rpc.errors import NodeError, NodeUnavailable, node_error
+from privysharing.rpc.shared_stream import SharedStream
 from privysharing.wire.orderer.ab_pb2 import BroadcastResponse
 
-UNANSWERED_MAX = 10_000  # envelopes that one orderer has not answered, or not even been sent
+METHOD = "/orderer.AtomicBroadcast/Broadcast"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class _Sending:
     answer: asyncio.Future[BroadcastAnswer]  # done, too, when its caller has given up
 
 
-class BroadcastClient:
+class BroadcastClient(SharedStream[_Sending]):
     """orderer.AtomicBroadcast.Broadcast on one orderer.
 
     Envelopes are written without waiting for earlier answers; answers come in order. An orderer ends the stream after
@@ -38,17 +39,9 @@ class BroadcastClient:
     """
 
     def __init__(self, node: str, channel: grpc.aio.Channel) -> None:
-        self.node = node
-        self._open: grpc.aio.StreamStreamMultiCallable[bytes, bytes] = channel.stream_stream(
-            "/orderer.AtomicBroadcast/Broadcast"
-        )
-        self._unwritten: deque[_Sending] = deque()
+        super().__init__(node, channel, METHOD)
         self._unanswered: deque[_Sending] = deque()  # written to the stream that is open
-        self._more = asyncio.Event()  # there is something to write
         self._callers = 0
-        self._stream: grpc.aio.StreamStreamCall[bytes, bytes] | None = None
-        self._pump: asyncio.Task[None] | None = None
-        self._closed = False
 
     async def send(self, envelope: bytes, timeout_s: float) -> BroadcastAnswer:
         """The orderer's answer to one envelope.
@@ -57,12 +50,9 @@ class BroadcastClient:
         here or to another orderer, is safe, since peers commit a transaction id once. Raises NodeRefused when no
         orderer would take a message of this size.
         """
-        self._admit(envelope)
+        self._admit(len(envelope), MESSAGE_BYTES_MAX, len(self._unanswered))
         sending = _Sending(envelope, asyncio.get_running_loop().create_future())
-        self._unwritten.append(sending)
-        self._more.set()
-        if self._pump is None or self._pump.done():
-            self._pump = asyncio.create_task(self._run())
+        self._line_up(sending)
         self._callers += 1
         try:
             async with asyncio.timeout(timeout_s):  # Python 3.11's wait_for loses a cancellation that comes now
@@ -74,56 +64,21 @@ class BroadcastClient:
             if not self._callers and self._unanswered and self._stream is not None:
                 self._stream.cancel()  # nobody waits for what this stream still owes
 
-    async def close(self) -> None:
-        """End the stream for good. Unanswered sends fail with NodeUnavailable."""
-        self._closed = True
-        if self._pump is not None:
-            self._pump.cancel()
-            await asyncio.gather(self._pump, return_exceptions=True)
-        self._fail(NodeUnavailable(self.node, "the client closed the stream"))
-
-    def _admit(self, envelope: bytes) -> None:
-        """Turn down what would end the stream for everybody, or wait for ever."""
-        if self._closed:
-            raise NodeUnavailable(self.node, "the client has closed the stream", sent=False)
-        if len(envelope) > MESSAGE_BYTES_MAX:
-            found = f"an envelope of {len(envelope)} bytes is larger than max ({MESSAGE_BYTES_MAX})"
-            raise NodeRefused(self.node, grpc.StatusCode.RESOURCE_EXHAUSTED, found, sent=False)
-        if len(self._unwritten) + len(self._unanswered) >= UNANSWERED_MAX:
-            raise NodeUnavailable(self.node, f"{UNANSWERED_MAX} broadcasts wait for an answer already", sent=False)
-
-    async def _run(self) -> None:
-        """Streams one after the other, as long as there is something to send."""
-        try:
-            while self._unwritten:
-                await self._converse()
-        except Exception as defect:
-            self._fail(defect)  # tell whoever waits: nobody awaits this task
-        finally:
-            self._fail(NodeUnavailable(self.node, "the stream was cancelled"))
-
     async def _converse(self) -> None:
         """One stream, until either side ends it. What was not answered on it is to be written again, in order."""
-        stream = self._stream = self._open()
-        writer = asyncio.create_task(self._write(stream))
-        try:
-            await self._read(stream)
-        except grpc.aio.AioRpcError as error:
-            self._fail(node_error(self.node, error))
-        except MalformedMessage as error:
-            self._fail(NodeError(self.node, str(error)))
-        except asyncio.CancelledError:
-            pump = asyncio.current_task()
-            if pump is None or pump.cancelling():
-                raise
-            # `send` has hung up on an orderer that let everybody's time run out: begin again with who has come since
-        finally:
-            self._stream = None
-            writer.cancel()
-            stream.cancel()
-            await asyncio.gather(writer, return_exceptions=True)  # what it met, the reader has met
-            self._unwritten.extendleft(reversed(self._unanswered))
-            self._unanswered.clear()
+        async with self._opened() as stream:
+            try:
+                await self._read(stream)
+            except grpc.aio.AioRpcError as error:
+                self._fail(node_error(self.node, error))
+            except MalformedMessage as error:
+                self._fail(NodeError(self.node, str(error)))
+            except asyncio.CancelledError:
+                if self._is_ending():
+                    raise
+                # `send` has hung up on an orderer that let everybody's time run out: begin again with who has come
+        self._unwritten.extendleft(reversed(self._unanswered))
+        self._unanswered.clear()
 
     async def _write(self, stream: "grpc.aio.StreamStreamCall[bytes, bytes]") -> None:
         while True:

@@ -12,7 +12,7 @@ from privysharing.protocol.batches import ITEMS_MAX, BatchAnswer, BatchResponse
 from privysharing.protocol.codec.batches import encode_batch_response, parse_batch_request
 from privysharing.protocol.codes import Status
 from privysharing.protocol.transactions import ProposalResponse, Response
-from privysharing.rpc import batch
+from privysharing.rpc import batch, shared_stream
 from privysharing.rpc.batch import BROADCAST, ENDORSE, BatchBroadcastClient, BatchEndorserClient, BatchStream
 from privysharing.rpc.broadcast import BroadcastAnswer, BroadcastClient
 from privysharing.rpc.channels import MESSAGE_BYTES_MAX, open_channel
@@ -147,7 +147,7 @@ async def test_large_calls_travel_alone() -> None:
 
 
 async def test_more_than_the_limit_is_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batch, "UNANSWERED_MAX", 3)
+    monkeypatch.setattr(shared_stream, "UNANSWERED_MAX", 3)
     async with to(Echo()) as stream:
         found = await outcomes(stream, b"a", b"b", b"c", b"d")
         assert found[:3] == [b"a", b"b", b"c"]

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from privysharing.protocol.codes import Status
-from privysharing.rpc import broadcast
+from privysharing.rpc import shared_stream
 from privysharing.rpc.broadcast import BroadcastAnswer, BroadcastClient
 from privysharing.rpc.channels import MESSAGE_BYTES_MAX, open_channel
 from privysharing.rpc.errors import NodeError, NodeRefused, NodeUnavailable
@@ -277,7 +277,7 @@ async def test_an_envelope_that_no_message_can_hold_is_refused_without_harm_to_o
 
 
 async def test_more_than_the_limit_is_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(broadcast, "UNANSWERED_MAX", 3)
+    monkeypatch.setattr(shared_stream, "UNANSWERED_MAX", 3)
     orderer = Orderer()
     async with orderer.client() as client:
         found = await outcomes(client, b"a", b"b", b"c", b"d")
