@@ -17,7 +17,7 @@ S = TypeVar("S")  # a message and its answer to come
 
 
 class SharedStream(ABC, Generic[S]):
-    """A line of messages, and a task that sends them. What is answered, and in which order, each service says itself."""
+    """A line of messages, and a task that sends them. What is answered, in which order, each service says itself."""
 
     def __init__(self, node: str, channel: grpc.aio.Channel, method: str) -> None:
         self.node = node
