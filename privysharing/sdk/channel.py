@@ -76,16 +76,17 @@ class Channel:
         """
         listener = await self.commits()
         endorsed = await self.endorse(call, endorsers)
-        pending = Pending(endorsed, listener.reached)
+        since = listener.reached
         try:
-            await self.order(endorsed.envelope)
+            orderer = await self.order(endorsed.envelope)
         except OrderingUnknown as error:
-            raise CommitUnknown(endorsed.tx_id, str(error), pending) from None
-        return await self._receipt(listener, pending)
+            raise CommitUnknown(endorsed.tx_id, str(error), Pending(endorsed, since)) from None
+        return await self._receipt(listener, Pending(endorsed, since, orderer))
 
     async def resubmit(self, pending: Pending) -> Receipt:
         """Order a transaction of unknown outcome once more, and wait for the verdict on whichever copy came first.
 
+        The orderer that acknowledged it is asked last: its word may be all that there ever was.
         Nothing happens twice: an id that a block holds is used up, and every later copy is a DUPLICATE_TXID. A peer's
         blocks are read again from where the transaction cannot have been yet, so a first copy is met before the later.
         Raises as `submit` does, but for OrderingRefused: that the copy is refused (it may be too old by now) says
@@ -141,15 +142,18 @@ class Channel:
             payload=answers[0].response.payload,
         )
 
-    async def order(self, envelope: bytes) -> None:
-        """Hand an envelope to the ordering service; return once an orderer has acknowledged it.
+    async def order(self, envelope: bytes, avoiding: str = "") -> str:
+        """Hand an envelope to the ordering service; the name of the orderer that has acknowledged it.
 
+        The orderer to avoid is asked last. A refusal is the word of one orderer, too: the others are asked.
         OrderingRefused and Unavailable when it is not ordered; OrderingUnknown when an orderer that gave no answer may
         have done so. One that is unavailable says no more: its disk may have failed after the envelope was on it.
         """
         problems: list[str] = []
+        refusals: list[OrderingRefused] = []
         perhaps = False
-        for node in self._connections.failures.in_order(self.nodes.orderers):
+        orderers = sorted(self.nodes.orderers, key=lambda node: node.name == avoiding)
+        for node in self._connections.failures.in_order(orderers):
             try:
                 with self._connections.failures.watching(node):
                     answer = await self._connections.broadcast(node).send(envelope, self.timeouts.broadcast)
@@ -158,11 +162,14 @@ class Channel:
                 perhaps |= error.sent
                 continue
             if answer.status is Status.SUCCESS:
-                return
-            if answer.status is not Status.SERVICE_UNAVAILABLE and not perhaps:
-                raise OrderingRefused(answer.status, answer.info)
+                return node.name
             problems.append(f"{node.name}: {answer.info}")
-            perhaps = True
+            if answer.status is Status.SERVICE_UNAVAILABLE:
+                perhaps = True
+            else:
+                refusals.append(OrderingRefused(answer.status, answer.info))
+        if refusals and not perhaps:
+            raise refusals[0]
         why = f"no orderer of {self.name} acknowledged the transaction: {'; '.join(problems) or 'none is known'}"
         raise OrderingUnknown(why) if perhaps else Unavailable(why)
 
@@ -188,7 +195,7 @@ class Channel:
     async def _resubmit(self, pending: Pending, listener: CommitListener) -> Receipt:
         untaken = ""
         try:
-            await self.order(pending.endorsed.envelope)
+            await self.order(pending.endorsed.envelope, avoiding=pending.orderer)
         except (OrderingRefused, OrderingUnknown, Unavailable) as error:
             untaken = f", and its copy was not taken: {error}"
         return await self._receipt(listener, pending, untaken)

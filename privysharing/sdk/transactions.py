@@ -31,6 +31,7 @@ class Pending:
 
     endorsed: Endorsed
     since: int  # a block that was there before: the verdict stands behind it
+    orderer: str = ""  # the name of the one that has acknowledged it, if one has
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from privysharing.protocol.channel.bundle import ChannelConfig
 from privysharing.protocol.codec.configs import parse_config_envelope
 from privysharing.protocol.signers import Vouched
 from services.peer.block_feed.crosscheck import CrossCheck
-from services.peer.block_feed.evidence import ForkedChain, keep
+from services.peer.block_feed.evidence import EVIDENCE, ForkedChain, keep
 from services.peer.block_feed.feed import BlockFeed, FeedConfig, OrdererCalls
 from services.peer.block_feed.sources import OrdererSource, PeerSource, anchor_peers, channel_sources
 from services.peer.committer import Committer, Workers
@@ -130,7 +130,7 @@ class Channel:
                 yield block
 
     async def _stop_forked(self, fork: ForkedChain) -> None:
-        paths = await asyncio.to_thread(keep, self._disk, self._folder / "evidence", fork)
+        paths = await asyncio.to_thread(keep, self._disk, self._folder / EVIDENCE, fork)
         self._stop(f"{fork}; both are kept: {paths[0]}, {paths[1]}")
 
     def _stop(self, reason: str) -> None:

@@ -5,19 +5,20 @@ import copy
 import functools
 import random
 from collections.abc import Mapping
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, closing
 from dataclasses import dataclass
 
 from privysharing.protocol.codec.lifecycle import encode_approve_args, encode_definition_args
 from privysharing.protocol.lifecycle import LIFECYCLE, ChaincodeDefinition
 from privysharing.sdk import Call, Channel, Network, Receipt, connect
+from services.orderer.store import BlockStore
 from services.runtime.machine import Machine
 from tests.simulation.computers import Computer, Storage
 from tests.simulation.judge.workload import Planned, Workload
 from tests.simulation.log import Cluster, Topic
 from tests.simulation.loop import SimulatedLoop, simulate
 from tests.simulation.network import Network as Wires
-from tests.simulation.nodes import CONTRACT, orderer_program, peer_program
+from tests.simulation.nodes import CONTRACT, ORDERED, log_of, orderer_program, peer_program
 from tests.simulation.rpc import Switchboard
 from tests.simulation.town import CHANNEL, Town
 
@@ -33,6 +34,7 @@ class Stage:
     storage: Mapping[str, Storage]
     topic: Topic
     now: float
+    height: int  # of the channel
 
     def copy(self) -> "Stage":
         """A stage of one's own."""
@@ -51,7 +53,7 @@ async def _bring_up(loop: SimulatedLoop, chance: random.Random, town: Town, day_
     cluster = Cluster(loop, chance, Topic())
     computers = {node.full_name: Computer(node.full_name, loop, switchboard, "0") for node in town.topology.nodes}
     for node in town.topology.orderers:
-        computers[node.full_name].boot(orderer_program(town, node.full_name, cluster))
+        computers[node.full_name].boot(orderer_program(town, node.full_name, log_of(town, cluster)))
     for peer in town.topology.peers:
         computers[peer.full_name].boot(peer_program(town, peer.full_name, chance))
     workload = Workload(random.Random(0), day_seconds)
@@ -74,7 +76,10 @@ async def _bring_up(loop: SimulatedLoop, chance: random.Random, town: Town, day_
     for computer in computers.values():
         computer.kill()
         computer.storage.disk.restart()  # nothing is half done: it can be copied
-    return Stage({name: computer.storage for name, computer in computers.items()}, cluster.topic, loop.now)
+    with closing(BlockStore(computers[town.topology.orderers[0].full_name].storage.disk, ORDERED)) as chain:
+        height = chain.height
+    storage = {name: computer.storage for name, computer in computers.items()}
+    return Stage(storage, cluster.topic, loop.now, height)
 
 
 async def _define(town: Town, machine: Machine) -> None:

@@ -164,3 +164,5 @@ MISFORTUNES: tuple[Misfortune, ...] = (
     clock_jumps,
     brokers_leaderless,
 )
+# While these last, somebody may hear from nobody else.
+SILENCING: frozenset[Misfortune] = frozenset((all_power_lost, cut_in_two, isolated, slow_network))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from services.orderer.channels import Genesis, OpenLog
+from services.orderer.channels import CHAINS_FOLDER, Genesis, OpenLog
 from services.orderer.config import OrdererConfig
 from services.orderer.log.filelog import FileLog
 from services.orderer.metrics import OrdererMetrics
@@ -29,19 +29,25 @@ from services.runtime.machine import Machine
 from services.runtime.metrics import Registry
 from tests.simulation.computers import Program
 from tests.simulation.log import Cluster
+from tests.simulation.lying_endorsers import Say
 from tests.simulation.town import CHANNEL, Town
 
 SECOND_NS = 1_000_000_000
 CONTRACT = "privysharing"
 ENDORSING_S = 0.001  # mean time until a thread takes up a proposal
 DATA = Path("/data")
+ORDERED = DATA / CHAINS_FOLDER / CHANNEL  # an orderer's blocks
 
 T = TypeVar("T")
 
 
-def orderer_program(town: Town, name: str, cluster: Cluster) -> Program:
-    """What an ordering node runs. One alone keeps its log itself; several share the cluster's."""
-    open_log: OpenLog = FileLog.open if len(town.topology.orderers) == 1 else cluster.open
+def log_of(town: Town, cluster: Cluster) -> OpenLog:
+    """The ordering log: one orderer alone keeps it itself; several share the cluster's."""
+    return FileLog.open if len(town.topology.orderers) == 1 else cluster.open
+
+
+def orderer_program(town: Town, name: str, open_log: OpenLog) -> Program:
+    """What an ordering node runs."""
     config = OrdererConfig(
         listen=Address("127.0.0.1", town.ports[name]),
         tls=None,
@@ -74,9 +80,9 @@ def orderer_program(town: Town, name: str, cluster: Cluster) -> Program:
 
 
 def peer_program(
-    town: Town, name: str, chance: random.Random, watch: Callable[[Peer], None] = lambda _: None
+    town: Town, name: str, chance: random.Random, watch: Callable[[Peer], None] = lambda _: None, say: Say = Job.answer
 ) -> Program:
-    """What a peer runs. `watch` gets each peer that serves, for a look at what it stores."""
+    """What a peer runs. `watch` gets each peer that serves, for a look at what it stores; `say` answers proposals."""
     node = next(peer for peer in town.topology.peers if peer.full_name == name)
     config = PeerConfig(
         listen=Address("127.0.0.1", town.ports[name]),
@@ -108,7 +114,7 @@ def peer_program(
 
     async def run(machine: Machine, stop: asyncio.Event) -> None:
         def host(_chaincode: ChaincodeConfig, workers: WorkersConfig) -> Hosting:
-            return _OneAfterTheOther(chance, workers.waiting_max)
+            return _OneAfterTheOther(chance, workers.waiting_max, say)
 
         peer = Peer(config, Registry(), machine, host)
         try:
@@ -127,9 +133,10 @@ class _OneAfterTheOther:
     Nobody watches over contracts: in a simulation they are the real ones, which end.
     """
 
-    def __init__(self, chance: random.Random, waiting_max: int) -> None:
+    def __init__(self, chance: random.Random, waiting_max: int, say: Say) -> None:
         self._loop = asyncio.get_running_loop()
         self._chance = chance
+        self._say = say
         self._waiting_max = waiting_max
         self._waiting = 0
         self._closed = False
@@ -161,4 +168,4 @@ class _OneAfterTheOther:
     def _endorse(self, job: Job) -> None:
         self._waiting -= 1
         if job.wanted():
-            job.answer(self._process(job.raw))
+            self._say(job, self._process(job.raw))

@@ -5,29 +5,35 @@ import hashlib
 import random
 import traceback
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass, field
+from functools import partial
 
 from privysharing.rpc.outside import Outside
 from privysharing.sdk import Channel, connect
 from privysharing.sdk import Network as SdkNetwork
 from privysharing.sdk.channel import Timeouts
+from services.peer.channel import Channel as PeerChannel
 from services.peer.node import Peer
 from services.runtime.machine import Machine
 from tests.simulation.bringing_up import ENDORSEMENTS, brought_up
+from tests.simulation.casting import Cast
 from tests.simulation.computers import Computer, Program, Storage
-from tests.simulation.faults import CLOCK_JUMP_S_MAX, MISFORTUNES, Misfortune, Place, clock_jumps
+from tests.simulation.faults import CLOCK_JUMP_S_MAX, MISFORTUNES, SILENCING, Misfortune, Place, clock_jumps
 from tests.simulation.judge.operations import VALID, Answer, Committed, Operation
 from tests.simulation.judge.recorder import Recorder
 from tests.simulation.judge.workload import PEOPLE, Workload
 from tests.simulation.judge.world import Person
+from tests.simulation.liars import Liars
 from tests.simulation.log import Cluster
 from tests.simulation.loop import SimulatedLoop, simulate
+from tests.simulation.lying_clients import lying_client_program
 from tests.simulation.network import Network
-from tests.simulation.nodes import CONTRACT, orderer_program, peer_program
+from tests.simulation.nodes import CONTRACT, peer_program
 from tests.simulation.rpc import Switchboard
 from tests.simulation.town import CHANNEL, Town, town
+from tests.simulation.two_stories import BLOCKS_MAX
 from tests.simulation.verdict import judge
 
 DAY_SECONDS = 10  # so that grants lapse within a run
@@ -50,15 +56,17 @@ class Plan:
     clients: int
     calls: int  # of each client
     misfortunes: tuple[tuple[float, Misfortune], ...]
+    liars: Liars
 
     @classmethod
     def of(cls, seed: int) -> "Plan":
         """The plan of a seed."""
         chance = random.Random(f"plan {seed}")
         length_s = chance.uniform(5.0, 40.0)
+        orderers = chance.choice((1, 3))
         return cls(
             seed=seed,
-            orderers=chance.choice((1, 3)),
+            orderers=orderers,
             block_transactions=chance.choice((1, 3, 10)),
             clients=chance.randint(2, 5),
             calls=chance.randint(8, 20),
@@ -68,18 +76,29 @@ class Plan:
                     key=lambda each: each[0],
                 )
             ),
+            liars=Liars.of(seed, orderers),
         )
+
+    @property
+    def everybody_is_heard(self) -> bool:
+        """Whether nothing keeps peers from telling each other what they were given."""
+        return not any(what in SILENCING for _, what in self.misfortunes)
+
+    @property
+    def clocks_are_right(self) -> bool:
+        """More or less."""
+        return not any(what is clock_jumps for _, what in self.misfortunes)
 
     @property
     def clocks_apart_ms(self) -> int:
         """How far any two clocks may be from each other."""
-        return 2 * CLOCK_JUMP_S_MAX * 1000 if any(what is clock_jumps for _, what in self.misfortunes) else 1000
+        return 1000 if self.clocks_are_right else 2 * CLOCK_JUMP_S_MAX * 1000
 
     def __str__(self) -> str:
         what = ", ".join(f"{misfortune.__name__} at {when:.2f}" for when, misfortune in self.misfortunes)
         return (
             f"seed {self.seed}: {self.orderers} orderers, blocks of {self.block_transactions}, "
-            f"{self.clients} clients with {self.calls} calls; {what}"
+            f"{self.clients} clients with {self.calls} calls; {self.liars}; {what}"
         )
 
 
@@ -122,15 +141,25 @@ class _Storm:
         self._switchboard = Switchboard(self._network, scene.ports)
         self._cluster = Cluster(loop, chance, stage.topic)
         self._peers: dict[str, Peer] = {}  # those that serve
+        self._stopped: dict[str, str] = {}  # those whose channel has, and why
         self._result = Run(plan)
         self._history: list[Operation] = []
-        self._acknowledged: dict[bytes, None] = {}
+        self._acknowledged: dict[bytes, str] = {}  # and by which orderer
         self._busy = 0
         self._nodes = {
             node.full_name: self._computer(node.full_name, stage.storage[node.full_name])
             for node in scene.topology.nodes
         }
         self._clients = {f"client{number}": self._computer(f"client{number}", None) for number in range(plan.clients)}
+        self._cast = Cast(
+            plan.liars,
+            scene,
+            self._cluster,
+            loop,
+            random.Random(f"lies of {plan.seed}"),
+            began=stage.height,
+            blocks_max=BLOCKS_MAX if plan.everybody_is_heard else None,
+        )
 
     async def run(self) -> Run:
         """Everything, from the first boot to the last."""
@@ -140,10 +169,14 @@ class _Storm:
         for client in self._clients.values():
             self._busy += 1
             client.boot(self._client_program(client.name))
+        if self._plan.liars.client:
+            self._busy += 1
+            self._computer("liar", None).boot(self._lying_client_program())
         place = Place(self._nodes, self._clients, self._network, self._cluster, self._chance)
         await self._misfortunes(place)
         await place.mend()
         await self._calm()
+        self._stopped = {name: channel.stopped for name, channel in self._channels() if channel and channel.stopped}
         supervisor.cancel()
         for node in self._nodes.values():
             node.stop()
@@ -158,7 +191,8 @@ class _Storm:
         result, history = self._result, self._history
         storage = {name: node.storage for name, node in self._nodes.items()}
         result.met += sum((each.disk.struck for each in storage.values()), self._network.met + self._cluster.met)
-        result.faults += judge(self._town, storage, list(self._acknowledged), history)
+        result.faults += judge(self._town, storage, self._acknowledged, history, self._cast, self._stopped)
+        result.met += self._cast.told.met
         result.virtual_s = self._loop.now - self._began
         result.operations, result.acknowledged = len(history), len(self._acknowledged)
         result.committed = sum(isinstance(op.outcome, Committed) and op.outcome.code == VALID for op in history)
@@ -172,9 +206,10 @@ class _Storm:
 
     def _boot(self, name: str) -> None:
         if any(node.full_name == name for node in self._town.topology.orderers):
-            program = orderer_program(self._town, name, self._cluster)
+            program = self._cast.orderer_program(name)
         else:
-            program = peer_program(self._town, name, self._chance, lambda peer: self._opened(name, peer))
+            watch, say = partial(self._opened, name), self._cast.say(name)
+            program = peer_program(self._town, name, self._chance, watch, say)
         self._nodes[name].boot(program)
 
     def _opened(self, name: str, peer: Peer) -> None:
@@ -203,25 +238,47 @@ class _Storm:
         while quiet < QUIET_CHECKS:
             await asyncio.sleep(1.0)
             before, heights = heights, self._heights()
-            well = not self._busy and all(node.running for node in self._nodes.values()) and len(heights) == 1
+            well = not self._busy and all(node.running for node in self._nodes.values()) and len(heights) <= 1
             quiet = quiet + 1 if well and heights == before else 0
             if self._loop.now > deadline:
                 self._result.faults.append(f"no calm: {self._busy} clients are busy, heights {self._state()}")
                 return
 
+    def _channels(self) -> Iterator[tuple[str, PeerChannel | None]]:
+        return ((name, peer.channels.get(CHANNEL)) for name, peer in self._peers.items())
+
     def _heights(self) -> set[int]:
+        """Of those that grow."""
         return {
-            channel.ledger.height if (channel := peer.channels.get(CHANNEL)) is not None else 0
-            for peer in self._peers.values()
+            channel.ledger.height if channel else 0
+            for _, channel in self._channels()
+            if not (channel and channel.stopped)
         }
 
     def _state(self) -> str:
+        channels = dict(self._channels())
         found = []
         for name, node in self._nodes.items():
-            channel = self._peers[name].channels.get(CHANNEL) if name in self._peers else None
-            height = channel.ledger.height if channel else "-"
-            found.append(f"{name} {'runs' if node.running else 'is down'} at {height} {node.faults[-1:]}")
+            channel = channels.get(name)
+            height, stopped = (channel.ledger.height, channel.stopped) if channel else ("-", None)
+            state = f"{'runs' if node.running else 'is down'}{' and has stopped' if stopped else ''}"
+            found.append(f"{name} {state} at {height} {node.faults[-1:]}")
         return "; ".join(found)
+
+    def _lying_client_program(self) -> Program:
+        def done() -> None:
+            self._busy -= 1
+
+        plan = self._plan
+        return lying_client_program(
+            self._town,
+            random.Random(f"lying client {plan.seed}"),
+            2 * plan.calls,
+            self._acknowledged,
+            self._cast.told,
+            plan.clocks_are_right,
+            done,
+        )
 
     def _client_program(self, name: str) -> Program:
         seed = self._plan.seed
@@ -256,8 +313,9 @@ class _Storm:
             planned = workload.plan()
             recorder = recorders[planned.who.party]
             operation = await recorder.call(planned, self._chance.choice(recorder.peers))
-            if isinstance(operation.outcome, Answer | Committed) and operation.outcome.payload:
-                workload.learn(planned, operation.outcome.payload)
+            outcome = operation.outcome
+            if isinstance(outcome, Answer | Committed) and outcome.payload and not self._cast.lies(operation.node):
+                workload.learn(planned, outcome.payload)
 
     def _connected(self, machine: Machine, person: Person) -> AbstractAsyncContextManager[SdkNetwork]:
         user, _, msp_id = person.party.rpartition("@")
@@ -273,8 +331,10 @@ class _Storm:
         """Remember every envelope to which an orderer said SUCCESS."""
         order = channel.order
 
-        async def noted(envelope: bytes) -> None:
-            await order(envelope)
-            self._acknowledged[envelope] = None
+        async def noted(envelope: bytes, avoiding: str = "") -> str:
+            orderer = await order(envelope, avoiding)
+            if envelope not in self._acknowledged or self._cast.lies(self._acknowledged[envelope]):
+                self._acknowledged[envelope] = orderer
+            return orderer
 
         channel.order = noted  # type: ignore[method-assign]

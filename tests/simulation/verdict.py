@@ -1,16 +1,17 @@
 """The judges' verdict on a run: what is on the disks when all is over, and what the clients were told meanwhile."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
+from typing import TypeVar
 
-from privysharing.protocol.codec.blocks import encode_block
-from services.orderer.channels import CHAINS_FOLDER
 from services.orderer.store import BlockStore
+from services.peer.block_feed.evidence import EVIDENCE
 from services.peer.commits import replay
 from services.peer.ledger.ledger import Ledger
 from services.peer.node import LEDGERS
 from services.runtime.database import DamagedDatabase
+from tests.simulation.casting import Cast
 from tests.simulation.computers import Storage
 from tests.simulation.judge.history import check_history
 from tests.simulation.judge.ledger import chain
@@ -20,39 +21,102 @@ from tests.simulation.judge.ledger.model import LedgerModel
 from tests.simulation.judge.ledger.observing import observe
 from tests.simulation.judge.operations import Operation
 from tests.simulation.judge.verdicts import ContractJudge
-from tests.simulation.nodes import CONTRACT, DATA
+from tests.simulation.nodes import CONTRACT, DATA, ORDERED
 from tests.simulation.town import CHANNEL, Town
+from tests.simulation.two_stories import Kept, check_peers, evidence
+
+T = TypeVar("T")
 
 
 def judge(
     town: Town,
     storage: Mapping[str, Storage],
-    acknowledged: Sequence[bytes],
+    acknowledged: Mapping[bytes, str],
     history: Sequence[Operation],
+    cast: Cast,
+    stopped: Mapping[str, str],
 ) -> Iterator[str]:
-    """Everything that is wrong, in words."""
-    chains = {each.full_name: _ordered(storage[each.full_name]) for each in town.topology.orderers}
-    longest = max(chains.values(), key=len)
-    model = LedgerModel(encode_block(town.genesis))
+    """Everything that is wrong, in words.
+
+    `acknowledged`: envelopes, and which orderer said so. `stopped`: peers whose channel has stopped, and why.
+    """
+    heard = [operation for operation in history if not cast.lies(operation.node)]  # an answer is one peer's word
+    chains = {name: _ordered(storage[name]) for name in cast.honest_orderers}
+    model = None
     try:
-        for raw in longest[1:]:
-            model.append(raw)
+        if chains:
+            model = _model(max(chains.values(), key=len))
+            yield from _judge_orderers(model, chains, cast, acknowledged)
+        if cast.equivocates or model is None:
+            yield from _judge_stories(town, storage, heard, cast, stopped, model)
+        else:
+            yield from _judge_peers(town, storage, model, stopped)
+            yield from _judge_story(model, cast, heard)
     except BadBlock as error:
-        yield f"the orderers' chain: {error}"
-        return
+        yield f"a chain that no honest orderer makes: {error}"
+
+
+def _model(blocks: Sequence[bytes]) -> LedgerModel:
+    model = LedgerModel(blocks[0])
+    for raw in blocks[1:]:
+        model.append(raw)
+    return model
+
+
+def _judge_orderers(
+    model: LedgerModel, chains: Mapping[str, Sequence[bytes]], cast: Cast, acknowledged: Mapping[bytes, str]
+) -> Iterator[str]:
+    """All have the same blocks, and in them what they acknowledged."""
     for name, blocks in chains.items():
         yield from (f"{name}: {fault}" for fault in _differences(model, blocks))
+    kept = {hashlib.sha256(envelope).digest() for block in model.blocks for envelope in block.data}
+    for envelope, orderer in acknowledged.items():
+        if not cast.lies(orderer) and hashlib.sha256(envelope).digest() not in kept:
+            yield f"an envelope of {len(envelope)} bytes was acknowledged by {orderer} and is in no block"
+
+
+def _judge_peers(
+    town: Town, storage: Mapping[str, Storage], model: LedgerModel, stopped: Mapping[str, str]
+) -> Iterator[str]:
+    """Each has all that was ordered, and what follows from it."""
+    yield from (f"{name} has stopped: {why}" for name, why in stopped.items())
     for peer in town.topology.peers:
         observed = _observed(storage[peer.full_name], model)
         if observed.height != model.height:
             yield f"{peer.full_name} has {observed.height} blocks of {model.height}"
         yield from (f"{peer.full_name}: {fault}" for fault in check_peer(model, observed))
-    kept = {hashlib.sha256(envelope).digest() for block in model.blocks for envelope in block.data}
-    for envelope in acknowledged:
-        if hashlib.sha256(envelope).digest() not in kept:
-            yield f"an envelope of {len(envelope)} bytes was acknowledged and is in no block"
+
+
+def _judge_stories(
+    town: Town,
+    storage: Mapping[str, Storage],
+    history: Sequence[Operation],
+    cast: Cast,
+    stopped: Mapping[str, str],
+    ordered: LedgerModel | None,
+) -> Iterator[str]:
+    """Each peer is right by the story that it was told, and no two go on with different ones."""
+    peers: dict[str, Kept] = {}
+    for peer in town.topology.peers:
+        name = peer.full_name
+        model = _model(_look(storage[name], _committed))
+        yield from (f"{name}: {fault}" for fault in check_peer(model, _observed(storage[name], model)))
+        told = [operation for operation in history if operation.node == name]
+        yield from (f"{name}: {fault}" for fault in _judge_story(model, cast, told))
+        kept = evidence(storage[name].disk, DATA / LEDGERS / CHANNEL / EVIDENCE)
+        peers[name] = Kept(_headers(model), name in stopped, kept)
+    yield from check_peers(peers, None if ordered is None else _headers(ordered), cast.blocks_max)
+
+
+def _judge_story(model: LedgerModel, cast: Cast, history: Sequence[Operation]) -> Iterator[str]:
+    """Nothing came of lies, and the contract and those who called it were served rightly."""
+    yield from cast.told.faults(model)
     yield from map(str, _contract_faults(model))
     yield from map(str, check_history(CHANNEL, model.told_blocks(), model.invocations, history))
+
+
+def _headers(model: LedgerModel) -> list[bytes]:
+    return [hashlib.sha256(block.header).digest() for block in model.blocks]
 
 
 def _contract_faults(model: LedgerModel) -> Iterator[object]:
@@ -79,16 +143,24 @@ def _differences(model: LedgerModel, blocks: Sequence[bytes]) -> Iterator[str]:
 
 
 def _ordered(storage: Storage) -> list[bytes]:
-    with closing(BlockStore(storage.disk, DATA / CHAINS_FOLDER / CHANNEL)) as store:
+    with closing(BlockStore(storage.disk, ORDERED)) as store:
         return [store.read(number) for number in range(store.height)]
 
 
 def _observed(storage: Storage, model: LedgerModel) -> Observation:
-    """What a stopped peer's ledger holds. Damage that a power cut left and nobody read is found now, and mended."""
+    return _look(storage, lambda ledger: observe(ledger, model))
+
+
+def _committed(ledger: Ledger) -> list[bytes]:
+    return [raw for number in range(ledger.height) if (raw := ledger.block_bytes(number)) is not None]
+
+
+def _look(storage: Storage, look: Callable[[Ledger], T]) -> T:
+    """At a stopped peer's ledger. Damage that a power cut left and nobody read is found now, and mended."""
     folder = DATA / LEDGERS / CHANNEL
     while True:
         with (
             suppress(DamagedDatabase),
             closing(Ledger.open(CHANNEL, folder, storage.disk, storage.databases, replay)) as ledger,
         ):
-            return observe(ledger, model)
+            return look(ledger)

@@ -312,6 +312,10 @@ class LyingOrderer:
         """
         return self._sealed(block, envelopes or (block.data[::-1] if len(block.data) > 1 else block.data * 2))
 
+    def behind(self, block: Block, previous_hash: bytes) -> Block:
+        """The block behind another one than its predecessor: what the second story goes on with."""
+        return self._sealed(replace(block, header=replace(block.header, previous_hash=previous_hash)), block.data)
+
     def _sealed(self, block: Block, data: Sequence[bytes]) -> Block:
         """Properly signed, of other data, with the number and predecessor that the block says."""
         return seal(
@@ -334,8 +338,7 @@ class LyingOrderer:
         return self._sealed(replace(block, header=replace(block.header, number=block.header.number - 1)), block.data)
 
     def _wrong_previous(self, block: Block) -> Block:
-        header = replace(block.header, previous_hash=self._draw.randbytes(32))
-        return self._sealed(replace(block, header=header), block.data)
+        return self.behind(block, self._draw.randbytes(32))
 
     def _other_data(self, block: Block) -> Block:
         return replace(block, data=block.data * 2)

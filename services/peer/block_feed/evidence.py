@@ -9,6 +9,8 @@ from privysharing.protocol.channel.bundle import ChannelConfig
 from privysharing.protocol.codec.blocks import encode_block
 from services.runtime.disk import Disk, write_whole
 
+EVIDENCE = "evidence"  # the folder's name, below a channel's
+
 
 class ForkedChain(Exception):
     """The ordering service signed two different blocks of one height."""

@@ -311,9 +311,16 @@ async def test_an_endorser_that_hangs_holds_up_the_first_call_alone() -> None:
             await channel.evaluate(CALL, [channel.nodes.endorsers[0]])  # who has no other is asked all the same
 
 
-async def test_what_an_orderer_refuses_is_offered_to_no_other() -> None:
+async def test_a_refusal_is_the_word_of_one_orderer_and_the_others_are_asked() -> None:
     world = World()
     orderers = [Orderer(world, "orderer0", Status.FORBIDDEN), Orderer(world, "orderer1")]
+    async with channel_of(Peer(world, "peer0"), *orderers) as channel:
+        assert (await channel.submit(CALL)).block_num == 1
+
+
+async def test_what_every_orderer_refuses_is_not_ordered() -> None:
+    world = World()
+    orderers = [Orderer(world, "orderer0", Status.FORBIDDEN), Orderer(world, "orderer1", Status.BAD_REQUEST)]
     async with channel_of(Peer(world, "peer0"), *orderers) as channel:
         with pytest.raises(OrderingRefused, match="FORBIDDEN: no") as caught:
             await channel.submit(CALL)

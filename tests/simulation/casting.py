@@ -1,0 +1,91 @@
+"""The liars of a run, each in the place of an honest one."""
+
+import random
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from services.orderer.channels import OpenLog
+from services.peer.endorsement.workers import Job
+from services.runtime.disk import Disk
+from tests.simulation.computers import Program
+from tests.simulation.liars import HONEST, Liars, Moods, Told
+from tests.simulation.log import Cluster
+from tests.simulation.loop import SimulatedLoop, current_life
+from tests.simulation.lying_endorsers import LyingVoice, Say
+from tests.simulation.lying_orderers import WORDS, BadBlocks, Deliveries, LyingLog, in_front
+from tests.simulation.nodes import log_of, orderer_program
+from tests.simulation.town import Town
+from tests.simulation.two_stories import BLOCKS_MAX, TwoStories
+
+
+class Cast:
+    """Who plays whom. Nodes go by their full names; what liars have in mind outlives their processes."""
+
+    def __init__(
+        self,
+        liars: Liars,
+        town: Town,
+        cluster: Cluster,
+        loop: SimulatedLoop,
+        chance: random.Random,
+        began: int,
+        blocks_max: int | None = BLOCKS_MAX,
+    ) -> None:
+        """`began`: how many blocks there are when the run begins. `blocks_max`: see `two_stories.check_peers`."""
+        self.told = Told()
+        self.blocks_max = blocks_max
+        self.endorser: Final = _name([peer.full_name for peer in town.topology.peers if peer.endorses], liars.endorser)
+        self.orderer: Final = _name([each.full_name for each in town.topology.orderers], liars.orderer)
+        self.equivocates: Final = liars.twins is not None
+        self._town = town
+        self._cluster = cluster
+        self._loop = loop
+        self._chance = chance
+        self._moods = Moods(loop, chance, (HONEST, *WORDS))
+        self._voice: Say = Job.answer
+        self._deliveries: Deliveries | None = None
+        if self.endorser:
+            self._voice = LyingVoice(town.node_identity(self.endorser), loop, chance, self.told)
+        if self.orderer:
+            signer = town.node_identity(self.orderer)
+            if liars.twins is None:
+                self._deliveries = BadBlocks(signer, loop, chance, self.told)
+            else:
+                first = began + liars.twins - 1
+                self._deliveries = TwoStories(signer, chance, first, self._victims(), self.told)
+
+    def lies(self, name: str) -> bool:
+        """Whether a node's word is worth nothing."""
+        return bool(name) and name == (self.endorser if "peer" in name else "" if self.equivocates else self.orderer)
+
+    @property
+    def honest_orderers(self) -> list[str]:
+        """Those whose acknowledgements and chains count."""
+        return [each.full_name for each in self._town.topology.orderers if each.full_name != self.orderer]
+
+    def say(self, peer: str) -> Say:
+        """How a peer's process answers proposals."""
+        return self._voice if peer == self.endorser else Job.answer
+
+    def orderer_program(self, name: str) -> Program:
+        """What an ordering node runs, if it is honest or not."""
+        if name != self.orderer or self._deliveries is None:
+            return orderer_program(self._town, name, log_of(self._town, self._cluster))
+        honest_log = self.equivocates or len(self._town.topology.orderers) == 1
+        open_log: OpenLog = log_of(self._town, self._cluster) if honest_log else self._open_lying_log
+        return in_front(orderer_program(self._town, name, open_log), self._deliveries)
+
+    async def _open_lying_log(self, _disk: Disk, _folder: Path) -> LyingLog:
+        life = current_life()
+        assert life is not None
+        return LyingLog(self._cluster, life, self._chance, self._moods, self.told)
+
+    def _victims(self) -> frozenset[str]:
+        """Some peers, and not all of them."""
+        peers = [peer.full_name for peer in self._town.topology.peers]
+        return frozenset(self._chance.sample(peers, self._chance.randrange(1, len(peers))))
+
+
+def _name(names: Sequence[str], number: int | None) -> str:
+    return "" if number is None else names[number]

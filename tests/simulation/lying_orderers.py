@@ -1,0 +1,216 @@
+"""An orderer that takes envelopes as it likes, and hands out blocks that it did not cut.
+
+What it says of envelopes, it says by `LyingLog`: its own word is all that an acknowledgement is. What it shows of the
+chain goes through an interceptor in front of its Deliver service: `BadBlocks` here, `two_stories` elsewhere. Behind
+both runs the honest program.
+"""
+
+import asyncio
+import random
+from abc import ABC, abstractmethod
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import grpc
+
+from privysharing.protocol.codec.blocks import encode_block, parse_block
+from privysharing.protocol.codec.deliver import (
+    encode_deliver_block,
+    encode_deliver_status,
+    parse_deliver_response,
+    parse_seek_info,
+)
+from privysharing.protocol.codec.envelopes import encode_envelope, parse_envelope, parse_payload
+from privysharing.protocol.codec.ordering import encode_record, parse_record
+from privysharing.protocol.codes import Status
+from privysharing.protocol.crypto import SigningIdentity
+from privysharing.protocol.deliver import SeekContentType, SeekInfo
+from privysharing.protocol.ordering import RecordClass, Regular, TimeToCut
+from services.orderer.log import LogClosed
+from services.runtime.machine import Machine
+from tests.simulation.computers import Program
+from tests.simulation.liars import HONEST, Moods, Told
+from tests.simulation.log import Cluster, SharedLog
+from tests.simulation.loop import Life, SimulatedLoop
+from tests.support.liars import LyingOrderer, flipped
+
+LIAR: Final = "lying orderer"
+LATE_S = 3.0  # mean
+DELIVER: Final = "/orderer.AtomicBroadcast/Deliver"
+
+TAKES_NOTHING, ANSWERS_NOTHING, ANSWERS_LATE = "acknowledges and drops", "never answers", "answers late"
+ORDERS_LATE, REFUSES, DENIES = "orders late", "refuses", "orders what it refuses"
+TWICE, STUFFS, SPOILS = "orders twice", "stuffs the log", "orders a spoilt copy first"
+WORDS: Final = (TAKES_NOTHING, ANSWERS_NOTHING, ANSWERS_LATE, ORDERS_LATE, REFUSES, DENIES, TWICE, STUFFS, SPOILS)
+
+SILENT, HANGS_UP, HAS_NOTHING, FORBIDS = "is silent", "hangs up", "has no such block", "forbids"
+REPEATS, SKIPS, SWAPS = "repeats a block", "skips a block", "sends a later block first"
+SHOWS: Final = (SILENT, HANGS_UP, HAS_NOTHING, FORBIDS, REPEATS, SKIPS, SWAPS, *sorted(LyingOrderer.LIES))
+# Signed blocks of a height of which the peer has another one: they prove two stories (see `two_stories`).
+_PROOFS = frozenset(("wrong previous", "empty"))
+
+
+class LyingLog(SharedLog):
+    """The shared log as a lying orderer uses it."""
+
+    def __init__(self, cluster: Cluster, life: Life, chance: random.Random, moods: Moods, told: Told) -> None:
+        super().__init__(cluster, life)
+        self._chance = chance
+        self._moods = moods
+        self._told = told
+
+    def append(self, record: bytes) -> "asyncio.Future[int]":
+        content = parse_record(record)
+        lie = self._moods.now()
+        if lie == HONEST or not isinstance(content, Regular):
+            return super().append(record)
+        self._told.tell(LIAR, lie)
+        answer: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        if lie == TAKES_NOTHING:
+            answer.set_result(self.end())
+        elif lie == REFUSES:
+            answer.set_exception(LogClosed("there is no room"))
+        elif lie == ORDERS_LATE:
+            self._later(lambda: super(LyingLog, self).append(record).add_done_callback(lambda _: _settle(answer)))
+        elif lie != ANSWERS_NOTHING:
+            for extra in self._extras(lie, content):
+                super().append(extra)
+            durable = super().append(record)
+            if lie == ANSWERS_LATE:
+                durable.add_done_callback(lambda _: self._later(lambda: _settle(answer)))
+            elif lie == DENIES:
+                durable.add_done_callback(lambda _: answer.set_exception(LogClosed("it is lost")))
+            else:
+                return durable
+        return answer
+
+    def _later(self, do: Callable[[], object]) -> None:
+        asyncio.get_running_loop().call_later(self._chance.expovariate(1 / LATE_S), do)
+
+    def _extras(self, lie: str, content: Regular) -> list[bytes]:
+        """What gets into the log before a record."""
+        if lie == TWICE:
+            return [encode_record(content)]
+        if lie == SPOILS:
+            return [encode_record(replace(content, envelope=self._spoilt(content.envelope)))]
+        if lie == STUFFS:
+            chance = self._chance
+            garbage = chance.randbytes(chance.randint(0, 50))
+            stuff = [
+                encode_record(TimeToCut(chance.choice((0, 1, 30, 2**63)))),
+                encode_record(replace(content, kind=RecordClass.CONFIG)),
+                encode_record(replace(content, config_sequence=7)),
+                encode_record(Regular(garbage, content.config_sequence, RecordClass.NORMAL)),
+                encode_record(Regular(encode_envelope(garbage, b""), content.config_sequence, RecordClass.NORMAL)),
+                encode_record(Regular(encode_envelope(garbage, garbage), content.config_sequence, RecordClass.NORMAL)),
+                garbage,
+            ]
+            return chance.sample(stuff, chance.randint(1, len(stuff)))
+        return []
+
+    def _spoilt(self, envelope: bytes) -> bytes:
+        """What no orderer that checks takes: its signature is bad, its id is that of the good one."""
+        honest = parse_envelope(envelope)
+        spoilt = encode_envelope(honest.payload, flipped(honest.signature, self._chance))
+        self._told.forge(spoilt, SPOILS)
+        return spoilt
+
+
+def _settle(answer: "asyncio.Future[int]") -> None:
+    if not answer.done():
+        answer.set_result(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asks for blocks, and for which."""
+
+    name: str  # of his process
+    seek: SeekInfo
+
+    @property
+    def whole(self) -> bool:
+        """Whether he wants blocks with their transactions."""
+        return self.seek.content_type is SeekContentType.BLOCK
+
+
+class Deliveries(ABC, grpc.aio.ServerInterceptor):
+    """Stands between the honest Deliver service and those who ask it."""
+
+    async def intercept_service(self, continuation: Any, details: Any) -> Any:
+        handler = await continuation(details)
+        if details.method != DELIVER:
+            return handler
+
+        async def deliver(requests: AsyncIterator[bytes], context: Any) -> AsyncGenerator[bytes]:
+            asked = await anext(aiter(requests))
+            seek = parse_seek_info(parse_payload(parse_envelope(asked).payload).data)
+            asker = Asker(context.peer().removeprefix("process:"), seek)
+
+            async def again() -> AsyncGenerator[bytes]:
+                yield asked
+                async for further in requests:
+                    yield further
+
+            async with aclosing(handler.stream_stream(again(), context)) as honest:
+                async for told in self.tell(asker, honest):
+                    yield told
+
+        return grpc.stream_stream_rpc_method_handler(deliver)
+
+    @abstractmethod
+    def tell(self, asker: Asker, honest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        """What is answered instead of the honest answers."""
+
+
+class BadBlocks(Deliveries):
+    """Sends blocks that no peer may take, or takes them in the wrong way, or sends none."""
+
+    def __init__(self, signer: SigningIdentity, loop: SimulatedLoop, chance: random.Random, told: Told) -> None:
+        self._liar = LyingOrderer(signer, chance)
+        self._moods = Moods(loop, chance, (HONEST, *SHOWS))
+        self._told = told
+
+    async def tell(self, asker: Asker, honest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        before, held, has_it = b"", b"", True  # the first block of a stream is one that the peer has
+        async for answer in honest:
+            block = parse_deliver_response(answer).block
+            lie = HONEST if block is None else self._moods.now()
+            if lie in _PROOFS and (has_it or not asker.whole):
+                lie = HONEST
+            if lie != HONEST:
+                self._told.tell(LIAR, lie)
+            if lie == SILENT:
+                await asyncio.Event().wait()
+            if lie == HANGS_UP:
+                return
+            if lie in (HAS_NOTHING, FORBIDS):
+                yield encode_deliver_status(Status.NOT_FOUND if lie == HAS_NOTHING else Status.FORBIDDEN)
+                return
+            if lie == SWAPS and not held:
+                held = answer
+            elif lie != SKIPS:
+                if lie == REPEATS and before:
+                    yield before
+                yield self._forged(block, lie) if block and lie in LyingOrderer.LIES else answer
+                if held:
+                    yield held
+                    held = b""
+            before, has_it = answer, False
+
+    def _forged(self, block: bytes, lie: str) -> bytes:
+        return encode_deliver_block(encode_block(self._liar.block(parse_block(block), lie)))
+
+
+def in_front(program: Program, deliveries: Deliveries) -> Program:
+    """The program of an orderer, with such deliveries before its server."""
+
+    async def run(machine: Machine, stop: asyncio.Event) -> None:
+        def make_server(interceptors: Any = (), **others: Any) -> grpc.aio.Server:
+            return machine.make_server(interceptors=(*interceptors, deliveries), **others)
+
+        await program(replace(machine, make_server=make_server), stop)
+
+    return run
