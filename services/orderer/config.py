@@ -11,9 +11,8 @@ from services.runtime.batching import BatchLimits
 from services.runtime.config import Address, Section
 from services.runtime.diskspace import WATERMARK_BYTES
 from services.runtime.grpcserver import GrpcLimits, ServerTls
-from services.runtime.logs import LogSpec
-from services.runtime.operations import OperationsTls
-from services.runtime.settings import batch_limits, grpc_limits, log_spec, operations_tls, signer
+from services.runtime.reporting import ReportingConfig
+from services.runtime.settings import batch_limits, grpc_limits, reporting, signer
 
 ENVIRONMENT_PREFIX = "ORDERER"
 SECOND_NS = 1_000_000_000
@@ -36,13 +35,8 @@ class OrdererConfig:
     check_expiry: bool
     time_window_ns: int  # how far a transaction's timestamp may be from our clock; 0: any distance
     cut_interval_s: float  # blocks that nothing but quiet calls for are at least so far apart
-    disk_watermark: int = WATERMARK_BYTES  # nothing new is ordered while fewer bytes are left on the disk
-    operations: Address
-    operations_tls: OperationsTls | None
-    metrics: bool
-    log_spec: LogSpec
-    log_as_json: bool
-    unused_keys: tuple[str, ...]
+    disk_watermark: int  # nothing new is ordered while fewer bytes are left on the disk
+    reporting: ReportingConfig = ReportingConfig()
 
 
 def load(path: Path, environment: Mapping[str, str] | None = None) -> OrdererConfig:
@@ -51,7 +45,7 @@ def load(path: Path, environment: Mapping[str, str] | None = None) -> OrdererCon
     root = Section.load(path, ENVIRONMENT_PREFIX, environment)
     general, ours = root.section("General"), root.section("privysharing")
     limits = ours.section("Limits")
-    authentication, operations = general.section("Authentication"), root.section("Operations")
+    authentication = general.section("Authentication")
     return OrdererConfig(
         listen=Address(general.text("ListenAddress", "127.0.0.1"), general.integer("ListenPort", 7050, most=65535)),
         tls=_tls(general.section("TLS")),
@@ -76,15 +70,14 @@ def load(path: Path, environment: Mapping[str, str] | None = None) -> OrdererCon
         time_window_ns=int(ours.seconds("TimeWindow", "10m") * SECOND_NS),
         cut_interval_s=ours.seconds("CutInterval", "20ms"),
         disk_watermark=ours.integer("DiskWatermark", WATERMARK_BYTES),
-        operations=operations.address("ListenAddress", "127.0.0.1:8443"),
-        operations_tls=operations_tls(
-            operations.section("TLS"), certificate="Certificate", key="PrivateKey", client_roots="ClientRootCAs"
+        reporting=reporting(
+            root,
+            environment,
+            address="127.0.0.1:8443",
+            certificate="Certificate",
+            key="PrivateKey",
+            client_roots="ClientRootCAs",
         ),
-        metrics=root.section("Metrics").text("Provider", "prometheus", allowed=("prometheus", "disabled"))
-        == "prometheus",
-        log_spec=log_spec(ours.section("Logging"), environment),
-        log_as_json=ours.section("Logging").text("Format", "console", allowed=("console", "json")) == "json",
-        unused_keys=tuple(root.unused()),
     )
 
 

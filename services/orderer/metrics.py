@@ -55,7 +55,6 @@ class OrdererMetrics:
             "The channel participation status of the node: 0 if inactive, 1 if active, 2 if onboarding, 3 if failed.",
             ["channel"],
         )
-        self.version = registry.gauge("fabric_version", "The active version of Fabric.", ["version"])
 
         blocks = ["channel", "filtered", "data_type"]
         self.streams_opened = registry.counter("deliver_streams_opened", "The number of deliver streams opened.")

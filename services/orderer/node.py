@@ -32,7 +32,6 @@ class Orderer:
     def __init__(
         self,
         config: OrdererConfig,
-        metrics: OrdererMetrics,
         registry: Registry,
         machine: Machine = Machine(),
         open_log: OpenLog = FileLog.open,
@@ -40,6 +39,7 @@ class Orderer:
         self._config = config
         self._machine = machine
         outside = machine.outside
+        metrics = OrdererMetrics(registry)
         context = ChainContext(config.signer, metrics, config.cut_interval_s, outside)
         self.space = DiskSpace(machine.disk, config.location, registry, config.disk_watermark)
         self._channels = Channels(machine.disk, config.location, context, open_log)

@@ -22,9 +22,8 @@ from services.runtime.batching import BatchLimits
 from services.runtime.config import Address, ConfigError, Section
 from services.runtime.diskspace import WATERMARK_BYTES
 from services.runtime.grpcserver import GrpcLimits, ServerTls
-from services.runtime.logs import LogSpec
-from services.runtime.operations import OperationsTls
-from services.runtime.settings import batch_limits, grpc_limits, log_spec, operations_tls, signer
+from services.runtime.reporting import ReportingConfig
+from services.runtime.settings import batch_limits, grpc_limits, reporting, signer
 
 ENVIRONMENT_PREFIX = "CORE"
 SECOND_NS = 1_000_000_000
@@ -61,7 +60,7 @@ class PeerConfig:
     signer: SigningIdentity
     msp: MspConfig
     location: Path
-    disk_watermark: int = WATERMARK_BYTES  # nothing that writes is endorsed, and no block taken, with fewer bytes left
+    disk_watermark: int  # nothing that writes is endorsed, and no block taken, with fewer bytes left
     seek_window_ns: int  # how far a seek request's timestamp may be from our clock
     crypto_threads: int
     feed: FeedConfig
@@ -71,12 +70,7 @@ class PeerConfig:
     chaincode: ChaincodeConfig
     contracts: Mapping[str, str]  # chaincode name -> installed contract
     channels: tuple[ChannelBootstrap, ...]
-    operations: Address
-    operations_tls: OperationsTls | None
-    metrics: bool
-    log_spec: LogSpec
-    log_as_json: bool
-    unused_keys: tuple[str, ...]
+    reporting: ReportingConfig = ReportingConfig()
 
 
 def load(path: Path, environment: Mapping[str, str] | None = None) -> PeerConfig:
@@ -94,7 +88,6 @@ def load(path: Path, environment: Mapping[str, str] | None = None) -> PeerConfig
         query_results_max=root.section("ledger").section("state").integer("totalQueryLimit", 100_000, least=1)
     )
     window_s = peer.section("authentication").seconds("timewindow", "15m", least=0.001)
-    operations, logging = root.section("operations"), ours.section("logging")
     return PeerConfig(
         listen=peer.address("listenAddress", "0.0.0.0:7051"),
         tls=_tls(peer.section("tls")),
@@ -132,15 +125,14 @@ def load(path: Path, environment: Mapping[str, str] | None = None) -> PeerConfig
         chaincode=ChaincodeConfig(execute_timeout_s=execute_timeout_s, limits=simulation),
         contracts=_contracts(ours.section("contracts")),
         channels=tuple(_channel(section) for section in ours.sections("channels")),
-        operations=operations.address("listenAddress", "127.0.0.1:9443"),
-        operations_tls=operations_tls(
-            operations.section("tls"), certificate="cert.file", key="key.file", client_roots="clientRootCAs.files"
+        reporting=reporting(
+            root,
+            environment,
+            address="127.0.0.1:9443",
+            certificate="cert.file",
+            key="key.file",
+            client_roots="clientRootCAs.files",
         ),
-        metrics=root.section("metrics").text("provider", "prometheus", allowed=("prometheus", "disabled"))
-        == "prometheus",
-        log_spec=log_spec(logging, environment),
-        log_as_json=logging.text("format", "console", allowed=("console", "json")) == "json",
-        unused_keys=tuple(root.unused()),
     )
 
 

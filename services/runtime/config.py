@@ -71,7 +71,7 @@ class Section:
         """A mapping below this one; empty when it is not there."""
         self._asked.add(key.lower())
         if key.lower() not in self._sections:
-            _, value = self._values.get(key.lower(), (key, None))
+            name, value = self._values.get(key.lower(), (key, None))  # as the file spells it
             if value is not None and not isinstance(value, Mapping):
                 raise self._error(key, value, "a mapping")
             self._sections[key.lower()] = Section(
@@ -79,7 +79,7 @@ class Section:
                 prefix=self._prefix,
                 folder=self._folder,
                 environment=self._environment,
-                name=self._path(key),
+                name=self._path(name),
             )
         return self._sections[key.lower()]
 

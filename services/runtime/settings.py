@@ -1,4 +1,4 @@
-"""Settings that every role has, under keys of its own: identity, gRPC limits, operations' TLS, logging."""
+"""Settings that every role has, under keys of its own: identity, gRPC limits, and what a process tells of itself."""
 
 from collections.abc import Mapping
 
@@ -10,6 +10,7 @@ from services.runtime.config import Section
 from services.runtime.grpcserver import GrpcLimits
 from services.runtime.logs import LogSpec
 from services.runtime.operations import OperationsTls
+from services.runtime.reporting import ReportingConfig
 
 
 def signer(section: Section, folder_key: str, msp_id_key: str) -> SigningIdentity:
@@ -65,8 +66,32 @@ def batch_limits(ours: Section) -> BatchLimits:
     )
 
 
-def operations_tls(section: Section, *, certificate: str, key: str, client_roots: str) -> OperationsTls | None:
-    """TLS of the operations port; names are those of keys, with a dot where a section is between."""
+def reporting(
+    root: Section,
+    environment: Mapping[str, str],
+    *,
+    address: str,
+    certificate: str,
+    key: str,
+    client_roots: str,
+) -> ReportingConfig:
+    """What a role's process tells of itself; to be read last, when it is known which keys mean nothing.
+
+    `address`: the default of its operations port. The others are names of keys, with a dot where a section is between.
+    """
+    operations, logging = root.section("Operations"), root.section("privysharing").section("Logging")
+    return ReportingConfig(
+        operations=operations.address("ListenAddress", address),
+        operations_tls=_operations_tls(operations.section("TLS"), certificate, key, client_roots),
+        metrics=root.section("Metrics").text("Provider", "prometheus", allowed=("prometheus", "disabled"))
+        == "prometheus",
+        log_spec=_log_spec(logging, environment),
+        log_as_json=logging.text("Format", "console", allowed=("console", "json")) == "json",
+        unused_keys=tuple(root.unused()),
+    )
+
+
+def _operations_tls(section: Section, certificate: str, key: str, client_roots: str) -> OperationsTls | None:
     if not section.flag("Enabled", False):
         return None
     (holder, certificate), (key_holder, key), (roots, client_roots) = (
@@ -80,7 +105,7 @@ def operations_tls(section: Section, *, certificate: str, key: str, client_roots
     )
 
 
-def log_spec(section: Section, environment: Mapping[str, str]) -> LogSpec:
+def _log_spec(section: Section, environment: Mapping[str, str]) -> LogSpec:
     """The logging specification: Fabric's environment variable is the default of ours."""
     try:
         return LogSpec.parse(section.text("Spec", environment.get("FABRIC_LOGGING_SPEC", "info")))

@@ -9,7 +9,6 @@ from typing import TypeVar
 from services.orderer.channels import CHAINS_FOLDER, Genesis, OpenLog
 from services.orderer.config import OrdererConfig
 from services.orderer.log.filelog import FileLog
-from services.orderer.metrics import OrdererMetrics
 from services.orderer.node import Orderer
 from services.peer.block_feed.feed import FeedConfig
 from services.peer.chaincode_host.guard import TIMED_OUT, Execution
@@ -24,7 +23,6 @@ from services.peer.node import Peer
 from services.runtime.batching import BatchLimits
 from services.runtime.config import Address
 from services.runtime.grpcserver import GrpcLimits
-from services.runtime.logs import LogSpec
 from services.runtime.machine import Machine
 from services.runtime.metrics import Registry
 from tests.simulation.computers import Program
@@ -61,18 +59,11 @@ def orderer_program(town: Town, name: str, open_log: OpenLog) -> Program:
         check_expiry=True,
         time_window_ns=600 * SECOND_NS,
         cut_interval_s=0.02,
-        operations=Address("127.0.0.1", 0),
-        operations_tls=None,
-        metrics=False,
-        log_spec=LogSpec.parse("info"),
-        log_as_json=False,
         disk_watermark=0,
-        unused_keys=(),
     )
 
     async def run(machine: Machine, stop: asyncio.Event) -> None:
-        registry = Registry()
-        orderer = Orderer(config, OrdererMetrics(registry), registry, machine, open_log)
+        orderer = Orderer(config, Registry(), machine, open_log)
         await orderer.open([Genesis(CHANNEL, town.genesis)])
         await orderer.run(stop)
 
@@ -103,13 +94,7 @@ def peer_program(
         chaincode=ChaincodeConfig(execute_timeout_s=30.0, limits=SimulationLimits()),
         contracts={CONTRACT: CONTRACT},
         channels=(ChannelBootstrap(CHANNEL, town.genesis, ()),),
-        operations=Address("127.0.0.1", 0),
-        operations_tls=None,
-        metrics=False,
-        log_spec=LogSpec.parse("info"),
-        log_as_json=False,
         disk_watermark=0,
-        unused_keys=(),
     )
 
     async def run(machine: Machine, stop: asyncio.Event) -> None:

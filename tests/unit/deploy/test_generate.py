@@ -52,9 +52,9 @@ def test_orderers_start_before_peers(network: Network) -> None:
 def test_a_peer_reads_its_configuration_as_meant(network: Network) -> None:
     for node in (each for each in network.nodes if each.role == "peer"):
         config = peer_config.load(network.path(node.config), environment={})
-        assert config.unused_keys == ()
+        assert config.reporting.unused_keys == ()
         assert str(config.listen) == node.address
-        assert str(config.operations) == node.operations_address
+        assert str(config.reporting.operations) == node.operations_address
         assert config.signer.msp_id == config.msp.name == node.msp_id
         assert config.location == network.path(node.data)
         assert config.tls is not None
@@ -72,9 +72,9 @@ def test_a_peer_reads_its_configuration_as_meant(network: Network) -> None:
 def test_an_orderer_reads_its_configuration_as_meant(network: Network) -> None:
     node = network.node("orderer0.ministry.city")
     config = orderer_config.load(network.path(node.config), environment={})
-    assert config.unused_keys == ()
+    assert config.reporting.unused_keys == ()
     assert str(config.listen) == node.address
-    assert str(config.operations) == node.operations_address
+    assert str(config.reporting.operations) == node.operations_address
     assert config.signer.msp_id == "MinistryMSP"
     assert config.location == network.path(node.data)
     assert config.tls is not None

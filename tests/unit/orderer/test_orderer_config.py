@@ -40,14 +40,14 @@ def read(
 def test_defaults_are_fabric_s(tmp_path: Path) -> None:
     config = read(tmp_path)
     assert config.listen == Address("127.0.0.1", 7050)
-    assert config.operations == Address("127.0.0.1", 8443)
+    assert config.reporting.operations == Address("127.0.0.1", 8443)
     assert config.tls is None
     assert config.seek_window_ns == 15 * 60 * 10**9
     assert config.check_expiry
     assert config.time_window_ns == 10 * 60 * 10**9
     assert config.location == tmp_path / "data"
     assert config.genesis is None
-    assert config.unused_keys == ()
+    assert config.reporting.unused_keys == ()
     assert config.limits.message_bytes_max == config.limits.sent_bytes_max == 100 * 1024 * 1024
     assert set(config.limits.concurrency.values()) == {2500}
     assert config.signer.msp_id == "OrdererMSP"
@@ -59,7 +59,7 @@ def test_the_environment_has_the_last_word(tmp_path: Path) -> None:
     )
     assert config.listen.port == 9
     assert config.time_window_ns == 0
-    assert config.log_spec.text == "debug"
+    assert config.reporting.log_spec.text == "debug"
 
 
 def test_tls_is_read_from_its_files(tmp_path: Path) -> None:
@@ -76,7 +76,7 @@ def test_tls_is_read_from_its_files(tmp_path: Path) -> None:
     assert (config.tls.certificate, config.tls.key) == (b"server.crt", b"server.key")
     assert config.tls.client_roots == b"ca.crt\nca.crt"
     assert config.tls.client_auth_required
-    assert config.unused_keys == ()
+    assert config.reporting.unused_keys == ()
 
 
 @pytest.mark.parametrize(
@@ -124,4 +124,4 @@ def test_a_key_that_does_not_fit_the_certificate_is_named(tmp_path: Path) -> Non
 
 def test_settings_without_a_meaning_here_are_listed(tmp_path: Path) -> None:
     config = read(tmp_path, lambda document: document.update(Consensus={"WALDir": "wal"}))
-    assert config.unused_keys == ("Consensus",)
+    assert config.reporting.unused_keys == ("Consensus",)

@@ -37,7 +37,7 @@ def changed(core_yaml: Path) -> Callable[[Callable[[Document], object]], PeerCon
 
 def test_a_generated_configuration_says_all_and_nothing_unknown(core_yaml: Path) -> None:
     config = load(core_yaml, {})
-    assert config.unused_keys == ()
+    assert config.reporting.unused_keys == ()
     assert config.msp.name == config.signer.msp_id == "CitizensMSP"
     assert config.msp.node_ous is not None
     assert Msp(config.msp).name == "CitizensMSP"
@@ -75,7 +75,7 @@ def test_the_environment_overrides(core_yaml: Path) -> None:
 
 
 def test_a_key_without_a_meaning_is_reported(changed: Callable[..., PeerConfig]) -> None:
-    assert changed(lambda document: document["peer"].update(lisenAddress="x")).unused_keys == ("peer.lisenAddress",)
+    assert changed(lambda document: document["peer"].update(lisenAddress="x")).reporting.unused_keys == ("peer.lisenAddress",)
 
 
 @pytest.mark.parametrize(
