@@ -14,7 +14,7 @@ from privysharing.protocol.channel.bundle import ChannelConfig
 from privysharing.protocol.codec.configs import parse_config_envelope
 from privysharing.protocol.signers import Vouched
 from services.peer.block_feed.crosscheck import CrossCheck
-from services.peer.block_feed.evidence import EVIDENCE, ForkedChain, keep
+from services.peer.block_feed.evidence import EVIDENCE, ForkedChain, keep, kept
 from services.peer.block_feed.feed import BlockFeed, FeedConfig, OrdererCalls
 from services.peer.block_feed.sources import OrdererSource, PeerSource, anchor_peers, channel_sources
 from services.peer.committer import Committer, Workers
@@ -104,7 +104,13 @@ class Channel:
         return self.stopped or self._feed.lagging
 
     async def run(self) -> None:
-        """Follow the orderers until cancelled, or until the channel cannot go on. Storage faults are raised."""
+        """Follow the orderers until cancelled, or until the channel cannot go on. Storage faults are raised.
+
+        What an earlier process found out about them still holds: a channel that forked waits for its operator.
+        """
+        if proof := await asyncio.to_thread(kept, self._disk, self._folder / EVIDENCE):
+            self._stop(f"it has forked: {', '.join(map(str, proof))} are kept; move them away to go on")
+            return
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._committer.follow(self._blocks()))

@@ -1,6 +1,6 @@
 """Two blocks of one height: what nobody can forge, and nobody can explain away."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from privysharing.protocol.block_checks import BadBlock, check_signatures
@@ -36,6 +36,11 @@ def check_same(ours: Block, theirs: Block, source: str, config: Callable[[], Cha
         raise BadBlock("it serves another channel of the same name: its genesis block is not ours")
     check_signatures(theirs, config())
     raise ForkedChain(ours, theirs, source)
+
+
+def kept(disk: Disk, folder: Path) -> Sequence[Path]:
+    """The blocks that were kept in a folder. As long as there are any, nothing may be added to either story."""
+    return [folder / name for name in disk.list(folder)] if disk.exists(folder) else []
 
 
 def keep(disk: Disk, folder: Path, fork: ForkedChain) -> tuple[Path, Path]:

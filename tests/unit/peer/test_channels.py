@@ -181,6 +181,27 @@ async def test_a_fork_stops_its_channel_keeps_both_blocks_and_leaves_other_chann
     assert kept == ["1-ours.block", "1-theirs.block"]
 
 
+async def test_a_channel_that_forked_stays_stopped_until_its_operator_moves_the_evidence_away(tmp_path: Path) -> None:
+    ours = OrderedChain(genesis(), SIGNER)
+    ours.cut(envelope(b"first history"))
+    theirs = OrderedChain(genesis(), SIGNER)
+    theirs.cut(envelope(b"second history"))
+    orderers = MemoryOrderers(ours=ours, theirs=theirs)
+    both = (orderers.source("ours"), orderers.source("theirs", "OtherOrdererMSP"))
+    async with peer(tmp_path, orderers, [ChannelBootstrap("health", genesis(), both)]) as channels:
+        await until(lambda: channels.illness() is not None)
+    ours.cut(envelope(b"and on"))
+    only_ours = bootstrap(orderers, "ours")
+    async with peer(tmp_path, orderers, [only_ours]) as channels:
+        await until(lambda: channels.illness() is not None)
+        assert "1-theirs.block are kept; move them away to go on" in (channels.illness() or "")
+        assert channels.all()[0].ledger.height == 2
+    (tmp_path / "health" / "evidence").rename(tmp_path / "evidence")
+    async with peer(tmp_path, orderers, [only_ours]) as channels:
+        await reaches(channels, 3)
+        assert channels.illness() is None
+
+
 async def test_a_channel_whose_orderers_lack_its_last_block_is_ill_until_one_has_it(tmp_path: Path) -> None:
     chain = OrderedChain(genesis(), SIGNER)
     orderers = MemoryOrderers(one=chain)

@@ -148,19 +148,21 @@ class Peer:
 
 @dataclass
 class Orderer:
-    """Orders everything, or answers a status instead. A mute one orders, and does not say so."""
+    """Orders everything, or answers a status instead. A mute one orders, and does not say so; a liar says so only."""
 
     world: World
     name: str
     status: int = Status.SUCCESS
     mute: bool = False
+    lies: bool = False
 
     async def broadcast(self, requests: AsyncIterator[bytes], _context: Context) -> AsyncIterator[bytes]:
         async for envelope in requests:
             if self.status != Status.SUCCESS:
                 yield broadcast_answer(self.status, "no")
                 return
-            await self.world.order(envelope)
+            if not self.lies:
+                await self.world.order(envelope)
             if not self.mute:
                 yield SUCCESS
 
@@ -253,6 +255,18 @@ async def test_a_lost_transaction_is_ordered_again_and_committed() -> None:
         receipt = await channel.resubmit(pending)
     assert (receipt.tx_id, receipt.block_num, receipt.payload) == (pending.endorsed.tx_id, 1, b"done")
     assert codes(world) == [TxCode.VALID]
+
+
+async def test_what_an_orderer_only_claims_to_have_ordered_is_given_to_another_one() -> None:
+    world = World()
+    orderers = [Orderer(world, "orderer0", lies=True), Orderer(world, "orderer1")]
+    async with channel_of(Peer(world, "peer0"), *orderers) as channel:
+        channel.timeouts = replace(PATIENCE, commit=0.3)
+        with pytest.raises(CommitUnknown) as caught:
+            await channel.submit(CALL)
+        assert caught.value.pending is not None
+        assert caught.value.pending.orderer == "orderer0"
+        assert (await channel.resubmit(caught.value.pending)).block_num == 1
 
 
 async def test_a_copy_that_is_a_duplicate_does_not_hide_that_the_first_is_valid() -> None:
