@@ -46,10 +46,10 @@ class Orderer:
         intake = Intake(
             self._channels,
             config.signer,
-            lambda: self._clock(config.time_window_ns),
-            metrics,
-            outside.random_bytes,
-            lambda: self.space.shortage is None,
+            clock=lambda: self._clock(config.time_window_ns),
+            metrics=metrics,
+            random_bytes=outside.random_bytes,
+            has_room=lambda: self.space.shortage is None,
         )
         rpc = AtomicBroadcastRpc(
             Broadcast(intake),

@@ -16,9 +16,9 @@ from services.peer.channel import ChannelTools
 from services.peer.channels import Channels
 from services.peer.config import PeerConfig
 from services.peer.endorsement.endorser import Endorser
+from services.peer.endorsement.hosting import MakeHosting, ThreadHosting
 from services.peer.endorsement.issued import IssuedEndorsements
 from services.peer.endorsement.metrics import EndorserMetrics
-from services.peer.endorsement.threads import Host, ThreadHosting
 from services.peer.events.delivery import Deliveries
 from services.peer.metrics import DeliverMetrics, LedgerMetrics
 from services.peer.orderers import OrdererConnections
@@ -42,7 +42,11 @@ class Peer:
     """Its channels, and the services over them. Made inside the event loop that runs it."""
 
     def __init__(
-        self, config: PeerConfig, registry: Registry, machine: Machine = Machine(), host: Host = ThreadHosting
+        self,
+        config: PeerConfig,
+        registry: Registry,
+        machine: Machine = Machine(),
+        make_hosting: MakeHosting = ThreadHosting,
     ) -> None:
         """Nothing is read yet but the private values. Raises StorageError."""
         self._config = config
@@ -53,21 +57,21 @@ class Peer:
         self._issued = IssuedEndorsements()
         self.space = DiskSpace(machine.disk, config.location, registry, config.disk_watermark)
         tools = ChannelTools(
-            machine.disk,
-            machine.databases,
-            self._crypto,
-            LedgerMetrics.register(registry),
-            self._orderers,
-            config.feed,
-            self._issued,
-            config.msp.name,
-            self.space.room,
+            disk=machine.disk,
+            databases=machine.databases,
+            crypto=self._crypto,
+            metrics=LedgerMetrics.register(registry),
+            orderers=self._orderers,
+            feed=config.feed,
+            vouched=self._issued,
+            msp_id=config.msp.name,
+            room=self.space.room,
         )
         self.channels = Channels(config.location / LEDGERS, tools, config.channels)
         self._private_values = StoredPrivateValues(machine.disk, config.location / PRIVATE_VALUES)
         self._loop = asyncio.get_running_loop()
         self._fault: asyncio.Future[StorageError] = self._loop.create_future()  # the first that an endorsement met
-        self._hosting = host(config.chaincode, config.endorsement_workers)
+        self._hosting = make_hosting(config.chaincode, config.endorsement_workers)
         self._workers = self._hosting.workers(self._endorser(self._hosting.guard).process)
 
     async def open(self, stopping: Callable[[], bool] = lambda: False) -> None:
@@ -100,12 +104,13 @@ class Peer:
         port = listen(server, config.listen, config.tls, "peer.listenAddress")
         growing = asyncio.create_task(channels.run())
         watching = asyncio.create_task(self.space.watch())
+        stopping = asyncio.create_task(stop.wait())
         try:
             await server.start()
             _log.info("serving", extra={"address": str(config.listen), "port": port})
-            ends = (growing, self._fault, asyncio.create_task(stop.wait()))
-            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((growing, self._fault, stopping), return_when=asyncio.FIRST_COMPLETED)
         finally:
+            stopping.cancel()
             watching.cancel()
             growing.cancel()
             await asyncio.wait((growing,))

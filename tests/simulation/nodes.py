@@ -16,7 +16,7 @@ from services.peer.chaincode_host.host import ChaincodeConfig
 from services.peer.chaincode_host.simulator import SimulationLimits
 from services.peer.config import ChannelBootstrap, PeerConfig
 from services.peer.endorsement.endorser import EndorserConfig
-from services.peer.endorsement.threads import Hosting
+from services.peer.endorsement.hosting import Hosting
 from services.peer.endorsement.workers import Job, Process, WorkersConfig, overloaded
 from services.peer.events.delivery import UNREAD_BLOCKS_MAX
 from services.peer.node import Peer
@@ -113,7 +113,7 @@ def peer_program(
 
 
 class _OneAfterTheOther:
-    """Endorses without threads, each proposal at one moment: see `endorsement.threads.Hosting`.
+    """Endorses without threads, each proposal at one moment: see `endorsement.hosting.Hosting`.
 
     Nobody watches over contracts: in a simulation they are the real ones, which end.
     """

@@ -26,6 +26,9 @@ class Hosting(Protocol):
         ...
 
 
+MakeHosting = Callable[[ChaincodeConfig, WorkersConfig], Hosting]
+
+
 class ThreadHosting:
     """Threads of this process."""
 
@@ -41,6 +44,3 @@ class ThreadHosting:
     def close(self) -> None:
         """See `Hosting.close`."""
         self._watchdog.close()
-
-
-Host = Callable[[ChaincodeConfig, WorkersConfig], Hosting]
