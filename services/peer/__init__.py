@@ -8,5 +8,6 @@ stops the channel or the process; the block files tell the next start everything
 
 A block's way: `block_feed` -> `committer` (`validation` judges, `ledger` stores) -> `events`.
 A proposal's way: `rpc` -> `endorsement` -> `chaincode_host`.
-`channel` holds what belongs to one channel, `main` puts everything together.
+`channel` holds what belongs to one channel, `node` puts everything together, `main` runs it as a process. `offline`
+is for peers that are stopped.
 """

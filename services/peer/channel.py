@@ -15,7 +15,7 @@ from privysharing.protocol.codec.configs import parse_config_envelope
 from privysharing.protocol.signers import Vouched
 from services.peer.block_feed.crosscheck import CrossCheck
 from services.peer.block_feed.evidence import EVIDENCE, ForkedChain, keep, kept
-from services.peer.block_feed.feed import BlockFeed, FeedConfig, OrdererCalls
+from services.peer.block_feed.feed import BlockCalls, BlockFeed, FeedConfig
 from services.peer.block_feed.sources import OrdererSource, PeerSource, anchor_peers, channel_sources
 from services.peer.committer import Committer, Workers
 from services.peer.events.delivery import FilteredBlocks
@@ -33,11 +33,7 @@ E = TypeVar("E", bound=Exception)
 _log = logging.getLogger(__name__)
 
 
-async def _at_once() -> None:
-    """There is always room."""
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelTools:
     """What all channels of a peer share."""
 
@@ -45,11 +41,11 @@ class ChannelTools:
     databases: Databases
     crypto: Executor
     metrics: LedgerMetrics
-    orderers: OrdererCalls
+    calls: BlockCalls
     feed: FeedConfig
-    vouched: Vouched = ()  # endorsements whose signatures need not be verified: those of this very peer
-    msp_id: str = ""  # the peer's own organisation: it compares blocks with peers of others
-    room: Callable[[], Awaitable[None]] = _at_once  # returns when the disk can take a block
+    vouched: Vouched  # endorsements whose signatures need not be verified: those of this very peer
+    msp_id: str  # the peer's own organisation: it compares blocks with peers of others
+    room: Callable[[], Awaitable[None]]  # returns when the disk can take a block
 
 
 class Channel:
@@ -82,14 +78,14 @@ class Channel:
         )
         followed = _sources(self, sources)
         self._feed = BlockFeed(
-            ledger, lambda: self.config, followed, tools.orderers, self.notifier, tools.crypto, tools.feed
+            ledger, lambda: self.config, followed, tools.calls, self.notifier, tools.crypto, tools.feed
         )
         self._cross_check = CrossCheck(
             self._feed,
             ledger,
             lambda: self.config,
             followed,
-            tools.orderers,
+            tools.calls,
             self.notifier,
             tools.feed,
             lambda: self._peers_of_others(tools.msp_id),

@@ -15,13 +15,13 @@ from services.peer.chaincode_host.metrics import ChaincodeMetrics
 from services.peer.channel import ChannelTools
 from services.peer.channels import Channels
 from services.peer.config import PeerConfig
+from services.peer.connections import BlockConnections
 from services.peer.endorsement.endorser import Endorser
 from services.peer.endorsement.hosting import MakeHosting, ThreadHosting
 from services.peer.endorsement.issued import IssuedEndorsements
 from services.peer.endorsement.metrics import EndorserMetrics
 from services.peer.events.delivery import Deliveries
 from services.peer.metrics import DeliverMetrics, LedgerMetrics
-from services.peer.orderers import OrdererConnections
 from services.peer.private_data import StoredPrivateValues
 from services.peer.rpc import BatchEndorserRpc, DeliverRpc, EndorserRpc
 from services.peer.system_chaincodes import system_chaincodes
@@ -53,7 +53,7 @@ class Peer:
         self._registry = registry
         self._machine = machine
         self._crypto = ThreadPoolExecutor(config.crypto_threads, "crypto")
-        self._orderers = _orderers(config, machine)
+        self._connections = _connections(config, machine)
         self._issued = IssuedEndorsements()
         self.space = DiskSpace(machine.disk, config.location, registry, config.disk_watermark)
         tools = ChannelTools(
@@ -61,7 +61,7 @@ class Peer:
             databases=machine.databases,
             crypto=self._crypto,
             metrics=LedgerMetrics.register(registry),
-            orderers=self._orderers,
+            calls=self._connections,
             feed=config.feed,
             vouched=self._issued,
             msp_id=config.msp.name,
@@ -126,7 +126,7 @@ class Peer:
         """After `run` has ended, or instead of it: finish what is under way and release everything."""
         await asyncio.to_thread(self._workers.close, HANG_UP_SECONDS)
         self._hosting.close()
-        await self._orderers.close()
+        await self._connections.close()
         self.channels.close()
         self._private_values.close()
         self._crypto.shutdown()
@@ -173,9 +173,9 @@ class Peer:
         )
 
 
-def _orderers(config: PeerConfig, machine: Machine) -> OrdererConnections:
+def _connections(config: PeerConfig, machine: Machine) -> BlockConnections:
     shown = config.client_tls
-    return OrdererConnections(
+    return BlockConnections(
         config.signer,
         tls=shown is not None,
         certificate=shown.certificate if shown else b"",

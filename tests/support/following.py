@@ -64,7 +64,7 @@ class OrderedChain:
 
 
 class MemoryOrderers:
-    """Orderers by address (block_feed.feed.OrdererCalls). `changes` alter what one of them sends.
+    """Orderers by address (block_feed.feed.BlockCalls). `changes` alter what one of them sends.
 
     Those that are `stalled` send nothing more, and do not hang up.
     """

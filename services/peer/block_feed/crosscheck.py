@@ -14,7 +14,7 @@ from privysharing.protocol.deliver import SeekContentType, SeekInfo, SeekPositio
 from privysharing.protocol.errors import MalformedMessage
 from privysharing.rpc.errors import NodeError
 from services.peer.block_feed.evidence import ForkedChain, check_same
-from services.peer.block_feed.feed import NEVER, BlockFeed, FeedConfig, OrdererCalls
+from services.peer.block_feed.feed import NEVER, BlockCalls, BlockFeed, FeedConfig
 from services.peer.block_feed.sources import BlockSource, OrdererSource, PeerSource, of_other_organisations
 from services.peer.ledger.types import LedgerPort
 from services.peer.notifier import CommitNotifier
@@ -37,7 +37,7 @@ class CrossCheck:
         ledger: LedgerPort,
         config: Callable[[], ChannelConfig],
         sources: Callable[[], Sequence[OrdererSource]],
-        calls: OrdererCalls,
+        calls: BlockCalls,
         notifier: CommitNotifier,
         settings: FeedConfig,
         peers: Callable[[], Sequence[PeerSource]] = tuple,

@@ -48,8 +48,8 @@ class FeedConfig:
         return min(self.pause_seconds_max, self.pause_seconds_min * PAUSE_FACTOR ** min(rounds, 100))
 
 
-class OrdererCalls(Protocol):
-    """Calls to orderers and other peers, over connections that somebody else keeps."""
+class BlockCalls(Protocol):
+    """Asks orderers and other peers for blocks, over connections that somebody else keeps."""
 
     def blocks(self, source: BlockSource, channel_id: str, seek: SeekInfo) -> AsyncGenerator[bytes]:
         """Marshalled blocks from this node. Raises NodeError."""
@@ -72,7 +72,7 @@ class BlockFeed:
         ledger: LedgerPort,
         config: Callable[[], ChannelConfig],
         sources: Callable[[], Sequence[OrdererSource]],
-        calls: OrdererCalls,
+        calls: BlockCalls,
         notifier: CommitNotifier,
         crypto: Executor,
         settings: FeedConfig,

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -30,16 +30,34 @@ from tests.support.ordering import SIGNER, batch_update, envelope, genesis
 SETTINGS = FeedConfig(first_answer_seconds=0.5, pause_seconds_min=0.001, pause_seconds_max=0.01)
 
 
+async def at_once() -> None:
+    """There is always room."""
+
+
+def tools(crypto: Executor, orderers: MemoryOrderers, **choices: Any) -> ChannelTools:
+    return replace(
+        ChannelTools(
+            disk=RealDisk(),
+            databases=LevelDatabases(),
+            crypto=crypto,
+            metrics=LedgerMetrics.register(Registry()),
+            calls=orderers,
+            feed=SETTINGS,
+            vouched=(),
+            msp_id="",
+            room=at_once,
+        ),
+        **choices,
+    )
+
+
 @asynccontextmanager
 async def opened(
     folder: Path, orderers: MemoryOrderers, bootstraps: Sequence[ChannelBootstrap] = (), **choices: Any
 ) -> AsyncIterator[Channels]:
     """A peer's channels, which do not grow."""
     with ThreadPoolExecutor(2) as crypto:
-        tools = ChannelTools(
-            RealDisk(), LevelDatabases(), crypto, LedgerMetrics.register(Registry()), orderers, SETTINGS, **choices
-        )
-        channels = Channels(folder, tools, bootstraps)
+        channels = Channels(folder, tools(crypto, orderers, **choices), bootstraps)
         try:
             await channels.open()
             yield channels
@@ -141,12 +159,8 @@ async def test_a_recovery_can_be_stopped_and_the_next_start_finishes_it(tmp_path
     async with peer(tmp_path, orderers, [bootstrap(orderers, "one")]) as channels:
         await reaches(channels, 2)
     (tmp_path / "health" / "DOUBT").touch()
-    with ThreadPoolExecutor(1) as crypto:
-        tools = ChannelTools(
-            RealDisk(), LevelDatabases(), crypto, LedgerMetrics.register(Registry()), orderers, SETTINGS
-        )
-        with pytest.raises(RecoveryStopped):
-            await Channels(tmp_path, tools).open(stopping=lambda: True)
+    with ThreadPoolExecutor(1) as crypto, pytest.raises(RecoveryStopped):
+        await Channels(tmp_path, tools(crypto, orderers)).open(stopping=lambda: True)
     async with peer(tmp_path, orderers) as channels:
         assert channels.all()[0].ledger.height == 2
 

@@ -75,7 +75,8 @@ def test_the_environment_overrides(core_yaml: Path) -> None:
 
 
 def test_a_key_without_a_meaning_is_reported(changed: Callable[..., PeerConfig]) -> None:
-    assert changed(lambda document: document["peer"].update(lisenAddress="x")).reporting.unused_keys == ("peer.lisenAddress",)
+    config = changed(lambda document: document["peer"].update(lisenAddress="x"))
+    assert config.reporting.unused_keys == ("peer.lisenAddress",)
 
 
 @pytest.mark.parametrize(

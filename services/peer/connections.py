@@ -12,7 +12,7 @@ from privysharing.rpc.outside import Outside
 from services.peer.block_feed.sources import BlockSource, PeerSource
 
 
-class OrdererConnections:
+class BlockConnections:
     """Asks other nodes for blocks in the peer's name. It shows `certificate` and `key` (PEM) on TLS connections."""
 
     def __init__(
@@ -26,7 +26,7 @@ class OrdererConnections:
         self._channels: dict[BlockSource, grpc.aio.Channel] = {}
 
     def blocks(self, source: BlockSource, channel_id: str, seek: SeekInfo) -> AsyncGenerator[bytes]:
-        """See `block_feed.feed.OrdererCalls`."""
+        """See `block_feed.feed.BlockCalls`."""
         tls = ClientTls(source.tls_roots, self._certificate, self._key) if self._tls else None
         if source not in self._channels:
             self._channels[source] = self._outside.open_channel(source.address, tls)
