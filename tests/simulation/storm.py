@@ -7,7 +7,7 @@ import traceback
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from privysharing.rpc.outside import Outside
@@ -40,6 +40,7 @@ DAY_SECONDS = 10  # so that grants lapse within a run
 RESTART_S = 1.0  # mean time until a supervisor starts a process again
 CALM_S_MAX = 400.0  # after the last misfortune, until all is well
 QUIET_CHECKS = 4
+QUIET_CHECKS_OF_LIARS = 15  # peers that restart compare their blocks again, with pauses of up to 5 s between attempts
 STOP_S = 20.0
 THINK_S = 0.3  # mean time between two calls
 AT_A_TIME = 2  # calls that a client has under way
@@ -64,7 +65,8 @@ class Plan:
         chance = random.Random(f"plan {seed}")
         length_s = chance.uniform(5.0, 40.0)
         orderers = chance.choice((1, 3))
-        return cls(
+        liars = Liars.of(seed, orderers)
+        plan = cls(
             seed=seed,
             orderers=orderers,
             block_transactions=chance.choice((1, 3, 10)),
@@ -76,8 +78,9 @@ class Plan:
                     key=lambda each: each[0],
                 )
             ),
-            liars=Liars.of(seed, orderers),
+            liars=liars,
         )
+        return replace(plan, misfortunes=()) if liars.alone else plan
 
     @property
     def everybody_is_heard(self) -> bool:
@@ -116,11 +119,20 @@ class Run:
     digest: str = ""  # the same whenever the seed is
 
 
+def scene_of(plan: Plan) -> Town:
+    """The network of a plan."""
+    return town(plan.orderers, plan.block_transactions, 0.05)
+
+
 def weather(seed: int) -> Run:
     """Simulate a seed."""
-    plan = Plan.of(seed)
-    chance = random.Random(f"storm {seed}")
-    scene = town(plan.orderers, plan.block_transactions, 0.05)
+    return carried_out(Plan.of(seed))
+
+
+def carried_out(plan: Plan) -> Run:
+    """Simulate a plan."""
+    chance = random.Random(f"storm {plan.seed}")
+    scene = scene_of(plan)
     try:
         return simulate(chance, lambda loop: _Storm(loop, chance, scene, plan).run())
     except Exception:  # in a word to whoever reads it: some exceptions do not pass from process to process
@@ -235,7 +247,7 @@ class _Storm:
         deadline = self._loop.now + CALM_S_MAX
         quiet = 0
         heights: set[int] = set()
-        while quiet < QUIET_CHECKS:
+        while quiet < (QUIET_CHECKS_OF_LIARS if self._cast.equivocates else QUIET_CHECKS):
             await asyncio.sleep(1.0)
             before, heights = heights, self._heights()
             well = not self._busy and all(node.running for node in self._nodes.values()) and len(heights) <= 1

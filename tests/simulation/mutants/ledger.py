@@ -1,0 +1,100 @@
+"""Broken ledgers: what a peer stores of a block, and what it finds after a crash."""
+
+from typing import Final
+
+from tests.simulation.mutants.mutation import Mutant, mutant
+
+LEDGER = "services.peer.ledger.ledger:Ledger"
+COMMITS = "services.peer.commits"
+STATE = "services.peer.ledger.state"
+VALUES = "services.peer.private_data.values:StoredPrivateValues"
+
+MUTANTS: Final[tuple[Mutant, ...]] = (
+    mutant("A block is not synced", (f"{LEDGER}.append", "self._blocks.sync()", "pass")),
+    mutant(
+        "State is written before its block",
+        (f"{LEDGER}.append", "self._blocks.append(", "self._apply(commit); self._blocks.append("),
+        (f"{LEDGER}.append", "self._apply(commit)\n        self._broken", "pass\n        self._broken"),
+    ),
+    mutant(
+        "The savepoint is written before what it stands for",
+        (
+            f"{LEDGER}._apply",
+            "puts.append((keys.SAVEPOINT_KEY, savepoint.encode()))",
+            "self._store.write([(keys.SAVEPOINT_KEY, savepoint.encode())], [])",
+        ),
+    ),
+    mutant(
+        "The savepoint is forgotten",
+        (f"{LEDGER}._apply", "puts.append((keys.SAVEPOINT_KEY, savepoint.encode()))", "pass"),
+    ),
+    mutant(
+        "The savepoint is forgotten now and then",
+        (
+            f"{LEDGER}._apply",
+            "puts.append((keys.SAVEPOINT_KEY, savepoint.encode()))",
+            "number % 5 and puts.append((keys.SAVEPOINT_KEY, savepoint.encode()))",
+        ),
+    ),
+    mutant(
+        "A replayed block is applied without its deletes",
+        (
+            f"{COMMITS}:replay",
+            "updates.apply(committed_rwset(tx), Version(block.header.number, tx_num))",
+            "updates.apply(committed_rwset(tx), Version(block.header.number, tx_num + 1))",
+        ),
+    ),
+    mutant(
+        "A replay takes what was invalid for valid", (f"{COMMITS}:replay", "if verdict is TxCode.VALID:", "if True:")
+    ),
+    mutant(
+        "A replay skips the last block",
+        (f"{LEDGER}._replay", "total = self._blocks.count", "total = self._blocks.count - 1"),
+    ),
+    mutant(
+        "Only valid transactions use up their ids",
+        (f"{LEDGER}._index", "if tx_id and key not in fresh", "if tx_id and code == 0 and key not in fresh"),
+    ),
+    mutant(
+        "The last bearer of an id takes it over",
+        (f"{LEDGER}._index", "and self._store.get(key) is None", ""),
+    ),
+    mutant(
+        "History has what invalid transactions would have written",
+        (f"{COMMITS}:_writes", "if verdict is TxCode.VALID and tx.endorsed is not None", "if tx.endorsed is not None"),
+    ),
+    mutant("Deletes are not written", (f"{STATE}:state_batch", "return puts, [", "return puts, [] and [")),
+    mutant(
+        "Versions are off by one",
+        ("services.peer.validation.validate:_commit_in_order", "Version(number, index)", "Version(number, index + 1)"),
+    ),
+    mutant(
+        "The commit hash does not cover the one before",
+        (f"{COMMITS}:make_commit", "codes, updates)", "codes, updates) and b'x' * 32"),
+    ),
+    mutant(
+        "A ledger takes any block for the next",
+        (f"{LEDGER}._check_next", "if header.number != self.height or", "if False and"),
+        ("services.peer.block_feed.feed:BlockFeed._follow", "check_same(", "yield self._last; check_same("),
+    ),
+    mutant("Private values are not synced", (f"{VALUES}.keep", "self._records.sync()", "pass")),
+    mutant(
+        "Private values are kept after their endorsement has left",
+        ("services.peer.endorsement.endorser:Endorser._simulate", "self._private_values.keep(values)", "pass"),
+    ),
+    mutant(
+        "Private values are read from the wrong place",
+        (f"{VALUES}.keep", "self._add(fresh, first)", "self._add(fresh, max(first - 1, 0))"),
+    ),
+    mutant(
+        "A snapshot moves on with the ledger",
+        (
+            f"{LEDGER}.snapshot",
+            "StoredSnapshot(self._store.snapshot())",
+            (
+                "StoredSnapshot(__import__('types').SimpleNamespace("
+                "get=self._store.get, scan=self._store.scan, close=lambda: None))"
+            ),
+        ),
+    ),
+)
