@@ -35,6 +35,10 @@ class Cast:
         """`began`: how many blocks there are when the run begins. `blocks_max`: see `two_stories.check_peers`."""
         self.told = Told()
         self.blocks_max = blocks_max
+        self.alone: Final = liars.alone and liars.twins is None
+        self.spoils: Final = (
+            liars.orderer is not None and liars.twins is None
+        )  # honest envelopes, for what they are worth
         self.endorser: Final = _name([peer.full_name for peer in town.topology.peers if peer.endorses], liars.endorser)
         self.orderer: Final = _name([each.full_name for each in town.topology.orderers], liars.orderer)
         self.equivocates: Final = liars.twins is not None

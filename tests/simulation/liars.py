@@ -28,6 +28,7 @@ class Liars:
     endorser: int | None = None
     orderer: int | None = None
     twins: int | None = None  # the block of the run from which on the orderer tells two stories
+    alone: bool = False  # nothing else goes wrong: everybody else must be served
 
     @classmethod
     def of(cls, seed: int, orderers: int) -> "Liars":
@@ -42,6 +43,7 @@ class Liars:
             # Every peer asks the first orderer first.
             orderer=(0 if chance.random() < 0.5 else chance.randrange(orderers)) if orderer else None,
             twins=chance.randint(1, 12) if orderer and twins else None,
+            alone=(client or endorser or orderer) and chance.random() < 0.3,
         )
 
     def __str__(self) -> str:

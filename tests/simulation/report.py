@@ -6,8 +6,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from tests.simulation import lying_clients, lying_endorsers, lying_orderers
 from tests.simulation.faults import MISFORTUNES
 from tests.simulation.storm import Run, weather
+from tests.simulation.two_stories import ITS_CHILD, TWIN
 
 SMALLEST_COMPLETE = 200  # runs among which every fault and boundary must have been met
 # Where a disk's changes can be interrupted, and what of that is told apart; beginnings of `MemoryDisk` labels.
@@ -22,6 +24,11 @@ BOUNDARIES = tuple(
         "sync /data/logs/health",
         "append /data/chains/health",
     )
+)
+LIES = (
+    *(f"{lying_clients.LIAR}: {lie}" for lie in lying_clients.LIES),
+    *(f"{lying_endorsers.LIAR}: {lie}" for lie in lying_endorsers.LIES),
+    *(f"{lying_orderers.LIAR}: {lie}" for lie in (*lying_orderers.WORDS, *lying_orderers.SHOWS, TWIN, ITS_CHILD)),
 )
 
 
@@ -57,5 +64,5 @@ class Report:
     def never_met(self) -> list[str]:
         """What no run has shown anything about."""
         names = [misfortune.__name__ for misfortune in dict.fromkeys(MISFORTUNES)]
-        wanted: Iterable[str] = (*names, *BOUNDARIES)
+        wanted: Iterable[str] = (*names, *BOUNDARIES, *LIES)
         return [name for name in wanted if not any(found.startswith(name) for found in self.met)]

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from deploy.certificates import Chance, Credential
 from deploy.channels import channel_profile
 from deploy.material import Material
-from deploy.topology import Channel, OrdererNode, Topology, load_topology
+from deploy.topology import Channel, OrdererNode, PeerNode, Topology, load_topology
 from privysharing.protocol.blocks import Block
 from privysharing.protocol.channel.genesis import genesis_block
 from privysharing.protocol.channel.settings import BatchSize
@@ -78,9 +78,7 @@ class Town:
         """The network as a member of an organisation knows it."""
         msp_id = self.material.organisations[org].org.msp_id
         peers = sorted(self.topology.peers, key=lambda peer: (peer.org.name != org, not peer.endorses, peer.full_name))
-        nodes = {
-            peer.full_name: Node(peer.full_name, peer.org.msp_id, self.address(peer.full_name), b"") for peer in peers
-        }
+        nodes = {peer.full_name: self._peer(peer) for peer in peers}
         orderers = [Node(each.full_name, "", self.address(each.full_name), b"") for each in self.topology.orderers]
         channel = ChannelNodes(
             endorsers=tuple(nodes[peer.full_name] for peer in peers if peer.endorses),
@@ -89,6 +87,16 @@ class Town:
             endorsements=endorsements,
         )
         return ConnectionProfile(org, msp_id, {CHANNEL: channel}, b"", b"")
+
+    def _peer(self, peer: PeerNode) -> Node:
+        msp = self.material.organisations[peer.org.name].msp
+        return Node(
+            peer.full_name,
+            peer.org.msp_id,
+            self.address(peer.full_name),
+            b"",
+            signing_cas=b"".join((*msp.root_certs, *msp.intermediate_certs)),
+        )
 
 
 @functools.cache

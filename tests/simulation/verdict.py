@@ -19,13 +19,16 @@ from tests.simulation.judge.ledger.codes import BadBlock
 from tests.simulation.judge.ledger.comparison import Observation, check_peer
 from tests.simulation.judge.ledger.model import LedgerModel
 from tests.simulation.judge.ledger.observing import observe
-from tests.simulation.judge.operations import Operation
+from tests.simulation.judge.operations import VALID, Committed, Operation, Unknown
 from tests.simulation.judge.verdicts import ContractJudge
 from tests.simulation.nodes import CONTRACT, DATA, ORDERED
 from tests.simulation.town import CHANNEL, Town
 from tests.simulation.two_stories import Kept, check_peers, evidence
 
 T = TypeVar("T")
+
+# What comes of an honest transaction, somebody having been faster at worst.
+HONEST_VERDICTS = (VALID, "MVCC_READ_CONFLICT", "PHANTOM_READ_CONFLICT")
 
 
 def judge(
@@ -40,6 +43,7 @@ def judge(
 
     `acknowledged`: envelopes, and which orderer said so. `stopped`: peers whose channel has stopped, and why.
     """
+    yield from _harmed(history, cast)
     heard = [operation for operation in history if not cast.lies(operation.node)]  # an answer is one peer's word
     chains = {name: _ordered(storage[name]) for name in cast.honest_orderers}
     model = None
@@ -54,6 +58,16 @@ def judge(
             yield from _judge_story(model, cast, heard)
     except BadBlock as error:
         yield f"a chain that no honest orderer makes: {error}"
+
+
+def _harmed(history: Sequence[Operation], cast: Cast) -> Iterator[str]:
+    """Honest transactions that failed for no reason of their own, and, where liars are all that is wrong, got lost."""
+    for operation in history:
+        told = operation.outcome
+        if isinstance(told, Committed) and told.code not in HONEST_VERDICTS and not cast.spoils:
+            yield f"an honest transaction failed: {operation}"
+        if isinstance(told, Unknown) and cast.alone:
+            yield f"an honest call came to nothing: {operation}"
 
 
 def _model(blocks: Sequence[bytes]) -> LedgerModel:
