@@ -149,7 +149,8 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
                 "self._unsent.append(BatchAnswer(number, outcome))\n"
                 "            if len(self._unsent) > 1:\n"
                 "                one, other = self._unsent.pop(), self._unsent.pop()\n"
-                "                self._unsent += (BatchAnswer(one.id, other.outcome), BatchAnswer(other.id, one.outcome))"
+                "                swapped = BatchAnswer(one.id, other.outcome), BatchAnswer(other.id, one.outcome)\n"
+                "                self._unsent += swapped"
             ),
         ),
     ),

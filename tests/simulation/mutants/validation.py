@@ -105,8 +105,10 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         (
             "privysharing.protocol.msp.manager:MspManager._deserialize",
             "return self.msp(msp_id).deserialize(id_bytes, serialized)",
-            "found = self.msp(msp_id).deserialize(id_bytes, serialized)\n"
-            "        return MspManager.identity.__dict__.setdefault(serialized, found)",
+            (
+                "known = MspManager.identity.__dict__\n"
+                "        return known.setdefault(serialized, self.msp(msp_id).deserialize(id_bytes, serialized))"
+            ),
         ),
     ),
     mutant(
