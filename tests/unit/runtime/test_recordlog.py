@@ -1,5 +1,7 @@
 """A record log keeps every synced record at every crash point, and says so when one has changed."""
 
+import contextlib
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -70,8 +72,24 @@ def write_until_the_power_goes(disk: MemoryDisk, batches: list[list[bytes]]) -> 
     return promised
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_at_every_crash_point_the_synced_records_survive_and_the_log_goes_on(seed: int) -> None:
+ENDS: dict[str, Callable[[MemoryDisk, int], None]] = {
+    "power loss": lambda disk, seed: disk.restart(seed),
+    "another": lambda disk, seed: disk.restart(seed + 77),
+    "kill": lambda disk, _seed: disk.crash(),
+    "kill, and power loss in the middle of the next start": lambda disk, seed: killed_and_dark(disk, seed),
+}
+
+
+def killed_and_dark(disk: MemoryDisk, seed: int) -> None:
+    disk.crash()
+    disk.cut_power_after(seed % 7)
+    with contextlib.suppress(PowerLoss):
+        open_log(disk, 2000)
+    disk.restart(seed)
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_at_every_crash_point_the_synced_records_survive_and_the_log_goes_on(end: str) -> None:
     batches = [[bytes((number, part)) * 150 for part in range(3)] for number in range(12)]
     everything = [record for batch in batches for record in batch]
     rehearsal = MemoryDisk()
@@ -80,15 +98,15 @@ def test_at_every_crash_point_the_synced_records_survive_and_the_log_goes_on(see
         disk = MemoryDisk()
         disk.cut_power_after(point)
         promised = write_until_the_power_goes(disk, batches)
-        disk.restart(seed * 1000 + point)
+        ENDS[end](disk, point)
         log = open_log(disk, 2000)
-        assert log.count >= promised, f"{seed=} {point=}"
+        assert log.count >= promised, f"{point=}"
         survivors = list(log.iterate())
-        assert survivors == everything[: log.count], f"{seed=} {point=}"
+        assert survivors == everything[: log.count], f"{point=}"
         log.append([b"next"])
         log.sync()
-        disk.restart(seed)
-        assert list(open_log(disk, 2000).iterate()) == [*survivors, b"next"], f"{seed=} {point=}"
+        disk.restart(point)
+        assert list(open_log(disk, 2000).iterate()) == [*survivors, b"next"], f"{point=}"
 
 
 def test_a_torn_tail_is_cut_off() -> None:
