@@ -21,6 +21,7 @@ from services.peer.endorsement.hosting import MakeHosting, ThreadHosting
 from services.peer.endorsement.issued import IssuedEndorsements
 from services.peer.endorsement.metrics import EndorserMetrics
 from services.peer.events.delivery import Deliveries
+from services.peer.layout import LEDGERS, PRIVATE_VALUES
 from services.peer.metrics import DeliverMetrics, LedgerMetrics
 from services.peer.private_data import StoredPrivateValues
 from services.peer.rpc import BatchEndorserRpc, DeliverRpc, EndorserRpc
@@ -32,8 +33,6 @@ from services.runtime.machine import Machine
 from services.runtime.metrics import Registry
 
 HANG_UP_SECONDS = 3.0  # for what is being endorsed or delivered to end
-LEDGERS = "ledgersData"  # names within peer.fileSystemPath
-PRIVATE_VALUES = "privateValues"
 
 _log = logging.getLogger(__name__)
 

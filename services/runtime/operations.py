@@ -151,9 +151,7 @@ class _Server(ThreadingHTTPServer):
     """At most CONNECTIONS_MAX at a time; for one more, the oldest is closed: whoever asks is answered in no time."""
 
     daemon_threads = True
-    request_queue_size = (
-        4 * CONNECTIONS_MAX
-    )  # connections that wait to be accepted; who finds no room tries for seconds
+    request_queue_size = 4 * CONNECTIONS_MAX  # that wait to be accepted: who finds no room tries for seconds
     connection_seconds_max = CONNECTION_SECONDS_MAX
     block_on_close = False  # an idle kept-alive connection must not hold up the stop
 

@@ -8,8 +8,8 @@ from typing import TypeVar
 from services.orderer.store import BlockStore
 from services.peer.block_feed.evidence import EVIDENCE
 from services.peer.commits import replay
+from services.peer.layout import LEDGERS
 from services.peer.ledger.ledger import Ledger
-from services.peer.node import LEDGERS
 from services.runtime.database import DamagedDatabase
 from tests.simulation.casting import Cast
 from tests.simulation.computers import Storage

@@ -28,6 +28,8 @@ FORMAT = Format(
     "run the release that wrote it, or move the folder away: this release takes all blocks from the orderers again",
 )
 LOCK_FILE = "LOCK"  # held while a process has the others open
+BLOCKS_FOLDER = "blocks"
+STATE_FOLDER = "state"
 REPLAY_REPORT_BLOCKS = 1000
 
 Replay = Callable[[Block, StateView, bytes], Commit]
@@ -60,15 +62,15 @@ class Ledger:
             lock = disk.lock(folder / LOCK_FILE)
             opened.callback(lock.release)
             check_ledger_format(disk, folder)
-            store = databases.open(folder / "state")
+            store = databases.open(folder / STATE_FOLDER)
             opened.callback(store.close)
-            blocks = _open_blocks(channel_id, disk, folder / "blocks")
+            blocks = _open_blocks(channel_id, disk, folder / BLOCKS_FOLDER)
             opened.callback(blocks.close)
             ledger = cls(channel_id, blocks, store, lock)
             if not ledger._trustworthy():
                 store.close()
-                databases.discard(folder / "state")
-                store = databases.open(folder / "state")
+                databases.discard(folder / STATE_FOLDER)
+                store = databases.open(folder / STATE_FOLDER)
                 opened.callback(store.close)
                 ledger = cls(channel_id, blocks, store, lock)
             ledger._replay(replay)
@@ -232,6 +234,6 @@ def _open_blocks(channel_id: str, disk: Disk, folder: Path) -> RecordLog:
 def check_ledger_format(disk: Disk, folder: Path) -> None:
     """Refuse a folder that another version wrote; mark a new one. Raises UnsupportedFormat."""
     try:
-        FORMAT.check(disk, folder, "blocks")
+        FORMAT.check(disk, folder, BLOCKS_FOLDER)
     except OtherFormat as error:
         raise UnsupportedFormat(str(error)) from error

@@ -18,6 +18,7 @@ from services.peer.ledger.types import StateEntry
 from services.peer.offline.folders import faults_named
 from services.runtime.database import LevelDatabases
 from services.runtime.disk import RealDisk
+from services.runtime.formats import FORMAT_FILE
 
 
 def dump_state(folder: Path) -> Iterator[StateEntry]:
@@ -52,7 +53,7 @@ def _base64(value: bytes) -> str:
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 def main(folder: Path) -> None:
     """Print the state in FOLDER, a channel's ledger of a peer that is not running."""
-    if not (folder / "FORMAT").exists():
+    if not (folder / FORMAT_FILE).exists():
         raise click.ClickException(f"{folder} is no ledger; name one of the folders in the peer's ledgersData")
     with faults_named(folder):
         for entry in dump_state(folder.resolve()):

@@ -8,10 +8,8 @@ from typing import Any
 
 import click
 
+from services.peer.layout import LEDGERS
 from services.runtime.disk import InUse, StorageError
-
-LEDGERS = "ledgersData"  # names within peer.fileSystemPath
-PRIVATE_VALUES = "privateValues"
 
 Tell = Callable[[int, int], None]
 """Takes how many blocks are done, of how many."""

@@ -13,7 +13,7 @@ import click
 from privysharing.protocol.blocks import Block
 from services.peer.commits import replay
 from services.peer.ledger.errors import DamagedBlock
-from services.peer.ledger.ledger import LOCK_FILE, Ledger, check_ledger_format
+from services.peer.ledger.ledger import BLOCKS_FOLDER, LOCK_FILE, STATE_FOLDER, Ledger, check_ledger_format
 from services.peer.ledger.types import Commit, StateView
 from services.peer.offline.folders import Tell, faults_named, ledgers_of, progress
 from services.runtime.database import Databases, LevelDatabases
@@ -35,7 +35,7 @@ def rebuild(folder: Path, disk: Disk, databases: Databases, tell: Tell) -> int:
     try:
         check_ledger_format(disk, folder)
         total = _read_all(disk, folder)
-        databases.discard(folder / "state")
+        databases.discard(folder / STATE_FOLDER)
     finally:
         lock.release()
 
@@ -52,7 +52,7 @@ def rebuild(folder: Path, disk: Disk, databases: Databases, tell: Tell) -> int:
 def _read_all(disk: Disk, folder: Path) -> int:
     """How many blocks there are; each is as it was written."""
     try:
-        with closing(RecordLog.open(disk, folder / "blocks")) as blocks:
+        with closing(RecordLog.open(disk, folder / BLOCKS_FOLDER)) as blocks:
             return sum(1 for _ in blocks.iterate())
     except DamagedRecord as error:
         raise DamagedBlock(folder.name, error.index) from error

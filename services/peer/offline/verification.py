@@ -19,10 +19,11 @@ import plyvel
 from privysharing.protocol.audit import Broken, ChainAudit
 from privysharing.protocol.blocks import Block
 from privysharing.protocol.errors import ProtocolError
+from services.peer.block_feed.evidence import EVIDENCE
 from services.peer.commits import replay
 from services.peer.ledger import keys
 from services.peer.ledger.errors import DamagedBlock, LedgerFault
-from services.peer.ledger.ledger import LOCK_FILE, Ledger, check_ledger_format
+from services.peer.ledger.ledger import BLOCKS_FOLDER, LOCK_FILE, STATE_FOLDER, Ledger, check_ledger_format
 from services.peer.ledger.types import Commit, StateView
 from services.peer.offline.comparison import compare
 from services.peer.offline.folders import Tell
@@ -133,9 +134,9 @@ class _Verification:
 
     def _judge_and_compare(self) -> None:
         self._shadow.mkdir()
-        for name in (FORMAT_FILE, "blocks"):
+        for name in (FORMAT_FILE, BLOCKS_FOLDER):
             (self._shadow / name).symlink_to(self._folder.absolute() / name)
-        state = self._folder / "state"
+        state = self._folder / STATE_FOLDER
         if (self._folder / DOUBT_FILE).exists():
             self._findings.notes.append("a peer has found its state database damaged: its next start makes it anew")
         elif not state.exists():
@@ -151,12 +152,12 @@ class _Verification:
 
     def _open_blocks(self) -> RecordLog:
         try:
-            blocks = RecordLog.open(self._disk, self._folder / "blocks")
+            blocks = RecordLog.open(self._disk, self._folder / BLOCKS_FOLDER)
         except DamagedRecord as error:
             _broken("block_file", str(error), error.index)
         except (UnknownFormat, WouldChange, FileNotFoundError) as error:
             _broken("block_file", str(error))
-        if (self._folder / "evidence").exists():
+        if (self._folder / EVIDENCE).exists():
             self._findings.notes.append("the folder evidence holds two blocks of one number: the chain was forked")
         self._findings.notes += _torn_tails(self._disk)
         return blocks
@@ -170,7 +171,7 @@ class _Verification:
         if self._until < self._count:
             self._findings.notes.append(f"the state stands at block {self._until - 1}: the next start goes on")
         self._replay()
-        with _copy_of(self._shadow / "state", self._copy.with_name("made")) as made:
+        with _copy_of(self._shadow / STATE_FOLDER, self._copy.with_name("made")) as made:
             self._findings.entries, difference = compare(found, made)
         if difference is not None:
             _broken(difference.kind, difference.detail, difference.block, difference.transaction, difference.key)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from services.peer.offline.folders import PRIVATE_VALUES, faults_named, ledgers_of, progress
+from services.peer.layout import PRIVATE_VALUES
+from services.peer.offline.folders import faults_named, ledgers_of, progress
 from services.peer.offline.verification import Findings, verify_ledger, verify_private_values
 from services.runtime.disk import RealDisk
 

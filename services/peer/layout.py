@@ -1,0 +1,4 @@
+"""What is where in a peer's data folder, `peer.fileSystemPath`."""
+
+LEDGERS = "ledgersData"  # a folder a channel, as in Fabric: see `ledger.ledger`
+PRIVATE_VALUES = "privateValues"  # see `private_data.values`
