@@ -132,7 +132,7 @@ class Network:
             raise NotANetwork(
                 f"no network in {folder}: {file} does not exist; make one with: privy network up --network {folder}"
             ) from None
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise NotANetwork(f"{file} is not JSON: {error}") from None
         if not isinstance(facts, dict) or facts.pop("format", None) != FORMAT:
             raise NotANetwork(f"{file} is not of format {FORMAT}; generate the network again")

@@ -283,6 +283,8 @@ def encode_endorser_transaction(
 def parse_processed_transaction(raw: bytes) -> tuple[bytes, TxCode]:
     """The envelope bytes and the verdict inside a protos.ProcessedTransaction (qscc GetTransactionByID)."""
     message = decode(transaction_pb2.ProcessedTransaction, raw)
+    if message.validationCode not in TxCode._value2member_map_:
+        raise MalformedMessage(f"a transaction of validation code {message.validationCode}")
     return message.transactionEnvelope.SerializeToString(), TxCode(message.validationCode)
 
 

@@ -49,8 +49,7 @@ class State:
 
     def apply(self, updates: Mapping[Place, Entry]) -> None:
         for place, entry in updates.items():
-            if place not in self._entries and not place[1]:
-                assert isinstance(place[2], str)
+            if place not in self._entries and isinstance(place[2], str):
                 insort(self._keys.setdefault(place[0], []), place[2])
             self._entries.setdefault(place, []).append(entry)
 
@@ -159,12 +158,12 @@ def commit_hash(number: int, previous: bytes, codes: bytes, updates: Mapping[Pla
 def _updates_bytes(updates: Mapping[Place, Entry]) -> bytes:
     """txmgr.Updates: sorted, without the configuration; a name that repeats the one before is left out."""
     ordered = sorted(
-        (namespace, collection, _bytes(key), entry)
+        (namespace, collection, isinstance(key, bytes), _bytes(key), entry)  # a collection may have no name
         for (namespace, collection, key), entry in updates.items()
         if namespace
     )
     written, last = b"", ("", "")
-    for namespace, collection, key, entry in ordered:
+    for namespace, collection, _, key, entry in ordered:
         body = _field(1, namespace.encode() if namespace != last[0] else b"")
         body += _field(2, collection.encode() if (namespace, collection) != last else b"")
         body += _field(3, key)
