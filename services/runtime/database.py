@@ -10,7 +10,7 @@ is opened, or at its next opening when a read has met the damage; whoever opens 
 import logging
 import shutil
 from collections.abc import Generator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -126,7 +126,8 @@ class LevelReader:
 
     def _fault(self, error: plyvel.Error) -> DatabaseFault:
         if _is_damage(error):
-            _doubt_of(self._folder).touch()
+            with suppress(OSError):  # not remembered then: whoever reads there next meets it again
+                _doubt_of(self._folder).touch()
             return DamagedDatabase(self._folder, _text(error))
         return DatabaseFault(self._folder, _text(error))
 

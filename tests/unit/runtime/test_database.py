@@ -144,6 +144,17 @@ def test_a_scan_over_a_damaged_block_is_a_fault_and_the_next_opening_starts_empt
     assert not (folder.parent / DOUBT_FILE).exists()
 
 
+def test_damage_that_cannot_be_remembered_is_damage_all_the_same(tmp_path: Path) -> None:
+    folder = tmp_path / "state"
+    harmed(folder)
+    opened = LevelDatabases().open(folder)
+    (folder.parent / DOUBT_FILE).symlink_to(tmp_path / "no room" / "for it")
+    for _ in range(2):
+        with pytest.raises(DamagedDatabase):
+            list(opened.scan(b"", b"l"))
+    opened.close()
+
+
 def test_a_log_with_a_hole_at_the_beginning_of_a_record_is_not_believed(tmp_path: Path) -> None:
     """LevelDB takes zeros there for room that was never written to: the second batch would go missing in silence."""
     folder = tmp_path / "state"
