@@ -137,9 +137,6 @@ class Session:
 
         return self.runner.run(ask())
 
-    def _run(self, use: Callable[[Contract], Any]) -> Any:
-        return _value(self.runner.run(self._with_contract(use)))
-
     def verdict(self, tx_id: TxId, since: int) -> Verdict | None:
         """What a peer has found of a transaction by now, in a block from `since` on."""
 
@@ -165,6 +162,9 @@ class Session:
 
         with self.output.busy("waiting for the commit"):
             return self.runner.run(self._with_contract(resubmit))
+
+    def _run(self, use: Callable[[Contract], Any]) -> Any:
+        return _value(self.runner.run(self._with_contract(use)))
 
     async def _with_contract(self, use: Callable[[Contract], Any]) -> Any:
         async with self._connect() as connection:
