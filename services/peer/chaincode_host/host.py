@@ -80,10 +80,14 @@ class ChaincodeHost:
         self._metrics = metrics
         self._limits = limits
 
+    def runs(self, name: str) -> bool:
+        """Whether this peer runs a chaincode of that name, on whatever channel."""
+        return name in SYSTEM_CHAINCODES or name in self._contracts
+
     def info(self, transaction: Transaction, name: str) -> ChaincodeInfo:
         """A chaincode that this peer runs on the channel. Raises ChaincodeError (ChaincodeEndorsementInfo)."""
         info = self._definitions.find(transaction.channel_id, name, transaction.simulator)
-        if name not in SYSTEM_CHAINCODES and name not in self._contracts:
+        if not self.runs(name):
             raise ChaincodeError(f"chaincode definition for '{name}' exists, but chaincode is not installed")
         return info
 

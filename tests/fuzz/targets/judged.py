@@ -43,6 +43,7 @@ from tests.simulation.judge.ledger.model import LedgerModel
 from tests.simulation.judge.ledger.state import Entry, Place
 
 ENVELOPES_MAX = 4
+MODEL_KEPT = 300  # inputs for one model: it remembers whomever it has met, for ever
 # The model asks more of an orderer's metadata than a Fabric peer does: such blocks are made honestly here.
 REFUSALS = frozenset({Wrong.HALTED, Wrong.CONFIG_IN_COMPANY, Wrong.WRONG_CONFIG})
 
@@ -53,6 +54,7 @@ class Judging:
     name = "judged"
 
     def __init__(self) -> None:
+        self._fed = 0
         self._config: ChannelConfig = cold_config()
         self._ledger = MemoryLedger(CHANNEL)
         store_genesis(self._ledger, GENESIS)
@@ -74,6 +76,9 @@ class Judging:
         return b"".join(len(each).to_bytes(4, "big") + each for each in made)
 
     def feed(self, raw: bytes) -> str:
+        self._fed += 1
+        if self._fed % MODEL_KEPT == 0:
+            self._model = self._modelled()
         block = self._sealed(*split(raw))
         ours, theirs = self._ours(block), self._theirs(block)
         if ours == "halted" and block_checks.is_config_block(block):
@@ -110,6 +115,13 @@ class Judging:
         except BadBlock as refused:
             return "halted" if refused.fault.kind in REFUSALS else "bad block"
         return judged.codes, judged.commit_hash, model.state_at(model.height)
+
+    def _modelled(self) -> LedgerModel:
+        """The model again, of the blocks before those that are fed."""
+        model = LedgerModel(encode_block(GENESIS))
+        for number in range(1, self._ledger.height):
+            model.append(self._ledger.block_bytes(number) or b"")
+        return model
 
     def _sealed(self, *envelopes: bytes) -> Block:
         number = self._tip.header.number + 1

@@ -450,6 +450,19 @@ def test_storage_that_fails_is_told_to_the_peer_whoever_met_it(network: Network)
         peer.watchdog.close()
 
 
+def test_chaincodes_that_clients_make_up_share_one_series() -> None:
+    network = Network()
+    peer = network.peers[0]
+    for number in range(20):
+        peer.answer(network.client, f"made-up-{number}", "put", "a", "1")
+        peer.answer(network.org1.signer("peer1", "peer"), f"made-up-{number}", "put", "a", "1")
+    assert "made-up" not in peer.registry.render()
+    unknown = f'{{channel="{CHANNEL}",chaincode="unknown"'
+    assert peer.metric(f"endorser_proposal_duration_count{unknown}") == "20"
+    assert peer.metric(f"endorser_proposal_acl_failures{unknown}") == "20"
+    network.close()
+
+
 def test_what_comes_in_and_what_becomes_of_it_is_counted() -> None:
     network = Network()
     network.define()
