@@ -15,7 +15,7 @@ from tests.simulation.computers import Computer
 from tests.simulation.log import Cluster
 from tests.simulation.network import Network, Weather
 
-DEEDS_AHEAD_MAX = 60  # a crash falls on one of the next writes, syncs and renames of a disk
+DEEDS_AHEAD = 6  # mean: a crash falls on one of the next writes, syncs and renames of a disk
 REPAIR_S = 4.0  # mean
 CLOCK_JUMP_S_MAX = 300
 CUT_S = 20.0  # mean; some last longer than connections do
@@ -38,6 +38,10 @@ class Place:
     def soon(self, mean_s: float = REPAIR_S) -> float:
         """Seconds until something is mended."""
         return self.chance.expovariate(1 / mean_s)
+
+    def deeds_ahead(self) -> int:
+        """How many changes of a disk are still made."""
+        return int(self.chance.expovariate(1 / DEEDS_AHEAD))
 
     async def mend(self) -> None:
         """Leave nothing broken."""
@@ -64,14 +68,14 @@ async def killed(place: Place) -> None:
 async def killed_at_a_deed(place: Place) -> None:
     """kill -9 between two changes of the disk."""
     node = place.node()
-    node.crash_after(place.chance.randrange(DEEDS_AHEAD_MAX), node.kill)
+    node.crash_after(place.deeds_ahead(), node.kill)
 
 
 async def power_lost_at_a_deed(place: Place) -> None:
     """The machine goes dark between two changes of its disk, or in the middle of one."""
     node = place.node()
     seed = place.chance.getrandbits(32)
-    node.crash_after(place.chance.randrange(DEEDS_AHEAD_MAX), lambda: node.lose_power(seed))
+    node.crash_after(place.deeds_ahead(), lambda: node.lose_power(seed))
 
 
 async def all_power_lost(place: Place) -> None:
