@@ -42,6 +42,7 @@ _LIFE: contextvars.ContextVar[Life | None] = contextvars.ContextVar("life", defa
 def simulate(chance: random.Random, main: "Callable[[SimulatedLoop], Coroutine[Any, Any, T]]") -> T:
     """What a simulation comes to. Everything that it left behind is dropped, without a step more."""
     loop = SimulatedLoop(chance)
+    gc.freeze()  # what there was before is not to be gone through at the end
     gc.disable()  # or it would drop half a program in the middle of another
     try:
         return loop.run_until_complete(main(loop))

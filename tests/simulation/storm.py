@@ -31,6 +31,7 @@ from tests.simulation.loop import SimulatedLoop, simulate
 from tests.simulation.lying_clients import lying_client_program
 from tests.simulation.network import Network
 from tests.simulation.nodes import CONTRACT, peer_program
+from tests.simulation.remembering import remembering
 from tests.simulation.rpc import Switchboard
 from tests.simulation.town import CHANNEL, Town, town
 from tests.simulation.two_stories import BLOCKS_MAX
@@ -134,7 +135,8 @@ def carried_out(plan: Plan) -> Run:
     chance = random.Random(f"storm {plan.seed}")
     scene = scene_of(plan)
     try:
-        return simulate(chance, lambda loop: _Storm(loop, chance, scene, plan).run())
+        with remembering():
+            return simulate(chance, lambda loop: _Storm(loop, chance, scene, plan).run())
     except Exception:  # in a word to whoever reads it: some exceptions do not pass from process to process
         return Run(plan, faults=[traceback.format_exc()])
 
