@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+import grpc
+
 from services.orderer.channels import OpenLog
 from services.peer.endorsement.workers import Job
 from services.runtime.disk import Disk
@@ -12,8 +14,16 @@ from tests.simulation.computers import Program
 from tests.simulation.liars import HONEST, Liars, Moods, Told
 from tests.simulation.log import Cluster
 from tests.simulation.loop import SimulatedLoop, current_life
-from tests.simulation.lying_endorsers import LyingVoice, Say
-from tests.simulation.lying_orderers import WORDS, BadBlocks, Deliveries, LyingLog, in_front
+from tests.simulation.lying_endorsers import LIES, LyingVoice, Say
+from tests.simulation.lying_orderers import (
+    FORBIDS_WHAT_IT_ORDERS,
+    IN_ITS_LOG,
+    OF_BLOCKS,
+    BadBlocks,
+    Forbidding,
+    LyingLog,
+    in_front,
+)
 from tests.simulation.nodes import log_of, orderer_program
 from tests.simulation.town import Town
 from tests.simulation.two_stories import BLOCKS_MAX, TwoStories
@@ -46,18 +56,20 @@ class Cast:
         self._cluster = cluster
         self._loop = loop
         self._chance = chance
-        self._moods = Moods(loop, chance, (HONEST, *WORDS))
+        self._liars = liars
+        self._log_moods = self._moods(IN_ITS_LOG)
         self._voice: Say = Job.answer
-        self._deliveries: Deliveries | None = None
+        self._interceptors: list[grpc.aio.ServerInterceptor] = []
         if self.endorser:
-            self._voice = LyingVoice(town.node_identity(self.endorser), loop, chance, self.told)
+            self._voice = LyingVoice(town.node_identity(self.endorser), chance, self._moods(LIES), self.told)
         if self.orderer:
             signer = town.node_identity(self.orderer)
             if liars.twins is None:
-                self._deliveries = BadBlocks(signer, loop, chance, self.told)
+                self._interceptors.append(BadBlocks(signer, chance, self._moods(OF_BLOCKS), self.told))
+                self._interceptors.append(Forbidding(self._moods([FORBIDS_WHAT_IT_ORDERS]), self.told))
             else:
                 first = began + liars.twins - 1
-                self._deliveries = TwoStories(signer, chance, first, self._victims(), self.told)
+                self._interceptors.append(TwoStories(signer, chance, first, self._victims(), self.told))
 
     def lies(self, name: str) -> bool:
         """Whether a node's word is worth nothing."""
@@ -74,16 +86,20 @@ class Cast:
 
     def orderer_program(self, name: str) -> Program:
         """What an ordering node runs, if it is honest or not."""
-        if name != self.orderer or self._deliveries is None:
+        if name != self.orderer:
             return orderer_program(self._town, name, log_of(self._town, self._cluster))
         honest_log = self.equivocates or len(self._town.topology.orderers) == 1
         open_log: OpenLog = log_of(self._town, self._cluster) if honest_log else self._open_lying_log
-        return in_front(orderer_program(self._town, name, open_log), self._deliveries)
+        return in_front(orderer_program(self._town, name, open_log), self._interceptors)
 
     async def _open_lying_log(self, _disk: Disk, _folder: Path) -> LyingLog:
         life = current_life()
         assert life is not None
-        return LyingLog(self._cluster, life, self._chance, self._moods, self.told)
+        return LyingLog(self._cluster, life, self._chance, self._log_moods, self.told)
+
+    def _moods(self, lies: Sequence[str]) -> Moods:
+        wanted = self._liars.lies or lies
+        return Moods(self._loop, self._chance, [HONEST, *(lie for lie in lies if lie in wanted)])
 
     def _victims(self) -> frozenset[str]:
         """Some peers, and not all of them."""

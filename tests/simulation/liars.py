@@ -8,7 +8,7 @@ endorser and one orderer that lies: what coalitions could do is in the threat mo
 import hashlib
 import random
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from tests.simulation.judge.ledger.codes import Code
@@ -17,7 +17,7 @@ from tests.simulation.loop import SimulatedLoop
 
 ENDORSERS = 3  # of the simulated town
 HONEST = "honest"  # the mood of a liar who does not lie
-MOOD_S = 2.0  # mean time for which a liar sticks to one kind of lie
+MOOD_S = 1.0  # mean time for which a liar sticks to one kind of lie
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,7 @@ class Liars:
     endorser: int | None = None
     orderer: int | None = None
     twins: int | None = None  # the block of the run from which on the orderer tells two stories
+    lies: tuple[str, ...] = ()  # that nodes tell; every one, if none is named
     alone: bool = False  # nothing else goes wrong: everybody else must be served
 
     @classmethod
@@ -88,7 +89,7 @@ class Told:
 class Moods:
     """What a liar is up to: one thing for a while, then another."""
 
-    def __init__(self, loop: SimulatedLoop, chance: random.Random, moods: tuple[str, ...]) -> None:
+    def __init__(self, loop: SimulatedLoop, chance: random.Random, moods: Sequence[str]) -> None:
         self._loop = loop
         self._chance = chance
         self._moods = moods

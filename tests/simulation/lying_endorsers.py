@@ -1,5 +1,6 @@
 """A peer whose node is honest but for its answers to proposals."""
 
+import asyncio
 import random
 from collections.abc import Callable
 from typing import Final
@@ -9,7 +10,6 @@ from privysharing.protocol.transactions import ProposalResponse, Response
 from services.peer.endorsement.endorser import Outcome
 from services.peer.endorsement.workers import Job
 from tests.simulation.liars import HONEST, Moods, Told
-from tests.simulation.loop import SimulatedLoop
 from tests.support.liars import LyingEndorser
 
 LIAR: Final = "lying endorser"
@@ -23,18 +23,17 @@ Say = Callable[[Job, Outcome], None]  # hands over an answer to a proposal
 class LyingVoice:
     """Says something else than its peer came to: a `Say`."""
 
-    def __init__(self, signer: SigningIdentity, loop: SimulatedLoop, chance: random.Random, told: Told) -> None:
+    def __init__(self, signer: SigningIdentity, chance: random.Random, moods: Moods, told: Told) -> None:
         self._liar = LyingEndorser(signer, chance)
-        self._loop = loop
         self._chance = chance
-        self._moods = Moods(loop, chance, (HONEST, *LIES))
+        self._moods = moods
         self._told = told
         self._granted: ProposalResponse | None = None
 
     def __call__(self, job: Job, outcome: Outcome) -> None:
         lie = self._moods.now()
         if lie == SLOW:
-            self._loop.call_later(self._chance.expovariate(1 / SLOW_S), job.answer, outcome)
+            asyncio.get_running_loop().call_later(self._chance.expovariate(1 / SLOW_S), job.answer, outcome)
         elif lie != SILENT:
             answer = self._answer(lie, outcome)
             lie = HONEST if answer is outcome else lie

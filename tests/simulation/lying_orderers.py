@@ -1,20 +1,22 @@
 """An orderer that takes envelopes as it likes, and hands out blocks that it did not cut.
 
-What it says of envelopes, it says by `LyingLog`: its own word is all that an acknowledgement is. What it shows of the
-chain goes through an interceptor in front of its Deliver service: `BadBlocks` here, `two_stories` elsewhere. Behind
-both runs the honest program.
+What becomes of envelopes is up to `LyingLog` and `Forbidding`: an acknowledgement, or a refusal, is its word and no
+more. What it shows of the chain goes through an interceptor in front of its Deliver service: `BadBlocks` here,
+`two_stories` elsewhere. Behind all of them runs the honest program.
 """
 
 import asyncio
 import random
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import grpc
 
+from privysharing.protocol.batches import CallFailed
+from privysharing.protocol.codec.batches import encode_batch_response, parse_batch_response
 from privysharing.protocol.codec.blocks import encode_block, parse_block
 from privysharing.protocol.codec.deliver import (
     encode_deliver_block,
@@ -28,26 +30,32 @@ from privysharing.protocol.codes import Status
 from privysharing.protocol.crypto import SigningIdentity
 from privysharing.protocol.deliver import SeekContentType, SeekInfo
 from privysharing.protocol.ordering import RecordClass, Regular, TimeToCut
+from privysharing.rpc.batch import BROADCAST
+from privysharing.wire.orderer.ab_pb2 import BroadcastResponse
 from services.orderer.log import LogClosed
 from services.runtime.machine import Machine
 from tests.simulation.computers import Program
 from tests.simulation.liars import HONEST, Moods, Told
 from tests.simulation.log import Cluster, SharedLog
-from tests.simulation.loop import Life, SimulatedLoop
+from tests.simulation.loop import Life
 from tests.support.liars import LyingOrderer, flipped
 
 LIAR: Final = "lying orderer"
 LATE_S = 3.0  # mean
 DELIVER: Final = "/orderer.AtomicBroadcast/Deliver"
+FORBIDDEN: Final = BroadcastResponse(status=Status.FORBIDDEN.name).SerializeToString()
 
 TAKES_NOTHING, ANSWERS_NOTHING, ANSWERS_LATE = "acknowledges and drops", "never answers", "answers late"
 ORDERS_LATE, REFUSES, DENIES = "orders late", "refuses", "orders what it refuses"
 TWICE, STUFFS, SPOILS = "orders twice", "stuffs the log", "orders a spoilt copy first"
-WORDS: Final = (TAKES_NOTHING, ANSWERS_NOTHING, ANSWERS_LATE, ORDERS_LATE, REFUSES, DENIES, TWICE, STUFFS, SPOILS)
+IN_ITS_LOG: Final = (TAKES_NOTHING, ANSWERS_NOTHING, ANSWERS_LATE, ORDERS_LATE, REFUSES, DENIES, TWICE, STUFFS, SPOILS)
+
+FORBIDS_WHAT_IT_ORDERS: Final = "forbids what it orders"
 
 SILENT, HANGS_UP, HAS_NOTHING, FORBIDS = "is silent", "hangs up", "has no such block", "forbids"
 REPEATS, SKIPS, SWAPS = "repeats a block", "skips a block", "sends a later block first"
-SHOWS: Final = (SILENT, HANGS_UP, HAS_NOTHING, FORBIDS, REPEATS, SKIPS, SWAPS, *sorted(LyingOrderer.LIES))
+OF_BLOCKS: Final = (SILENT, HANGS_UP, HAS_NOTHING, FORBIDS, REPEATS, SKIPS, SWAPS, *sorted(LyingOrderer.LIES))
+LIES: Final = (*IN_ITS_LOG, FORBIDS_WHAT_IT_ORDERS, *OF_BLOCKS)
 # Signed blocks of a height of which the peer has another one: they prove two stories (see `two_stories`).
 _PROOFS = frozenset(("wrong previous", "empty"))
 
@@ -168,9 +176,9 @@ class Deliveries(ABC, grpc.aio.ServerInterceptor):
 class BadBlocks(Deliveries):
     """Sends blocks that no peer may take, or takes them in the wrong way, or sends none."""
 
-    def __init__(self, signer: SigningIdentity, loop: SimulatedLoop, chance: random.Random, told: Told) -> None:
+    def __init__(self, signer: SigningIdentity, chance: random.Random, moods: Moods, told: Told) -> None:
         self._liar = LyingOrderer(signer, chance)
-        self._moods = Moods(loop, chance, (HONEST, *SHOWS))
+        self._moods = moods
         self._told = told
 
     async def tell(self, asker: Asker, honest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
@@ -204,12 +212,40 @@ class BadBlocks(Deliveries):
         return encode_deliver_block(encode_block(self._liar.block(parse_block(block), lie)))
 
 
-def in_front(program: Program, deliveries: Deliveries) -> Program:
-    """The program of an orderer, with such deliveries before its server."""
+class Forbidding(grpc.aio.ServerInterceptor):
+    """Tells clients that what is ordered was refused, and for good."""
+
+    def __init__(self, moods: Moods, told: Told) -> None:
+        self._moods = moods
+        self._told = told
+
+    async def intercept_service(self, continuation: Any, details: Any) -> Any:
+        handler = await continuation(details)
+        if details.method != BROADCAST:
+            return handler
+
+        async def broadcast(requests: AsyncIterator[bytes], context: Any) -> AsyncGenerator[bytes]:
+            async with aclosing(handler.stream_stream(requests, context)) as honest:
+                async for raw in honest:
+                    answer = parse_batch_response(raw)
+                    told = [replace(each, outcome=self._told_instead(each.outcome)) for each in answer.answers]
+                    yield encode_batch_response(replace(answer, answers=told))
+
+        return grpc.stream_stream_rpc_method_handler(broadcast)
+
+    def _told_instead(self, outcome: bytes | CallFailed) -> bytes | CallFailed:
+        if self._moods.now() == HONEST or isinstance(outcome, CallFailed):
+            return outcome
+        self._told.tell(LIAR, FORBIDS_WHAT_IT_ORDERS)
+        return FORBIDDEN
+
+
+def in_front(program: Program, liars: Sequence[grpc.aio.ServerInterceptor]) -> Program:
+    """The program of an orderer, with these between its server and whoever calls."""
 
     async def run(machine: Machine, stop: asyncio.Event) -> None:
-        def make_server(interceptors: Any = (), **others: Any) -> grpc.aio.Server:
-            return machine.make_server(interceptors=(*interceptors, deliveries), **others)
+        def make_server(*, interceptors: Sequence[Any] = (), **others: Any) -> grpc.aio.Server:
+            return machine.make_server(interceptors=(*interceptors, *liars), **others)
 
         await program(replace(machine, make_server=make_server), stop)
 

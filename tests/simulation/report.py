@@ -28,7 +28,7 @@ BOUNDARIES = tuple(
 LIES = (
     *(f"{lying_clients.LIAR}: {lie}" for lie in lying_clients.LIES),
     *(f"{lying_endorsers.LIAR}: {lie}" for lie in lying_endorsers.LIES),
-    *(f"{lying_orderers.LIAR}: {lie}" for lie in (*lying_orderers.WORDS, *lying_orderers.SHOWS, TWIN, ITS_CHILD)),
+    *(f"{lying_orderers.LIAR}: {lie}" for lie in (*lying_orderers.LIES, TWIN, ITS_CHILD)),
 )
 
 

@@ -207,6 +207,9 @@ class _Storm:
         result.met += sum((each.disk.struck for each in storage.values()), self._network.met + self._cluster.met)
         result.faults += judge(self._town, storage, self._acknowledged, history, self._cast, self._stopped)
         result.met += self._cast.told.met
+        if not self._plan.misfortunes:
+            ended = [(node.name, fault) for node in self._nodes.values() for fault in node.faults]
+            result.faults += (f"{name} ended although nothing had happened to it: {fault!r}" for name, fault in ended)
         result.virtual_s = self._loop.now - self._began
         result.operations, result.acknowledged = len(history), len(self._acknowledged)
         result.committed = sum(isinstance(op.outcome, Committed) and op.outcome.code == VALID for op in history)

@@ -19,7 +19,7 @@ from tests.simulation.judge.ledger.codes import BadBlock
 from tests.simulation.judge.ledger.comparison import Observation, check_peer
 from tests.simulation.judge.ledger.model import LedgerModel
 from tests.simulation.judge.ledger.observing import observe
-from tests.simulation.judge.operations import VALID, Committed, Operation, Unknown
+from tests.simulation.judge.operations import VALID, Committed, Operation, Refused, Told, Unknown
 from tests.simulation.judge.verdicts import ContractJudge
 from tests.simulation.nodes import CONTRACT, DATA, ORDERED
 from tests.simulation.town import CHANNEL, Town
@@ -66,8 +66,13 @@ def _harmed(history: Sequence[Operation], cast: Cast) -> Iterator[str]:
         told = operation.outcome
         if isinstance(told, Committed) and told.code not in HONEST_VERDICTS and not cast.spoils:
             yield f"an honest transaction failed: {operation}"
-        if isinstance(told, Unknown) and cast.alone:
-            yield f"an honest call came to nothing: {operation}"
+        if cast.alone and operation.kind == "submit" and _got_lost(told):
+            yield f"an honest transaction got lost: {operation}"
+
+
+def _got_lost(told: Told) -> bool:
+    """Whether nobody took it, or says what became of it."""
+    return isinstance(told, Unknown) or (isinstance(told, Refused) and "the ordering service" in told.message)
 
 
 def _model(blocks: Sequence[bytes]) -> LedgerModel:

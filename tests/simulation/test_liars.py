@@ -1,0 +1,80 @@
+"""Liars achieve nothing; and without the check that stops them they would, and the judges would say so."""
+
+from dataclasses import replace
+
+import pytest
+
+from tests.simulation.liars import Liars
+from tests.simulation.mutants.catalogue import MUTANTS
+from tests.simulation.mutants.mutation import forget_all, mutant
+from tests.simulation.storm import Plan, carried_out
+
+FAIR = Plan(seed=1, orderers=1, block_transactions=3, clients=1, calls=25, misfortunes=(), liars=Liars())
+LYING_CLIENT = replace(FAIR, calls=40, liars=Liars(client=True, alone=True))
+LYING_ENDORSER = replace(FAIR, liars=Liars(endorser=0, alone=True))
+LYING_ORDERER = replace(FAIR, orderers=3, block_transactions=1, clients=2, liars=Liars(orderer=0, alone=True))
+TWO_STORIES = replace(FAIR, orderers=3, block_transactions=1, liars=Liars(orderer=0, twins=3))
+TWO_STORIES_OF_ONE = replace(FAIR, liars=Liars(orderer=0, twins=3))
+PLANS = {
+    "client": LYING_CLIENT,
+    "endorser": LYING_ENDORSER,
+    "orderer": LYING_ORDERER,
+    "two stories": TWO_STORIES,
+    "two stories of the only orderer": TWO_STORIES_OF_ONE,
+}
+
+
+def only(plan: Plan, *lies: str) -> Plan:
+    """The plan, with a liar who knows no others than these."""
+    return replace(plan, liars=replace(plan.liars, lies=lies))
+
+
+SDK = "privysharing.sdk.channel:Channel"
+ORDERER = "services.orderer.admission"
+OWN = (
+    mutant("What one orderer refuses, no other is asked for", (f"{SDK}.order", "refusals.append(", "raise (")),
+    mutant("What an orderer forgot, it is given again", (f"{SDK}._resubmit", "=pending.orderer", "=''")),
+    mutant("Envelopes may be of any age", (f"{ORDERER}:_judge_timestamp", "> clock.window_ns", "> 10**18")),
+    mutant(
+        "Endorsements count for any proposal",
+        (
+            "privysharing.protocol.reading:_read_endorser_transaction",
+            "if transaction.proposal_hash == expected",
+            "if expected",
+        ),
+    ),
+)
+KNOWN = MUTANTS | {each.name: each for each in OWN}
+STOPPED_BY = {
+    "signatures-of-endorsers-are-not-verified": LYING_CLIENT,
+    "endorsement-policies-are-not-asked": LYING_CLIENT,
+    "one-endorsement-is-enough": LYING_CLIENT,
+    "an-id-may-be-used-in-two-blocks": LYING_CLIENT,
+    "endorsements-count-for-any-proposal": LYING_CLIENT,
+    "envelopes-may-be-of-any-age": LYING_CLIENT,
+    "endorsements-are-not-looked-at": LYING_ENDORSER,
+    "signatures-of-creators-are-not-verified": only(LYING_ORDERER, "orders a spoilt copy first"),
+    "signatures-of-blocks-are-not-verified": only(LYING_ORDERER, "unsigned", "another's signature"),
+    "a-block-need-not-name-its-predecessor": only(LYING_ORDERER, "wrong previous"),
+    "a-block-may-hold-what-its-header-does-not-say": only(LYING_ORDERER, "other data", "damaged"),
+    "a-peer-stays-with-an-orderer-that-has-fallen-silent": replace(only(LYING_ORDERER, "is silent"), seed=2),
+    "what-one-orderer-refuses-no-other-is-asked-for": only(LYING_ORDERER, "forbids what it orders"),
+    "what-an-orderer-forgot-it-is-given-again": only(LYING_ORDERER, "acknowledges and drops"),
+    "nobody-compares-blocks": TWO_STORIES,
+}
+
+
+@pytest.mark.parametrize("plan", PLANS.values(), ids=PLANS)
+def test_liars_achieve_nothing(plan: Plan) -> None:
+    run = carried_out(plan)
+    assert run.faults == []
+    assert any(name.startswith("lying") for name in run.met)
+    assert run.committed
+
+
+@pytest.mark.parametrize("name", STOPPED_BY)
+def test_without_the_check_that_stops_it_a_lie_works_and_is_seen(name: str) -> None:
+    with KNOWN[name].applied():
+        run = carried_out(STOPPED_BY[name])
+    forget_all()
+    assert run.faults
