@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo test check bench chaos fuzz up down proto lock clean
+.PHONY: help demo test check bench sim chaos fuzz soak up down proto lock clean
 
 help: ## This list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -30,6 +30,10 @@ TRANSPORT ?= batch
 bench: $(READY) ## Load on a network of its own; WORKLOAD= IN_FLIGHT= DURATION= RATE= TRANSPORT=batch|unary
 	@$(BIN)/python -m bench --workload $(WORKLOAD) --in-flight $(IN_FLIGHT) --duration $(DURATION) --transport $(TRANSPORT) $(if $(RATE),--rate $(RATE))
 
+SEEDS ?= 1000
+sim: $(READY) ## Networks in one process, where seeds say what goes wrong; SEEDS= (one again: python -m tests.simulation --seed N)
+	@$(BIN)/python -m tests.simulation --seeds $(SEEDS)
+
 KILLS ?= 60
 chaos: $(READY) ## Kill, stop and starve nodes under load, then look for all that was acknowledged; KILLS= SEED=
 	@$(BIN)/python -m tests.chaos --kills $(KILLS) $(if $(SEED),--seed $(SEED))
@@ -37,6 +41,14 @@ chaos: $(READY) ## Kill, stop and starve nodes under load, then look for all tha
 INPUTS ?= 100000
 fuzz: $(READY) ## Hostile input for every reader and door, in one process; INPUTS= SEED= TARGET=
 	@$(BIN)/python -W ignore -m tests.fuzz --inputs $(INPUTS) $(if $(SEED),--seed $(SEED)) $(if $(TARGET),--target $(TARGET))
+
+soak: $(READY) ## What takes hours: ten thousand seeds, every mutant, 200 kills, a million inputs, every power cut
+	@$(BIN)/python -m tests.simulation --seeds 10000
+	@$(BIN)/python -m tests.simulation.mutants --seeds 200
+	@$(BIN)/python -m tests.chaos --kills 200
+	@$(BIN)/python -W ignore -m tests.fuzz --inputs 1000000
+	@$(BIN)/python -m tests.powerloss --cuts 10000
+	@HOSTILE_TRANSACTIONS=500 SPOILT_ROUNDS=200 $(BIN)/pytest -q tests/e2e/test_hostile_clients.py tests/e2e/test_spoilt_calls.py
 
 up: $(READY) ## Start the demo network and leave it running (var/demo)
 	@$(BIN)/privy network up
