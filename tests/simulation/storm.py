@@ -31,6 +31,7 @@ from tests.simulation.loop import SimulatedLoop, simulate
 from tests.simulation.lying_clients import lying_client_program
 from tests.simulation.network import Network
 from tests.simulation.nodes import CONTRACT, peer_program
+from tests.simulation.officials import OUTLAW, Minutes, officials_program
 from tests.simulation.remembering import remembering
 from tests.simulation.rpc import Switchboard
 from tests.simulation.town import CHANNEL, Town, town
@@ -59,6 +60,7 @@ class Plan:
     calls: int  # of each client
     misfortunes: tuple[tuple[float, Misfortune], ...]
     liars: Liars
+    acts: int = 0  # of officials
 
     @classmethod
     def of(cls, seed: int) -> "Plan":
@@ -80,6 +82,8 @@ class Plan:
                 )
             ),
             liars=liars,
+            # Who is told two stories would follow two configurations, and an endorser that lies shows any.
+            acts=0 if liars.alone or liars.endorser is not None or liars.twins else chance.choice((0, 2, 4)),
         )
         return replace(plan, misfortunes=()) if liars.alone else plan
 
@@ -102,7 +106,7 @@ class Plan:
         what = ", ".join(f"{misfortune.__name__} at {when:.2f}" for when, misfortune in self.misfortunes)
         return (
             f"seed {self.seed}: {self.orderers} orderers, blocks of {self.block_transactions}, "
-            f"{self.clients} clients with {self.calls} calls; {self.liars}; {what}"
+            f"{self.clients} clients with {self.calls} calls; {self.acts} acts of officials; {self.liars}; {what}"
         )
 
 
@@ -160,6 +164,8 @@ class _Storm:
         self._history: list[Operation] = []
         self._acknowledged: dict[bytes, str] = {}  # and by which orderer
         self._busy = 0
+        self._minutes = Minutes()
+        self._mended = asyncio.Event()  # nothing is broken any more
         self._nodes = {
             node.full_name: self._computer(node.full_name, stage.storage[node.full_name])
             for node in scene.topology.nodes
@@ -186,9 +192,13 @@ class _Storm:
         if self._plan.liars.client:
             self._busy += 1
             self._computer("liar", None).boot(self._lying_client_program())
+        if self._plan.acts:
+            self._busy += 1
+            self._computer("officials", None).boot(self._officials_program())
         place = Place(self._nodes, self._clients, self._network, self._cluster, self._chance)
         await self._misfortunes(place)
         await place.mend()
+        self._mended.set()
         await self._calm()
         self._stopped = {name: channel.stopped for name, channel in self._channels() if channel and channel.stopped}
         supervisor.cancel()
@@ -206,7 +216,8 @@ class _Storm:
         storage = {name: node.storage for name, node in self._nodes.items()}
         result.met += sum((each.disk.struck for each in storage.values()), self._network.met + self._cluster.met)
         result.faults += judge(self._town, storage, self._acknowledged, history, self._cast, self._stopped)
-        result.met += self._cast.told.met
+        result.met += self._cast.told.met + self._minutes.met
+        result.faults += self._minutes.faults
         if not self._plan.misfortunes:
             ended = [(node.name, fault) for node in self._nodes.values() for fault in node.faults]
             result.faults += (f"{name} ended although nothing had happened to it: {fault!r}" for name, fault in ended)
@@ -282,10 +293,15 @@ class _Storm:
             found.append(f"{name} {state} at {height} {node.faults[-1:]}")
         return "; ".join(found)
 
-    def _lying_client_program(self) -> Program:
-        def done() -> None:
-            self._busy -= 1
+    def _finished(self) -> None:
+        """A client has done all that he wanted to."""
+        self._busy -= 1
 
+    def _officials_program(self) -> Program:
+        chance = random.Random(f"officials {self._plan.seed}")
+        return officials_program(self._town, chance, self._plan.acts, self._minutes, self._mended, self._finished)
+
+    def _lying_client_program(self) -> Program:
         plan = self._plan
         return lying_client_program(
             self._town,
@@ -294,7 +310,7 @@ class _Storm:
             self._acknowledged,
             self._cast.told,
             plan.clocks_are_right,
-            done,
+            self._finished,
         )
 
     def _client_program(self, name: str) -> Program:
@@ -307,7 +323,8 @@ class _Storm:
                 for person in PEOPLE:
                     network = await stack.enter_async_context(self._connected(machine, person))
                     contract = network.contract(CHANNEL, CONTRACT)
-                    self._note_acknowledged(contract.channel)
+                    if person.party != OUTLAW or not self._plan.acts:  # who is revoked is promised nothing
+                        self._note_acknowledged(contract.channel)
                     recorders[person.party] = Recorder(
                         contract,
                         person,
@@ -320,7 +337,7 @@ class _Storm:
                 async with asyncio.TaskGroup() as group:
                     for _ in range(AT_A_TIME):
                         group.create_task(self._work(workload, recorders))
-            self._busy -= 1
+            self._finished()
 
         return run
 
