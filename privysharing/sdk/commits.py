@@ -35,10 +35,24 @@ async def find(blocks: FilteredBlocks, tx_id: TxId, since: int) -> Verdict | Non
     """The verdict on a transaction, if a block from `since` to the newest holds it now. Raises NodeError."""
     async with contextlib.aclosing(blocks(SeekInfo(SeekPosition.at(since), NEWEST))) as found:
         async for block in found:
-            for transaction in block.transactions:
-                if transaction.tx_id == tx_id and transaction.code is not TxCode.BAD_PROPOSAL_TXID:
-                    return Verdict(transaction.code, block.number)
+            code = _codes(block).get(tx_id)
+            if code is not None:
+                return Verdict(code, block.number)
     return None
+
+
+def _codes(block: FilteredBlock) -> dict[TxId, TxCode]:
+    """What a block says of each id.
+
+    An orderer can put a spoilt copy before the good one: of several copies, a valid one counts. Ids that do not come
+    from their nonces are somebody else's: whoever waits for one has made it of his own.
+    """
+    codes: dict[TxId, TxCode] = {}
+    for transaction in block.transactions:
+        is_first = transaction.tx_id not in codes and transaction.code is not TxCode.BAD_PROPOSAL_TXID
+        if is_first or transaction.code is TxCode.VALID:
+            codes[transaction.tx_id] = transaction.code
+    return codes
 
 
 class CommitListener:
@@ -140,14 +154,12 @@ class CommitListener:
                     verdict.set_exception(CommitUnknown(tx_id, why))
 
     def _take(self, block: FilteredBlock) -> None:
-        for transaction in block.transactions:
-            verdict = Verdict(transaction.code, block.number)
-            if transaction.code is TxCode.BAD_PROPOSAL_TXID:
-                continue  # somebody else's: whoever waits here has an id that comes from his own nonce
-            if transaction.code is TxCode.DUPLICATE_TXID and transaction.tx_id in self._seen:
+        for tx_id, code in _codes(block).items():
+            verdict = Verdict(code, block.number)
+            if code is TxCode.DUPLICATE_TXID and tx_id in self._seen:
                 continue  # a second copy says nothing about the first
-            self._seen[transaction.tx_id] = verdict
-            for waiting in self._waiting.pop(transaction.tx_id, ()):
+            self._seen[tx_id] = verdict
+            for waiting in self._waiting.pop(tx_id, ()):
                 if not waiting.done():
                     waiting.set_result(verdict)
         while len(self._seen) > _REMEMBERED_MAX:

@@ -61,6 +61,7 @@ STOPPED_BY = {
     "what-one-orderer-refuses-no-other-is-asked-for": only(LYING_ORDERER, "forbids what it orders"),
     "what-an-orderer-forgot-it-is-given-again": only(LYING_ORDERER, "acknowledges and drops"),
     "nobody-compares-blocks": TWO_STORIES,
+    "a-fork-is-no-reason-to-stop": TWO_STORIES_OF_ONE,
 }
 
 

@@ -20,15 +20,15 @@ def _check_receipt(
     chain: Chain, invocations: Mapping[str, Invocation], operation: Operation, told: Committed
 ) -> list[Fault]:
     places = chain.places(told.tx_id)
-    found = next((place for place in places if place.block == told.block), None)
+    found = [place.code for place in places if place.block == told.block]  # a spoilt copy may stand beside the good one
     if not places:
         return [Fault(Wrong.LOST, str(operation))]
-    if found is None:
+    if not found:
         return [Fault(Wrong.OTHER_BLOCK, str(operation), str(places))]
     valid = [place for place in places if place.code == VALID]
     if len(valid) > 1:
         return [Fault(Wrong.HAPPENED_TWICE, str(operation), str(valid))]
-    if found.code != told.code or (told.code != VALID and valid):
+    if told.code not in found or (told.code != VALID and valid):
         return [Fault(Wrong.OTHER_VERDICT, str(operation), str(places))]
     if told.code == VALID and invocations[told.tx_id].payload != told.payload:
         return [Fault(Wrong.OTHER_PAYLOAD, str(operation), repr(invocations[told.tx_id].payload))]

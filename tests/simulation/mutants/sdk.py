@@ -50,13 +50,13 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     mutant(
         "A second copy tells the fate of the first",
-        (f"{COMMITS}._take", "transaction.tx_id in self._seen", "False"),
+        (f"{COMMITS}._take", "tx_id in self._seen", "False"),
     ),
     mutant(
         "The verdict on one transaction is told to all who wait",
         (
             f"{COMMITS}._take",
-            "for waiting in self._waiting.pop(transaction.tx_id, ()):",
+            "for waiting in self._waiting.pop(tx_id, ()):",
             "for waiting in [each for one in self._waiting.values() for each in one]:",
         ),
     ),

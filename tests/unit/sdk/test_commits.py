@@ -170,6 +170,17 @@ async def test_a_later_copy_may_be_valid_where_the_first_was_not() -> None:
     await listener.close()
 
 
+async def test_a_spoilt_copy_that_an_orderer_puts_before_the_good_one_is_not_its_verdict() -> None:
+    codes = (TxCode.BAD_CREATOR_SIGNATURE, TxCode.VALID, TxCode.DUPLICATE_TXID)
+    copies = tuple(FilteredTransaction(TxId("mine"), HeaderType.ENDORSER_TRANSACTION, code) for code in codes)
+    peer = Peer(block(0), FilteredBlock("health", 1, copies))
+    listener = CommitListener(peer.blocks)
+    await listener.start(SOON)
+    assert await listener.verdict(TxId("mine"), SOON) == Verdict(TxCode.VALID, 1)
+    assert await find(peer.blocks, TxId("mine"), 0) == Verdict(TxCode.VALID, 1)
+    await listener.close()
+
+
 async def test_an_id_that_somebody_else_has_claimed_is_no_verdict_on_its_owners_transaction() -> None:
     peer = Peer(block(0))
     listener = CommitListener(peer.blocks)
