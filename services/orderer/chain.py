@@ -23,6 +23,7 @@ from services.orderer.metrics import RELATION_CONSENTER, STATUS_ACTIVE, STATUS_I
 from services.orderer.sealing import config_envelope, next_header, position_of, seal
 from services.orderer.sequencer import Cut, Effect, Reconfigure, Resubmit, Sequencer, Skip, SkipReason
 from services.orderer.store import BlockStore
+from services.runtime.disk import StorageError
 
 # Why an envelope comes to nothing of which somebody was told that it would be ordered.
 _BROKEN_PROMISES = frozenset({SkipReason.NO_LONGER_VALID, SkipReason.BAD_CONFIG})
@@ -34,7 +35,7 @@ class ChainHalted(Exception):
     """The chain takes nothing more."""
 
 
-class LostRecords(Exception):
+class LostRecords(StorageError):
     """The log ends before the newest block does: it is not the log that this chain was made from."""
 
 
@@ -63,7 +64,8 @@ class Chain:
         if log.end() <= position.last_offset:
             raise LostRecords(
                 f"channel {self.channel_id}: block {tip.header.number} ends at offset {position.last_offset} "
-                f"of the ordering log, which has {log.end()} records"
+                f"of the ordering log, which has {log.end()} records; restore the folders logs and chains "
+                "from one copy, the newest"
             )
         self._store = store
         self._ordering = log

@@ -62,7 +62,7 @@ class Channels:
         self._lock: DiskLock | None = None
 
     async def open(self, geneses: Iterable[Genesis]) -> None:
-        """Open every stored channel, and start those that are new. Raises ConfigError, StorageError, LostRecords."""
+        """Open every stored channel, and start those that are new. Raises ConfigError, StorageError."""
         new = {genesis.channel_id: genesis for genesis in geneses}
         self._lock = await asyncio.to_thread(self._locked)
         self._disk.make_folder(self._location / CHAINS_FOLDER)

@@ -61,7 +61,7 @@ class Orderer:
         self._server.add_generic_rpc_handlers((rpc.handler(), self._batches.handler()))
 
     async def open(self, geneses: Iterable[Genesis]) -> None:
-        """Open every stored channel, start new ones. Raises ConfigError, StorageError, LostRecords."""
+        """Open every stored channel, start new ones. Raises ConfigError, StorageError."""
         await self._channels.open(geneses)
 
     async def run(self, stop: asyncio.Event) -> None:

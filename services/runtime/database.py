@@ -34,10 +34,14 @@ class DatabaseFault(StorageError):
     def __init__(self, folder: Path, reason: object) -> None:
         super().__init__(f"database {folder}: {reason}")
         self.folder = folder
+        self.reason = str(reason)
 
 
 class DamagedDatabase(DatabaseFault):
     """What is stored is not what was written. The next opening starts empty."""
+
+    def __str__(self) -> str:
+        return f"{super().__str__()}; the next start makes it anew"
 
 
 class DatabaseReader(Protocol):

@@ -11,7 +11,11 @@ class DamagedBlock(LedgerFault):
     """A stored block cannot be read back as it was written."""
 
     def __init__(self, channel_id: str, number: int) -> None:
-        super().__init__(f"channel {channel_id}: stored block {number} is damaged")
+        super().__init__(
+            f"channel {channel_id}: stored block {number} is damaged; this peer cannot mend it: restore a backup, or "
+            "copy the channel's folder from another peer that is stopped, or move the folder away, and the next start "
+            "takes all blocks from the orderers"
+        )
         self.number = number
 
 

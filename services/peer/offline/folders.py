@@ -15,14 +15,20 @@ Tell = Callable[[int, int], None]
 """Takes how many blocks are done, of how many."""
 
 
+class NoLedger(click.ClickException):
+    """The folder is not a peer's, or it has no such channel."""
+
+    exit_code = 2
+
+
 def ledgers_of(data: Path, channel: str | None) -> list[Path]:
-    """The ledgers in a peer's data folder, or the one of a channel. Raises click.UsageError when there is none."""
+    """The ledgers in a peer's data folder, or the one of a channel. Raises NoLedger when there is none."""
     ledgers = data / LEDGERS
     found = sorted(path for path in ledgers.iterdir() if path.is_dir()) if ledgers.is_dir() else []
     chosen = [path for path in found if channel in (None, path.name)]
     if not chosen:
         known = ", ".join(path.name for path in found) or "none"
-        raise click.UsageError(f"needed {channel or 'a channel'} with a ledger in {ledgers}; found {known}")
+        raise NoLedger(f"needed {channel or 'a channel'} with a ledger in {ledgers}; found {known}")
     return chosen
 
 

@@ -20,11 +20,6 @@ from services.runtime.database import Databases, LevelDatabases
 from services.runtime.disk import Disk, RealDisk
 from services.runtime.recordlog import DamagedRecord, RecordLog
 
-REMEDY = (
-    "this peer cannot mend it: restore a backup, or copy the channel's folder from another peer that is stopped, or "
-    "move the folder away, and the next start takes all blocks from the orderers"
-)
-
 
 def rebuild(folder: Path, disk: Disk, databases: Databases, tell: Tell) -> int:
     """Drop state, history and indexes, and make them from the blocks; how many those are.
@@ -67,10 +62,7 @@ def main(data: Path, channel: str | None, as_json: bool) -> None:
     made = {}
     for folder in ledgers_of(data, channel):
         with faults_named(folder), progress(f"rebuilding {folder.name}") as tell:
-            try:
-                made[folder.name] = rebuild(folder, RealDisk(), LevelDatabases(), tell)
-            except DamagedBlock as error:
-                raise click.ClickException(f"{error}; {REMEDY}") from error
+            made[folder.name] = rebuild(folder, RealDisk(), LevelDatabases(), tell)
     if as_json:
         click.echo(json.dumps({"folder": str(data), "rebuilt": made}))
         return

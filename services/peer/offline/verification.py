@@ -31,7 +31,7 @@ from services.peer.private_data.values import PrivateValuesFault, StoredPrivateV
 from services.peer.validation.errors import ChannelHalted
 from services.peer.validation.validate import validate_block
 from services.runtime.database import DOUBT_FILE, DatabaseFault, DatabaseReader, LevelDatabases, LevelReader
-from services.runtime.disk import Disk
+from services.runtime.disk import Disk, StorageError
 from services.runtime.formats import FORMAT_FILE
 from services.runtime.recordlog import DamagedRecord, RecordLog, UnknownFormat
 from services.runtime.unchanged import UnchangedDisk, WouldChange
@@ -70,6 +70,16 @@ class Findings:
         return asdict(self) | {"ok": self.fault is None}
 
 
+class ScratchFault(StorageError):
+    """The check could not be made: nothing is said of what was to be checked."""
+
+    def __init__(self, reason: object) -> None:
+        super().__init__(
+            f"needed a scratch folder with room for another copy of the state: {reason}; name one in TMPDIR; nothing "
+            "stored was found wrong"
+        )
+
+
 class _Found(Exception):
     """Ends a check at its first fault."""
 
@@ -83,7 +93,7 @@ class _Reached(Exception):
 
 
 def verify_ledger(folder: Path, disk: Disk, tell: Tell) -> Findings:
-    """Check the ledger in a folder. Raises InUse, and UnsupportedFormat before anything is looked at."""
+    """Check the ledger in a folder. Raises InUse, and UnsupportedFormat before anything is looked at; ScratchFault."""
     findings = Findings(folder.name)
     lock = disk.lock(folder / LOCK_FILE)
     try:
@@ -92,6 +102,10 @@ def verify_ledger(folder: Path, disk: Disk, tell: Tell) -> Findings:
             _Verification(folder, disk, Path(scratch), findings, tell).run()
     except _Found as found:
         findings.fault = found.fault
+    except DatabaseFault as error:
+        raise ScratchFault(error.reason) from error
+    except OSError as error:
+        raise ScratchFault(error.strerror or error) from error
     finally:
         lock.release()
     return findings
@@ -146,7 +160,10 @@ class _Verification:
                 with _copy_of(state, self._copy) as found:
                     self._compare(found)
             except DatabaseFault as error:
-                _broken("state", f"{error}; make it anew from the blocks with: privy peer rebuild")
+                if error.folder != self._copy:
+                    raise
+                remedy = "make it anew from the blocks with: privy peer rebuild"
+                _broken("state", f"database {state}: {error.reason}; {remedy}")
         self._until = self._count
         self._replay()
 
@@ -252,7 +269,7 @@ def _copy_of(database: Path, copy: Path) -> Iterator[DatabaseReader]:
     try:
         opened = plyvel.DB(str(copy), create_if_missing=False, paranoid_checks=True)
     except plyvel.Error as error:
-        raise DatabaseFault(database, error) from error
+        raise DatabaseFault(copy, error) from error
     try:
         yield LevelReader(opened, copy)
     finally:

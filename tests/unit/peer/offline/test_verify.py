@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -86,6 +88,32 @@ def test_a_newest_block_that_is_damaged_is_missed_where_the_state_has_seen_it(fo
     damage(block_file(folder), block_file(folder).stat().st_size - 1)
     found = fault(folder)
     assert (found.check, found.block) == ("block_file", len(BLOCKS) - 1)
+
+
+def test_a_state_that_cannot_be_read_is_named_by_its_own_folder_with_what_helps(folder: Path) -> None:
+    edit(folder, lambda database: database.put(keys.state_key("kv", "more"), written(b"1", 2, 0)))
+    for table in (folder / "state").glob("*.ldb"):
+        damage(table, 20)
+    found = fault(folder)
+    assert found.check == "state"
+    assert f"database {folder / 'state'}: Corruption" in found.detail
+    assert found.detail.endswith("privy peer rebuild")
+
+
+@pytest.mark.parametrize(
+    ("kib", "reason"), [(0, "No usable temporary directory"), (1, "IO error")], ids=["no room at all", "not enough"]
+)
+def test_a_scratch_folder_without_room_is_no_fault_of_the_ledger(
+    data: Path, folder: Path, kib: int, reason: str
+) -> None:
+    """The process may write no larger file than that, anywhere."""
+    before = digests(folder)
+    limited = f"ulimit -f {kib}; exec {sys.executable} -B -m services.peer.offline.verify {data}"
+    run = subprocess.run(["/bin/bash", "-c", limited], capture_output=True, text=True, check=False)
+    assert (run.returncode, run.stdout) == (1, "")
+    assert f"Error: needed a scratch folder with room for another copy of the state: {reason}" in run.stderr
+    assert run.stderr.endswith("name one in TMPDIR; nothing stored was found wrong\n")
+    assert digests(folder) == before
 
 
 def test_a_torn_tail_is_noted_and_not_cut_off(folder: Path) -> None:
