@@ -92,13 +92,16 @@ def _network(folder: Path) -> Iterator[Finding]:
     for node in network.nodes:
         health = asyncio.run(processes.health(node))
         if health.pid is not None:
-            yield Finding(node.name, health.serves, f"process {health.pid}", f"read its log {processes.log(node)}")
+            found = f"process {health.pid}" + (f": {health.reason}" if health.reason else "")
+            yield Finding(node.name, health.serves, found, f"read its log {processes.log(node)}")
             continue
         if running:
             yield Finding(node.name, well=False, found="not running, though others are", remedy=up)
         yield from (_port(node.name, address) for address in (node.address, node.operations_address))
     for org in network.organisations:
-        yield _certificate(f"certificate of {org.msp_id}", network.path(org.tls_ca))
+        yield _certificate(f"TLS CA of {org.msp_id}", network.path(org.tls_ca))
+        for authority in sorted((network.path(org.folder) / "ca").glob("*-cert.pem")):
+            yield _certificate(f"CA of {org.msp_id}", authority)
     for node in network.nodes:
         yield _certificate(f"TLS certificate of {node.name}", network.path(node.tls) / "server.crt")
         for signing in (network.path(node.msp) / "signcerts").iterdir():

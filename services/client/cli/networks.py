@@ -69,6 +69,12 @@ def status(folder: Path, output: Output) -> None:
     else:
         output.rows("nodes", ("name", "role", "pid", "serves", "address"), nodes)
         output.rows("ledgers", ("peer", "channel", "height", "block_hash", "commit_hash"), ledgers)
+        for row in nodes:
+            if row["pid"] and row["reason"]:
+                output.note(f"{row['name']}: {row['reason']}")
+        for row in ledgers:
+            if "error" in row and any(node["name"] == row["peer"] and node["pid"] for node in nodes):
+                output.note(f"{row['peer']} tells nothing of {row['channel']}: {row['error']}")
     if not any(node["pid"] for node in nodes):
         output.note(f"the network is not running; start it with: privy network up{network_option(folder)}")
     if not all(node["serves"] for node in nodes) or any("error" in ledger for ledger in ledgers):
@@ -76,14 +82,24 @@ def status(folder: Path, output: Output) -> None:
 
 
 @command.command("down")
+@click.argument("nodes", metavar="[NODE]...", nargs=-1)
 @with_network
 @click.option("--remove", is_flag=True, help="Remove the folder too: keys, ledgers and all.")
 @with_output
-def down(folder: Path, remove: bool, output: Output) -> None:
-    """Stop the network's nodes. What is committed stays, unless you ask to remove it."""
+def down(nodes: tuple[str, ...], folder: Path, remove: bool, output: Output) -> None:
+    """Stop the network's nodes, or those that are named; `privy network up` starts what does not run.
+
+    What is committed stays, unless you ask to remove it.
+    """
     network = Network.load(folder)
+    known = [node.name for node in network.nodes]
+    if unknown := [name for name in nodes if name not in known]:
+        raise click.UsageError(f"needed nodes of {folder}, which are {', '.join(known)}; found {', '.join(unknown)}")
+    if nodes and remove:
+        raise click.UsageError("--remove is for the whole network: name no node")
     with output.busy("draining"):
-        Processes(network).stop()
+        Processes(network).stop(nodes or None)
     if remove:
         shutil.rmtree(folder)
-    output.done("the network has stopped", {"network": str(folder), "removed": remove})
+    what = f"{', '.join(nodes)} {'have' if len(nodes) > 1 else 'has'} stopped" if nodes else "the network has stopped"
+    output.done(what, {"network": str(folder), "stopped": list(nodes or known), "removed": remove})

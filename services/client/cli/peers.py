@@ -90,5 +90,6 @@ def _data_folder(peer: str, folder: Path) -> Path:
     if peer not in data:
         raise click.UsageError(f"{peer} is neither a folder nor one of the peers {', '.join(data)}")
     if Processes(network).process(network.node(peer)) is not None:
-        raise click.ClickException(f"{peer} is running; stop it first: privy network down{network_option(folder)}")
+        down = f"privy network down {peer}{network_option(folder)}"
+        raise click.ClickException(f"{peer} is running; stop it first: {down}")
     return network.path(data[peer])

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ READY_SECONDS_MAX = 30.0
 STOP_SECONDS_MAX = 12.0  # a node drains for 10 s at most
 _PROBE_INTERVAL_S = 0.05
 _LOG_TAIL_BYTES = 2_000
+_HEALTH_BYTES_MAX = 100_000
 
 # Nodes are asked directly, whatever proxy the environment names.
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -45,10 +47,11 @@ class NodeNotReady(NodeFault):
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """Whether a node's process runs, and what its operations port says."""
+    """Whether a node's process runs, and what its operations port says: why it does not serve, where it does not."""
 
     pid: int | None
     serves: bool
+    reason: str = ""
 
 
 class Processes:
@@ -79,8 +82,9 @@ class Processes:
         """How a node is now."""
         process = self.process(node)
         if process is None:
-            return Health(None, serves=False)
-        return Health(process.pid, serves=await asyncio.to_thread(_serves, node))
+            return Health(None, serves=False, reason="not running")
+        reason = await asyncio.to_thread(_ask, node)
+        return Health(process.pid, serves=not reason, reason=reason)
 
     def pids(self) -> dict[str, int]:
         """Process id of each node that runs."""
@@ -143,7 +147,7 @@ class Processes:
             if health.pid is None:
                 raise NodeEnded(node.name, "ended", self.log(node))
             if asyncio.get_running_loop().time() > deadline:
-                raise NodeNotReady(node.name, "does not serve yet", self.log(node))
+                raise NodeNotReady(node.name, f"does not serve yet: {health.reason}", self.log(node))
             await asyncio.sleep(_PROBE_INTERVAL_S)
 
     def _record(self, node: NodeEntry) -> Path:
@@ -176,12 +180,23 @@ def _runs(process: psutil.Process) -> bool:
         return False
 
 
-def _serves(node: NodeEntry) -> bool:
+def _ask(node: NodeEntry) -> str:
+    """Why a node does not serve; nothing when it does."""
     try:
-        with _OPENER.open(f"http://{node.operations_address}/healthz", timeout=1) as answer:
-            return bool(answer.status == 200)
+        with _OPENER.open(f"http://{node.operations_address}/healthz", timeout=1):
+            return ""
+    except urllib.error.HTTPError as answer:
+        return _failed_checks(answer) or f"{node.operations_address} answers with status {answer.code}"
     except (OSError, http.client.HTTPException):
-        return False
+        return f"{node.operations_address} does not answer"
+
+
+def _failed_checks(answer: urllib.error.HTTPError) -> str:
+    try:
+        failed = json.loads(answer.read(_HEALTH_BYTES_MAX))["failed_checks"]
+        return "; ".join(f"{check['component']}: {check['reason']}" for check in failed)
+    except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError):
+        return ""
 
 
 def _tail(log: Path) -> str:

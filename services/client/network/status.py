@@ -17,7 +17,10 @@ Row = dict[str, Any]
 
 
 async def network_status(network: Network, processes: Processes) -> tuple[list[Row], list[Row]]:
-    """A row for each node, and one for each peer and channel. A ledger that cannot be asked has its `error`."""
+    """A row for each node, and one for each peer and channel. A ledger that cannot be asked has its `error`.
+
+    A node that does not serve has a `reason`.
+    """
     nodes = await asyncio.gather(*(_node_row(processes, node) for node in network.nodes))
     peers = [node for node in network.nodes if node.role == "peer"]
     ledgers = await asyncio.gather(*(_ledger_row(network, peer, name) for peer in peers for name in peer.channels))
@@ -32,6 +35,7 @@ async def _node_row(processes: Processes, node: NodeEntry) -> Row:
         "msp_id": node.msp_id,
         "pid": health.pid,
         "serves": health.serves,
+        "reason": health.reason,
         "address": node.address,
         "operations_address": node.operations_address,
     }

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -30,13 +31,20 @@ def unwritable() -> Iterator[Path]:
 
 
 @contextmanager
-def pretending(node: NodeEntry, network: Network) -> Iterator[None]:
-    """Some process of this machine is recorded as the node's."""
+def pretending_to_run(node: NodeEntry, network: Network) -> Iterator[subprocess.Popen[bytes]]:
+    """As `pretending`, of a process that is stopped meanwhile."""
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as stand_in:
         record = network.path(node.config).parent / "process.json"
         record.write_text(json.dumps({"pid": stand_in.pid, "started": psutil.Process(stand_in.pid).create_time()}))
+        yield stand_in
+
+
+@contextmanager
+def pretending(node: NodeEntry, network: Network) -> Iterator[None]:
+    """Some process of this machine is recorded as the node's."""
+    with pretending_to_run(node, network) as stand_in:
         yield
-        record.unlink()
+        (network.path(node.config).parent / "process.json").unlink()
         stand_in.communicate(b"\n")
 
 
@@ -128,4 +136,28 @@ def test_the_state_of_a_running_peer_is_not_dumped(resting: Network, run: Run) -
     with pretending(peer, resting):
         status, out, err = run("peer", "dump-state", peer.name, "--network", resting.folder)
     assert (status, out) == (1, "")
-    assert f"{peer.name} is running; stop it first: privy network down --network {resting.folder}" in err
+    assert f"{peer.name} is running; stop it first: privy network down {peer.name} --network {resting.folder}" in err
+
+
+def test_one_node_is_stopped_by_its_name_and_the_others_are_left_alone(resting: Network, run: Run) -> None:
+    stopped, other, *_ = resting.nodes
+    with pretending(other, resting), pretending_to_run(stopped, resting) as process:
+        status, out, _ = run("network", "down", stopped.name, "--network", resting.folder)
+        assert (status, out) == (0, f"✓ {stopped.name} has stopped\n")
+        assert process.wait(10) == -signal.SIGTERM
+        assert Processes(resting).pids().keys() == {other.name}
+
+
+@pytest.mark.parametrize(
+    "arguments", [("nobody",), ("peer0.medical.city", "nobody"), ("peer0.medical.city", "--remove")]
+)
+def test_nothing_is_stopped_when_a_name_is_unknown_or_a_part_is_to_be_removed(
+    arguments: tuple[str, ...], resting: Network, run: Run
+) -> None:
+    node = resting.node("peer0.medical.city")
+    with pretending(node, resting):
+        status, _, err = run("network", "down", *arguments, "--network", resting.folder)
+        assert Processes(resting).pids().keys() == {node.name}
+    assert status == 2
+    assert "found nobody" in err or "name no node" in err
+    assert resting.folder.is_dir()

@@ -26,6 +26,11 @@ print("serving", flush=True)
 http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Healthz).serve_forever()
 """
 UNWELL = HEALTHY.replace("200 if", "503 if")
+REASON = UNWELL.replace(
+    "self.end_headers()",
+    """self.end_headers()
+        self.wfile.write(b'{"failed_checks": [{"component": "disk", "reason": "3 MiB left"}]}')""",
+)
 NONSENSE = """
 import socket, sys
 server = socket.create_server(("127.0.0.1", int(sys.argv[1])))
@@ -107,11 +112,17 @@ async def test_a_node_that_ends_is_told_with_its_last_words(town: Town) -> None:
         await processes.ready(20)
 
 
-@pytest.mark.parametrize("program", [UNWELL, NONSENSE], ids=["unwell", "nonsense"])
-async def test_a_node_that_does_not_serve_in_time_is_told(program: str, town: Town) -> None:
+@pytest.mark.parametrize(
+    ("program", "reason"),
+    [(UNWELL, r"\S+ answers with status 503"), (NONSENSE, r"\S+ does not answer"), (REASON, "disk: 3 MiB left")],
+    ids=["unwell", "nonsense", "reason"],
+)
+async def test_a_node_that_does_not_serve_in_time_is_told_with_its_reason(
+    program: str, reason: str, town: Town
+) -> None:
     processes = town.processes(slow=program)
     processes.start()
-    with pytest.raises(NodeNotReady, match="slow does not serve yet"):
+    with pytest.raises(NodeNotReady, match=f"slow does not serve yet: {reason}; its log"):
         await processes.ready(1)
     assert set(processes.pids()) == {"slow"}
 
