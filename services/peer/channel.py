@@ -89,7 +89,9 @@ class Channel:
             self.notifier,
             tools.feed,
             lambda: self._peers_of_others(tools.msp_id),
+            tools.metrics.witnesses.of(self.channel_id).set,
         )
+        tools.metrics.witnesses.of(self.channel_id).set(0)
         self._stopped = tools.metrics.stopped.of(self.channel_id)
         self._stopped.set(0)
         tools.metrics.set_height(self.channel_id, ledger.height)

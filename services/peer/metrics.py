@@ -30,6 +30,7 @@ class LedgerMetrics:
     append_time: Family[Histogram]
     validation_time: Family[Histogram]
     stopped: Family[Gauge]  # ours
+    witnesses: Family[Gauge]  # ours
 
     def set_height(self, channel_id: str, height: int) -> None:
         """What is stored is also what can be read."""
@@ -71,6 +72,11 @@ class LedgerMetrics:
             ),
             registry.gauge(
                 "privysharing_channel_stopped", "1 once nothing is committed any more: a fork, or no verdict", channel
+            ),
+            registry.gauge(
+                "privysharing_channel_witnesses",
+                "Orderers and peers of others whose blocks are compared with ours at present, and found equal",
+                channel,
             ),
         )
 

@@ -41,8 +41,9 @@ class CrossCheck:
         notifier: CommitNotifier,
         settings: FeedConfig,
         peers: Callable[[], Sequence[PeerSource]] = tuple,
+        agreeing: Callable[[int], None] = lambda _: None,
     ) -> None:
-        """`peers` are those of other members."""
+        """`peers` are those of other members. `agreeing` is told how many witnesses agree with us at present."""
         self._feed = feed
         self._ledger = ledger
         self._config = config
@@ -51,6 +52,8 @@ class CrossCheck:
         self._notifier = notifier
         self._settings = settings
         self._peers = peers
+        self._tell_agreeing = agreeing
+        self._agreeing: set[BlockSource] = set()
         self.compared = 0  # headers found equal
 
     async def run(self) -> None:
@@ -61,6 +64,7 @@ class CrossCheck:
                 witnesses = dict.fromkeys(self._witnesses())
                 for source in [source for source in comparing if source not in witnesses]:
                     comparing.pop(source).cancel()
+                    self._note(source, agrees=False)
                 for source in witnesses:
                     if source not in comparing:
                         comparing[source] = group.create_task(self._compare_with(source))
@@ -72,9 +76,13 @@ class CrossCheck:
         return *orderers, *self._peers()
 
     async def _compare_with(self, source: BlockSource) -> None:
-        """Compare with one witness for ever, from our newest block on: it vouches for those before."""
-        number, failures = self._ledger.height - 1, 0
+        """Compare with one witness for ever, from our newest block on: it vouches for those before.
+
+        After a break the newest that was equal is asked for again: its coming tells that the witness is back.
+        """
+        newest, failures = self._ledger.height - 1, 0
         while True:
+            number = newest
             seek = SeekInfo(
                 SeekPosition.at(number),
                 SeekPosition.at(NEVER),
@@ -84,7 +92,8 @@ class CrossCheck:
                 async with aclosing(self._calls.blocks(source, self._ledger.channel_id, seek)) as answers:
                     async for raw in answers:
                         await self._compare(number, parse_block(raw), source)
-                        number, failures = number + 1, 0
+                        self._note(source, agrees=True)
+                        newest, number, failures = number, number + 1, 0
             except (NodeError, BadBlock, MalformedMessage) as error:
                 level = logging.INFO if isinstance(error, NodeError) else logging.WARNING
                 _log.log(
@@ -92,8 +101,21 @@ class CrossCheck:
                     "cannot compare blocks",
                     extra={"channel": self._ledger.channel_id, "with": source.address, "reason": str(error)},
                 )
+            self._note(source, agrees=False)
             await asyncio.sleep(self._settings.pause(failures))
             failures += 1
+
+    def _note(self, source: BlockSource, *, agrees: bool) -> None:
+        """Keep count of those who could tell us of another story, and say aloud when the last one falls silent."""
+        if (source in self._agreeing) == agrees:
+            return
+        if agrees:
+            self._agreeing.add(source)
+        else:
+            self._agreeing.remove(source)
+        self._tell_agreeing(len(self._agreeing))
+        if not self._agreeing:
+            _log.warning("nobody is left to compare blocks with", extra={"channel": self._ledger.channel_id})
 
     async def _compare(self, number: int, theirs: Block, source: BlockSource) -> None:
         await self._notifier.above(number)

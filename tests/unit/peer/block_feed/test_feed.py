@@ -56,7 +56,8 @@ class Follower:
         tools = (self.ledger, lambda: self.config, lambda: sources, orderers, self.notifier)
         self.feed = BlockFeed(*tools, crypto, SETTINGS)
         self.peers: tuple[PeerSource, ...] = ()
-        self.cross_check = CrossCheck(self.feed, *tools, SETTINGS, lambda: self.peers)
+        self.agreeing: list[int] = []
+        self.cross_check = CrossCheck(self.feed, *tools, SETTINGS, lambda: self.peers, self.agreeing.append)
 
     async def take(self, stop: int) -> None:
         """Commit blocks until the ledger has that height."""
@@ -331,6 +332,25 @@ async def test_headers_are_compared_with_an_orderer_of_another_organisation(
         await follower._take(blocks, 6)
         assert "block 3 is" in str(await fork_of(comparing))
     assert follower.cross_check.compared == 3
+
+
+async def test_who_is_left_to_compare_with_is_counted_and_it_is_said_when_nobody_is(
+    chain: OrderedChain, crypto: ThreadPoolExecutor, caplog: pytest.LogCaptureFixture
+) -> None:
+    orderers = MemoryOrderers(ours=chain, theirs=chain)
+    sources = [orderers.source("ours"), orderers.source("theirs", "OtherOrdererMSP")]
+    follower = Follower(orderers, sources, crypto)
+    comparing = asyncio.create_task(follower.cross_check.run())
+    await follower.take(6)
+    await until(lambda: follower.agreeing == [1])
+    assert "nobody is left to compare blocks with" not in caplog.text
+    orderers.down.add("theirs")
+    await orderers.grow()
+    await until(lambda: follower.agreeing == [1, 0])
+    assert "nobody is left to compare blocks with" in caplog.text
+    orderers.down.clear()
+    await until(lambda: follower.agreeing == [1, 0, 1])
+    comparing.cancel()
 
 
 async def test_nothing_is_compared_within_one_organisation(chain: OrderedChain, crypto: ThreadPoolExecutor) -> None:
