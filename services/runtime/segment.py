@@ -159,7 +159,8 @@ class Segment:
         """Sync, and write the position index beside the segment."""
         self.sync()
         body = self._positions.tobytes()
-        head = _INDEX_HEADER.pack(_INDEX_MAGIC, FORMAT_VERSION, self.count, self.end, zlib.crc32(body, self._seed))
+        checksum = self._index_checksum(self.count, self.end, body)
+        head = _INDEX_HEADER.pack(_INDEX_MAGIC, FORMAT_VERSION, self.count, self.end, checksum)
         write_whole(self._disk, self._index_path, head + body)
 
     def read(self, index: int) -> bytes:
@@ -250,9 +251,16 @@ class Segment:
             return None
         magic, version, count, end, checksum = _INDEX_HEADER.unpack_from(raw)
         body = raw[_INDEX_HEADER.size :]
-        if (magic, version) != (_INDEX_MAGIC, FORMAT_VERSION) or zlib.crc32(body, self._seed) != checksum:
-            return None
-        return _Index(count, end, array("Q", body))
+        whole = self._index_checksum(count, end, body) == checksum
+        return (
+            _Index(count, end, array("Q", body))
+            if whole and (magic, version) == (_INDEX_MAGIC, FORMAT_VERSION)
+            else None
+        )
+
+    def _index_checksum(self, count: int, end: int, body: bytes) -> int:
+        """Over all that the index says: one that is damaged anywhere says nothing."""
+        return zlib.crc32(body, zlib.crc32(struct.pack("<QQ", count, end), self._seed))
 
 
 def _read_header(file: DiskFile, path: Path, first: int) -> int | None:

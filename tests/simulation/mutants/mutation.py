@@ -85,7 +85,8 @@ def _function(module: ModuleType, path: str) -> FunctionType:
     found: Any = inspect.getattr_static(place, name)
     while not isinstance(found, FunctionType):
         found = getattr(found, "__func__", None) or getattr(found, "fget", None) or found.__wrapped__
-    return inspect.unwrap(found)
+    unwrapped: FunctionType = inspect.unwrap(found)
+    return unwrapped
 
 
 def _code_of(compiled: CodeType, healthy: CodeType) -> CodeType:

@@ -210,6 +210,14 @@ def test_a_lost_or_damaged_position_index_is_made_up_for_by_reading() -> None:
         assert list(open_log(disk, 200).iterate()) == [b"x" * 300, b"y"]
 
 
+def test_a_damaged_position_index_says_nothing_against_sound_records() -> None:
+    for offset in range(36):
+        disk = MemoryDisk()
+        records_of_three(disk)
+        disk.damage(FIRST.with_suffix(".index"), offset, 0x80)
+        assert open_log(disk).count == 3
+
+
 def test_a_missing_segment_is_damage() -> None:
     disk = MemoryDisk()
     log = open_log(disk, 100)
