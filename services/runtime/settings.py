@@ -1,9 +1,11 @@
 """Settings that every role has, under keys of its own: identity, gRPC limits, and what a process tells of itself."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 
 from privysharing.protocol.crypto import SigningIdentity
 from privysharing.protocol.errors import ProtocolError
+from privysharing.protocol.msp.certificates import parse_certificate
 from privysharing.protocol.msp.signing import load_signing_identity
 from services.runtime.batching import BatchLimits
 from services.runtime.config import Section
@@ -14,13 +16,18 @@ from services.runtime.reporting import ReportingConfig
 
 
 def signer(section: Section, folder_key: str, msp_id_key: str) -> SigningIdentity:
-    """The identity in an MSP folder. Raises ConfigError."""
+    """The identity in an MSP folder. Raises ConfigError, also for one that has expired (msp setupSigningIdentity)."""
     certificate = section.only_file(folder_key, "signcerts")
     key = section.only_file(folder_key, "keystore")
     try:
-        return load_signing_identity(certificate, key, section.text(msp_id_key))
+        identity = load_signing_identity(certificate, key, section.text(msp_id_key))
+        ended = parse_certificate(certificate).not_valid_after_utc
     except ProtocolError as error:
         raise section.error(folder_key, f"the folder of a usable identity: {error}") from error
+    if ended <= datetime.now(UTC):
+        what = f"that of this one expired at {ended:%Y-%m-%d %H:%M:%S}Z; renew it, or set the clock"
+        raise section.error(folder_key, f"the folder of an identity whose certificate is valid now: {what}")
+    return identity
 
 
 def grpc_limits(

@@ -9,12 +9,12 @@ import yaml
 
 from services.orderer.config import OrdererConfig, load
 from services.runtime.config import Address, ConfigError
-from tests.support.authorities import root
+from tests.support.authorities import YEAR, root
 
 
 def write(folder: Path, change: Callable[[dict[str, Any]], object] = lambda _: None) -> Path:
     """A configuration with an identity, changed by a test."""
-    holder = root("ca").issue("orderer0", "orderer")
+    holder = root("ca").issue("orderer0", "orderer", lifetime=100 * YEAR)
     for name, content in (("signcerts/cert.pem", holder.pem), ("keystore/key.pem", holder.key_pem)):
         path = folder / "msp" / name
         path.parent.mkdir(parents=True, exist_ok=True)

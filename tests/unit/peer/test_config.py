@@ -1,6 +1,7 @@
 """core.yaml: what the generator writes is read, and what cannot be used is named."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from deploy.topology import load_topology
 from privysharing.protocol.msp.provider import Msp
 from services.peer.config import PeerConfig, load
 from services.runtime.config import ConfigError
+from tests.support.authorities import root
 
 Document = dict[str, Any]
 
@@ -72,6 +74,24 @@ def test_the_environment_overrides(core_yaml: Path) -> None:
     environment = {"CORE_PEER_LISTENADDRESS": "127.0.0.1:1234", "CORE_PEER_AUTHENTICATION_TIMEWINDOW": "1m"}
     config = load(core_yaml, environment)
     assert (str(config.listen), config.endorser.time_window_s) == ("127.0.0.1:1234", 60)
+
+
+@pytest.mark.parametrize("days", [-1, 1])
+def test_an_identity_is_good_until_it_expires(changed: Callable[..., PeerConfig], tmp_path: Path, days: int) -> None:
+    ends = datetime.now(UTC) + timedelta(days=days)
+    holder = root().issue("peer", "peer", start=ends - timedelta(days=300), lifetime=timedelta(days=300))
+    for folder, content in (("signcerts", holder.pem), ("keystore", holder.key_pem), ("cacerts", holder.pem)):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "file.pem").write_bytes(content)
+
+    def elsewhere(document: Document) -> None:
+        document["peer"]["mspConfigPath"] = str(tmp_path)
+
+    if days > 0:
+        assert changed(elsewhere).signer.certificate_pem == holder.pem
+        return
+    with pytest.raises(ConfigError, match=rf"peer.mspConfigPath.* expired at {ends:%Y-%m-%d %H:%M:%S}Z; renew it"):
+        changed(elsewhere)
 
 
 def test_a_key_without_a_meaning_is_reported(changed: Callable[..., PeerConfig]) -> None:
