@@ -56,8 +56,8 @@ SILENT, HANGS_UP, HAS_NOTHING, FORBIDS = "is silent", "hangs up", "has no such b
 REPEATS, SKIPS, SWAPS = "repeats a block", "skips a block", "sends a later block first"
 OF_BLOCKS: Final = (SILENT, HANGS_UP, HAS_NOTHING, FORBIDS, REPEATS, SKIPS, SWAPS, *sorted(LyingOrderer.LIES))
 LIES: Final = (*IN_ITS_LOG, FORBIDS_WHAT_IT_ORDERS, *OF_BLOCKS)
-# Signed blocks of a height of which the peer has another one: they prove two stories (see `two_stories`).
-_PROOFS = frozenset(("wrong previous", "empty"))
+# Properly signed: where a peer compares them with its own block of that height, they prove two stories.
+_PROOFS = frozenset(("wrong previous", "empty", "skipped", "repeated"))
 
 
 class LyingLog(SharedLog):
@@ -182,12 +182,12 @@ class BadBlocks(Deliveries):
         self._told = told
 
     async def tell(self, asker: Asker, honest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-        before, held, has_it = b"", b"", True  # the first block of a stream is one that the peer has
+        sent, held = b"", b""
         async for answer in honest:
             block = parse_deliver_response(answer).block
             lie = HONEST if block is None else self._moods.now()
-            if lie in _PROOFS and (has_it or not asker.whole):
-                lie = HONEST
+            if lie in _PROOFS and not (sent and asker.whole):
+                lie = HONEST  # the first block of a stream is one that the peer has
             if lie != HONEST:
                 self._told.tell(LIAR, lie)
             if lie == SILENT:
@@ -200,13 +200,13 @@ class BadBlocks(Deliveries):
             if lie == SWAPS and not held:
                 held = answer
             elif lie != SKIPS:
-                if lie == REPEATS and before:
-                    yield before
+                if lie == REPEATS and sent:
+                    yield sent
                 yield self._forged(block, lie) if block and lie in LyingOrderer.LIES else answer
+                sent = answer
                 if held:
                     yield held
                     held = b""
-            before, has_it = answer, False
 
     def _forged(self, block: bytes, lie: str) -> bytes:
         return encode_deliver_block(encode_block(self._liar.block(parse_block(block), lie)))

@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from privysharing.protocol.block_checks import is_config_block
 from privysharing.protocol.blocks import Block, header_hash
 from privysharing.protocol.codec.blocks import encode_block, parse_block
 from privysharing.protocol.codec.deliver import encode_deliver_block, parse_deliver_response
@@ -27,13 +28,17 @@ TWIN, ITS_CHILD = "a twin", "a block behind a twin"
 
 
 class TwoStories(Deliveries):
-    """Tells the second story to `victims`. It remembers it, however often its process ends."""
+    """Tells the second story to `victims`, not before block `first`. It remembers it, however often its process ends.
+
+    A configuration has no twin: nobody would take a block with two.
+    """
 
     def __init__(
         self, signer: SigningIdentity, draw: random.Random, first: int, victims: frozenset[str], told: Told
     ) -> None:
         self._liar = LyingOrderer(signer, draw)
-        self._first = first
+        self._first: int | None = None  # block of the second story
+        self._not_before = first
         self._victims = victims
         self._told = told
         self._second: dict[int, Block] = {}
@@ -53,7 +58,8 @@ class TwoStories(Deliveries):
         """The block of this height in the second story, made if it must be; None where there is none."""
         number = block.header.number
         if number not in self._second and whole:
-            if number == self._first:
+            if self._first is None and number >= self._not_before and not is_config_block(block):
+                self._first = number
                 self._second[number] = self._liar.twin(block)
             elif before := self._second.get(number - 1):
                 self._second[number] = self._liar.behind(block, header_hash(before.header))
