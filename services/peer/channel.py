@@ -99,7 +99,7 @@ class Channel:
     @property
     def illness(self) -> str | None:
         """Why nothing is committed, for good or until an orderer catches up; None when all is well."""
-        return self.stopped or self._feed.lagging
+        return self.stopped or self._feed.illness
 
     async def run(self) -> None:
         """Follow the orderers until cancelled, or until the channel cannot go on. Storage faults are raised.

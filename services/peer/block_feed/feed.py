@@ -64,7 +64,8 @@ class BlockFeed:
 
     Each connection begins with the block that the ledger ends in: an orderer that has another one there is on
     another chain, and that shows before anything of it is taken. One that does not have it has lost data, or has
-    something else where we are: what it orders may never reach us, so `lagging` says it aloud.
+    something else where we are: what it orders may never reach us, so `illness` says it aloud. So it does of blocks
+    that cannot be taken, such as those of an orderer whose certificate the channel does not know.
     """
 
     def __init__(
@@ -89,11 +90,15 @@ class BlockFeed:
         self._last = tip
         self.source: OrdererSource | None = None  # whom we follow now
         self._behind: dict[str, str] = {}  # what is wrong, by address; empty once an orderer has had our last block
+        self._bad: dict[str, str] = {}  # likewise; empty once an orderer has had a good next one, or is another one
 
     @property
-    def lagging(self) -> str | None:
-        """Which orderers lack the block that the ledger ends in, while none is known to have it; None: no problem."""
-        return "; ".join(self._behind.values()) or None
+    def illness(self) -> str | None:
+        """Why no orderer gives us the next block, if there is one; None: no problem.
+
+        Each that was asked lacks the block that the ledger ends in, or sends one that cannot be taken.
+        """
+        return "; ".join((*self._behind.values(), *self._bad.values())) or None
 
     async def blocks(self) -> AsyncGenerator[Block]:
         """Blocks, checked, each the next of the one before. Raises ForkedChain, ChannelStopped."""
@@ -121,8 +126,11 @@ class BlockFeed:
                     first = await anext(answers)
                 check_same(self._last, await self._parsed(first), source.address, self._config)
                 self._behind.clear()
+                if source.address not in self._bad:
+                    self._bad.clear()
                 while True:
                     self._last = await self._checked(await self._next(answers, source))
+                    self._bad.clear()
                     yield self._last
                     if is_config_block(self._last):
                         await self._notifier.above(self._last.header.number)
@@ -134,6 +142,7 @@ class BlockFeed:
                 "lost orderer", extra={"channel": self._channel_id, "orderer": source.address, "reason": reason}
             )
         except (BadBlock, MalformedMessage) as error:
+            self._bad[source.address] = f"orderer {source.address} sent a bad block: {error}"
             _log.error(
                 "orderer sent a bad block",
                 extra={"channel": self._channel_id, "orderer": source.address, "reason": str(error)},

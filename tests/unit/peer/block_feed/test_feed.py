@@ -159,12 +159,12 @@ async def test_orderers_that_lost_our_last_block_are_named_until_one_has_it_agai
     orderers = MemoryOrderers(one=chain)
     follower = Follower(orderers, [orderers.source("one")], crypto)
     await follower.take(6)
-    assert follower.feed.lagging is None
+    assert follower.feed.illness is None
     orderers.chains["one"] = chain.copy()
     del orderers.chains["one"].blocks[kept:]
     taking = asyncio.create_task(follower.take(7))
-    await until(lambda: follower.feed.lagging is not None)
-    assert follower.feed.lagging == (
+    await until(lambda: follower.feed.illness is not None)
+    assert follower.feed.illness == (
         "orderer one does not have block 5, the last one here: it has lost data, or is on another chain"
     )
     asked = len(orderers.served)
@@ -174,7 +174,7 @@ async def test_orderers_that_lost_our_last_block_are_named_until_one_has_it_agai
     chain.cut(envelope())
     orderers.chains["one"] = chain
     await taking
-    assert follower.feed.lagging is None
+    assert follower.feed.illness is None
     assert follower.data == data_of(chain)
 
 
@@ -240,6 +240,38 @@ async def test_a_bad_block_is_not_taken_and_its_sender_is_left(
     await follower.take(6)
     assert follower.data == data_of(chain)
     assert follower.feed.source == orderers.source("honest")
+
+
+@pytest.mark.parametrize("mended", [True, False], ids=["it mends", "another one comes"])
+async def test_a_bad_block_is_told_for_as_long_as_nobody_gives_a_better_one(
+    chain: OrderedChain, crypto: ThreadPoolExecutor, mended: bool
+) -> None:
+    orderers = MemoryOrderers(one=chain, other=chain)
+    orderers.changes["one"] = lambda block: replace(block, data=(b"x",)) if block.header.number == 3 else block
+    sources = [orderers.source("one")]
+    follower = Follower(orderers, sources, crypto)
+    taking = asyncio.create_task(follower.take(6))
+    await until(lambda: follower.feed.illness is not None)
+    told = follower.feed.illness
+    assert told is not None
+    assert told.startswith("orderer one sent a bad block: ")
+    seen = {follower.feed.illness async for _ in moments(orderers, 10)}  # asked again and again
+    assert seen == {told}
+    if mended:
+        orderers.changes.clear()
+    else:
+        sources.append(orderers.source("other"))
+    await taking
+    assert follower.feed.illness is None
+    assert follower.data == data_of(chain)
+
+
+async def moments(orderers: MemoryOrderers, blocks: int) -> AsyncGenerator[None]:
+    """Every turn of the loop, until so many more blocks have been served."""
+    enough = len(orderers.served) + blocks
+    while len(orderers.served) < enough:
+        yield
+        await asyncio.sleep(0)
 
 
 @pytest.mark.parametrize("lie", LyingOrderer.LIES)
