@@ -202,8 +202,8 @@ class _Office:
         raw = encode_config_update(update)
         signatures = []
         for admin in admins:
-            header = encode_signature_header(SignatureHeader(admin.serialized, outside.random_bytes(NONCE_BYTES)))
-            signatures.append(ConfigSignature(header, admin.sign(header + raw)))
+            signer = encode_signature_header(SignatureHeader(admin.serialized, outside.random_bytes(NONCE_BYTES)))
+            signatures.append(ConfigSignature(signer, admin.sign(signer + raw)))
         header = make_header(
             HeaderType.CONFIG_UPDATE,
             CHANNEL,
