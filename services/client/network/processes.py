@@ -203,5 +203,8 @@ def _tail(log: Path) -> str:
     if not log.exists():
         return ""
     with log.open("rb") as file:
-        file.seek(max(0, log.stat().st_size - _LOG_TAIL_BYTES))
+        skipped = max(0, log.stat().st_size - _LOG_TAIL_BYTES)
+        file.seek(skipped)
+        if skipped:
+            file.readline()  # the rest of a line
         return file.read().decode(errors="replace").strip()

@@ -112,6 +112,13 @@ async def test_a_node_that_ends_is_told_with_its_last_words(town: Town) -> None:
         await processes.ready(20)
 
 
+async def test_a_nodes_last_words_are_whole_lines(town: Town) -> None:
+    processes = town.processes(ending="for n in range(1000): print('line', n)")
+    processes.start()
+    with pytest.raises(NodeEnded, match=r"ends with:\nline \d+\n(line \d+\n)+line 999$"):
+        await processes.ready(20)
+
+
 @pytest.mark.parametrize(
     ("program", "reason"),
     [(UNWELL, r"\S+ answers with status 503"), (NONSENSE, r"\S+ does not answer"), (REASON, "disk: 3 MiB left")],
