@@ -8,8 +8,9 @@ import time
 
 import click
 
+from tests.simulation.plan import Plan
 from tests.simulation.report import SMALLEST_COMPLETE, Report, many
-from tests.simulation.storm import Plan, Run, weather
+from tests.simulation.storm import Run, weather
 from tests.simulation.transcript import log_to
 
 

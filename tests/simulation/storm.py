@@ -7,36 +7,38 @@ import traceback
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 
 from privysharing.rpc.outside import Outside
 from privysharing.sdk import Channel, connect
 from privysharing.sdk import Network as SdkNetwork
 from privysharing.sdk.channel import Timeouts
+from privysharing.sdk.errors import OrderingRefused, Unavailable
 from services.peer.channel import Channel as PeerChannel
 from services.peer.node import Peer
 from services.runtime.machine import Machine
 from tests.simulation.bringing_up import ENDORSEMENTS, brought_up
 from tests.simulation.casting import Cast
 from tests.simulation.computers import Computer, Program, Storage
-from tests.simulation.faults import CLOCK_JUMP_S_MAX, MISFORTUNES, SILENCING, Misfortune, Place, clock_jumps
-from tests.simulation.judge.operations import VALID, Answer, Committed, Operation
+from tests.simulation.faults import Place
+from tests.simulation.judge.operations import VALID, Answer, Committed, Operation, Refused
 from tests.simulation.judge.recorder import Recorder
-from tests.simulation.judge.workload import PEOPLE, Workload
+from tests.simulation.judge.workload import DOCTOR, PEOPLE, Workload, evaluate, submit
 from tests.simulation.judge.world import Person
-from tests.simulation.liars import Liars
 from tests.simulation.log import Cluster
 from tests.simulation.loop import SimulatedLoop, simulate
 from tests.simulation.lying_clients import lying_client_program
-from tests.simulation.network import Network
+from tests.simulation.network import KEEPALIVE_S, Network
 from tests.simulation.nodes import CONTRACT, peer_program
 from tests.simulation.officials import OUTLAW, Minutes, officials_program
+from tests.simulation.plan import Plan
 from tests.simulation.remembering import remembering
 from tests.simulation.rpc import Switchboard
 from tests.simulation.town import CHANNEL, Town, town
 from tests.simulation.two_stories import BLOCKS_MAX
-from tests.simulation.verdict import judge
+from tests.simulation.verdict import denied_but_ordered, judge, stored_blocks
+from tests.simulation.watching import Watcher
 
 DAY_SECONDS = 10  # so that grants lapse within a run
 RESTART_S = 1.0  # mean time until a supervisor starts a process again
@@ -44,70 +46,10 @@ CALM_S_MAX = 400.0  # after the last misfortune, until all is well
 QUIET_CHECKS = 4
 QUIET_CHECKS_OF_LIARS = 15  # peers that restart compare their blocks again, with pauses of up to 5 s between attempts
 STOP_S = 20.0
+NOTICED_S = KEEPALIVE_S + 20.0  # by then everybody knows which of his connections are dead
 THINK_S = 0.3  # mean time between two calls
 AT_A_TIME = 2  # calls that a client has under way
 PATIENCE = Timeouts(evaluate=5.0, endorse=10.0, broadcast=5.0, commit=20.0)
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What a seed stands for."""
-
-    seed: int
-    orderers: int
-    block_transactions: int
-    clients: int
-    calls: int  # of each client
-    misfortunes: tuple[tuple[float, Misfortune], ...]
-    liars: Liars
-    acts: int = 0  # of officials
-
-    @classmethod
-    def of(cls, seed: int) -> "Plan":
-        """The plan of a seed."""
-        chance = random.Random(f"plan {seed}")
-        length_s = chance.uniform(5.0, 40.0)
-        orderers = chance.choice((1, 3))
-        liars = Liars.of(seed, orderers)
-        plan = cls(
-            seed=seed,
-            orderers=orderers,
-            block_transactions=chance.choice((1, 3, 10)),
-            clients=chance.randint(2, 5),
-            calls=chance.randint(8, 20),
-            misfortunes=tuple(
-                sorted(
-                    ((chance.uniform(0.0, length_s), chance.choice(MISFORTUNES)) for _ in range(chance.randint(1, 8))),
-                    key=lambda each: each[0],
-                )
-            ),
-            liars=liars,
-            # Who is told two stories would follow two configurations, and an endorser that lies shows any.
-            acts=0 if liars.alone or liars.endorser is not None or liars.twins else chance.choice((0, 2, 4)),
-        )
-        return replace(plan, misfortunes=()) if liars.alone else plan
-
-    @property
-    def everybody_is_heard(self) -> bool:
-        """Whether nothing keeps peers from telling each other what they were given."""
-        return not any(what in SILENCING for _, what in self.misfortunes)
-
-    @property
-    def clocks_are_right(self) -> bool:
-        """More or less."""
-        return not any(what is clock_jumps for _, what in self.misfortunes)
-
-    @property
-    def clocks_apart_ms(self) -> int:
-        """How far any two clocks may be from each other."""
-        return 1000 if self.clocks_are_right else 2 * CLOCK_JUMP_S_MAX * 1000
-
-    def __str__(self) -> str:
-        what = ", ".join(f"{misfortune.__name__} at {when:.2f}" for when, misfortune in self.misfortunes)
-        return (
-            f"seed {self.seed}: {self.orderers} orderers, blocks of {self.block_transactions}, "
-            f"{self.clients} clients with {self.calls} calls; {self.acts} acts of officials; {self.liars}; {what}"
-        )
 
 
 @dataclass(slots=True)
@@ -139,6 +81,7 @@ def carried_out(plan: Plan) -> Run:
     chance = random.Random(f"storm {plan.seed}")
     scene = scene_of(plan)
     try:
+        brought_up(scene, DAY_SECONDS)  # by which seed first needs it, nobody can tell
         with remembering():
             return simulate(chance, lambda loop: _Storm(loop, chance, scene, plan).run())
     except Exception:  # in a word to whoever reads it: some exceptions do not pass from process to process
@@ -163,7 +106,10 @@ class _Storm:
         self._result = Run(plan)
         self._history: list[Operation] = []
         self._acknowledged: dict[bytes, str] = {}  # and by which orderer
+        self._handed_in: set[bytes] = set()
+        self._denied: list[bytes] = []  # that nobody took, as their clients were told
         self._busy = 0
+        self._calmed = asyncio.Event()  # everything works again, and shall be seen to
         self._minutes = Minutes()
         self._mended = asyncio.Event()  # nothing is broken any more
         self._nodes = {
@@ -180,6 +126,8 @@ class _Storm:
             began=stage.height,
             blocks_max=BLOCKS_MAX if plan.everybody_is_heard else None,
         )
+        honest = [name for name in self._nodes if name != self._cast.orderer]
+        self._watcher = Watcher(scene, honest, random.Random(f"watcher {plan.seed}"))
 
     async def run(self) -> Run:
         """Everything, from the first boot to the last."""
@@ -195,11 +143,16 @@ class _Storm:
         if self._plan.acts:
             self._busy += 1
             self._computer("officials", None).boot(self._officials_program())
+        watcher = self._clients["watcher"] = self._computer("watcher", None)
+        watcher.boot(self._watcher.run)
         place = Place(self._nodes, self._clients, self._network, self._cluster, self._chance)
         await self._misfortunes(place)
         await place.mend()
         self._mended.set()
         await self._calm()
+        watcher.kill()
+        if self._all_are_served:
+            await self._last_calls()
         self._stopped = {name: channel.stopped for name, channel in self._channels() if channel and channel.stopped}
         supervisor.cancel()
         for node in self._nodes.values():
@@ -218,6 +171,10 @@ class _Storm:
         result.faults += judge(self._town, storage, self._acknowledged, history, self._cast, self._stopped)
         result.met += self._cast.told.met + self._minutes.met
         result.faults += self._minutes.faults
+        blocks = {name: stored_blocks(each) for name, each in storage.items() if name != self._cast.orderer}
+        result.faults += self._watcher.judged(blocks)
+        if not self._cast.orderer:
+            result.faults += denied_but_ordered(self._denied, blocks)
         if not self._plan.misfortunes:
             ended = [(node.name, fault) for node in self._nodes.values() for fault in node.faults]
             result.faults += (f"{name} ended although nothing had happened to it: {fault!r}" for name, fault in ended)
@@ -274,6 +231,20 @@ class _Storm:
 
     def _channels(self) -> Iterator[tuple[str, PeerChannel | None]]:
         return ((name, peer.channels.get(CHANNEL)) for name, peer in self._peers.items())
+
+    @property
+    def _all_are_served(self) -> bool:
+        """Whether nobody has a reason to wait for ever, once nothing is broken."""
+        return not self._cast.orderer and not self._cast.endorser
+
+    async def _last_calls(self) -> None:
+        """Now that nothing stands in the way, everybody is served, wherever he asks."""
+        await asyncio.sleep(NOTICED_S)
+        for machine in (*self._nodes.values(), *self._clients.values()):
+            machine.put_clock_right()
+        self._busy = self._plan.clients
+        self._calmed.set()
+        await self._calm()
 
     def _heights(self) -> set[int]:
         """Of those that grow."""
@@ -337,6 +308,10 @@ class _Storm:
                 async with asyncio.TaskGroup() as group:
                     for _ in range(AT_A_TIME):
                         group.create_task(self._work(workload, recorders))
+                if self._all_are_served:
+                    self._finished()
+                    await self._calmed.wait()
+                    await self._call_once_more(recorders[DOCTOR.party])
             self._finished()
 
         return run
@@ -351,6 +326,14 @@ class _Storm:
             if isinstance(outcome, Answer | Committed) and outcome.payload and not self._cast.lies(operation.node):
                 workload.learn(planned, outcome.payload)
 
+    async def _call_once_more(self, recorder: Recorder) -> None:
+        calls = [recorder.call(evaluate(DOCTOR, "GetProfile"), peer) for peer in recorder.peers]
+        for call in (*calls, recorder.call(submit(DOCTOR, "SetProfile", {"name": "again"}))):
+            operation = await call
+            outcome = operation.outcome
+            if not isinstance(outcome, Answer | Committed) and not (isinstance(outcome, Refused) and outcome.code):
+                self._result.faults.append(f"not served, though all is well: {operation}")
+
     def _connected(self, machine: Machine, person: Person) -> AbstractAsyncContextManager[SdkNetwork]:
         user, _, msp_id = person.party.rpartition("@")
         org = self._town.organisation(msp_id)
@@ -358,6 +341,7 @@ class _Storm:
             self._town.profile(org, ENDORSEMENTS),
             self._town.user_identity(org, user),
             timeouts=PATIENCE,
+            transport="batch" if self._plan.batches else "unary",
             outside=machine.outside,
         )
 
@@ -366,7 +350,14 @@ class _Storm:
         order = channel.order
 
         async def noted(envelope: bytes, avoiding: str = "") -> str:
-            orderer = await order(envelope, avoiding)
+            again = envelope in self._handed_in
+            self._handed_in.add(envelope)
+            try:
+                orderer = await order(envelope, avoiding)
+            except (OrderingRefused, Unavailable):
+                if not again:
+                    self._denied.append(envelope)
+                raise
             if envelope not in self._acknowledged or self._cast.lies(self._acknowledged[envelope]):
                 self._acknowledged[envelope] = orderer
             return orderer

@@ -7,7 +7,8 @@ import pytest
 from tests.simulation.liars import Liars
 from tests.simulation.mutants.catalogue import MUTANTS
 from tests.simulation.mutants.mutation import forget_all, mutant
-from tests.simulation.storm import Plan, carried_out
+from tests.simulation.plan import Plan
+from tests.simulation.storm import carried_out
 
 FAIR = Plan(seed=1, orderers=1, block_transactions=3, clients=1, calls=25, misfortunes=(), liars=Liars())
 LYING_CLIENT = replace(FAIR, calls=40, liars=Liars(client=True, alone=True))

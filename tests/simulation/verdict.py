@@ -5,12 +5,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from typing import TypeVar
 
+from services.orderer.channels import CHAINS_FOLDER
 from services.orderer.store import BlockStore
 from services.peer.block_feed.evidence import EVIDENCE
 from services.peer.commits import replay
 from services.peer.layout import LEDGERS
 from services.peer.ledger.ledger import Ledger
 from services.runtime.database import DamagedDatabase
+from services.runtime.recordlog import RecordLog
 from tests.simulation.casting import Cast
 from tests.simulation.computers import Storage
 from tests.simulation.judge.history import check_history
@@ -183,3 +185,19 @@ def _look(storage: Storage, look: Callable[[Ledger], T]) -> T:
             closing(Ledger.open(CHANNEL, folder, storage.disk, storage.databases, replay)) as ledger,
         ):
             return look(ledger)
+
+
+def stored_blocks(storage: Storage) -> list[bytes]:
+    """The blocks that a stopped node has."""
+    ledger = DATA / LEDGERS / CHANNEL / "blocks"
+    folder = ledger if storage.disk.exists(ledger) else DATA / CHAINS_FOLDER / CHANNEL
+    with closing(RecordLog.open(storage.disk, folder)) as records:
+        return list(records.iterate())
+
+
+def denied_but_ordered(denied: Sequence[bytes], blocks: Mapping[str, Sequence[bytes]]) -> Iterator[str]:
+    """Envelopes that some node has in a block, though their clients were told that nobody took them."""
+    ordered = {data for name in blocks for raw in blocks[name] for data in chain.read_block(raw).data.data}
+    yield from (
+        f"an envelope of {len(each)} bytes was not taken, and is in a block" for each in denied if each in ordered
+    )

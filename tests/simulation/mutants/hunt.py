@@ -11,7 +11,8 @@ from typing import Final
 
 from tests.simulation.bringing_up import brought_up
 from tests.simulation.mutants.catalogue import MUTANTS
-from tests.simulation.storm import DAY_SECONDS, Plan, scene_of, weather
+from tests.simulation.plan import Plan
+from tests.simulation.storm import DAY_SECONDS, scene_of, weather
 
 CPU_S_MAX: Final = 60  # of one run: code that is broken need not end
 
