@@ -31,7 +31,7 @@ from privysharing.protocol.codec.lifecycle import (
     parse_query_approved_result,
 )
 from privysharing.protocol.codec.msps import encode_msp_config, parse_msp_config
-from privysharing.protocol.codes import HeaderType
+from privysharing.protocol.codes import HeaderType, TxCode
 from privysharing.protocol.envelopes import NONCE_BYTES, SignatureHeader
 from privysharing.protocol.lifecycle import LIFECYCLE, ChaincodeDefinition
 from privysharing.protocol.system_chaincodes import CSCC
@@ -127,7 +127,8 @@ class _Office:
             try:
                 await channel.submit(call, [_own(channel, org.msp_id)])
             except CommitRefused as error:
-                self._minutes.faults.append(f"approval of {name} by {org.name} came to nothing: {error}")
+                if error.code is not TxCode.BAD_CREATOR_SIGNATURE:  # of a copy that an orderer spoilt, and put first
+                    self._minutes.faults.append(f"approval of {name} by {org.name} came to nothing: {error}")
             except SdkError:
                 return  # nobody can tell
             else:
