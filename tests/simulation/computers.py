@@ -13,9 +13,11 @@ from services.runtime.memorydatabase import MemoryDatabases
 from services.runtime.memorydisk import MemoryDisk, PowerLoss
 from tests.simulation.loop import Life, SimulatedLoop
 from tests.simulation.rpc import Switchboard
+from tests.simulation.strands import may_pause
 from tests.simulation.town import BEGINNING_NS
 
 SECOND_NS = 1_000_000_000
+NO_RECORD_BYTES = 50  # a file of records that is no longer has none
 
 Program = Callable[[Machine, asyncio.Event], Coroutine[Any, Any, None]]
 
@@ -29,19 +31,41 @@ class Storage:
 
 
 class Disk(MemoryDisk):
-    """A disk that says at once that its power was cut."""
+    """A disk that says at once that its power was cut, and that notices when things happen in the wrong order."""
 
     def __init__(self) -> None:
         super().__init__()
         self.at_cut: Callable[[], None] | None = None
+        self.breaches: list[str] = []  # of the order in which things are to be written
 
     def do(self, deed: str, path: Path) -> None:
+        if deed == "write database" and self.unsynced(path.parent / "blocks"):
+            self.breaches.append(f"{path} is written before the blocks that it follows from")
         try:
             super().do(deed, path)
         except PowerLoss:
             if self.at_cut is not None:
                 self.at_cut()
             raise
+
+    def look(self, deed: str, path: Path, generation: int | None = None) -> None:
+        may_pause()
+        super().look(deed, path, generation)
+
+    def unsynced(self, folder: Path) -> bool:
+        """Whether a power loss could take a record that files below a folder hold."""
+        return any(
+            contents is not None
+            and len(contents.seen) > NO_RECORD_BYTES
+            and any(not change.forsaken for change in contents.changes)
+            for path, contents in self._seen.items()
+            if folder in path.parents
+        )
+
+    def platters(self, folder: Path) -> bytes:
+        """All that files below a folder are sure to hold."""
+        kept = ((path, contents) for path, contents in self._durable.items() if contents and folder in path.parents)
+        return b"".join(bytes(contents.durable) for _, contents in sorted(kept, key=lambda each: each[0]))
 
 
 class Computer:

@@ -18,6 +18,7 @@ from tests.simulation.network import Network, Weather
 DEEDS_AHEAD = 6  # mean: a crash falls on one of the next writes, syncs and renames of a disk
 REPAIR_S = 4.0  # mean
 CLOCK_JUMP_S_MAX = 300
+AWAKE_S_MAX = 30.0  # until a machine that went dark is there again
 CUT_S = 20.0  # mean; some last longer than connections do
 
 
@@ -76,6 +77,19 @@ async def power_lost_at_a_deed(place: Place) -> None:
     node = place.node()
     seed = place.chance.getrandbits(32)
     node.crash_after(place.deeds_ahead(), lambda: node.lose_power(seed))
+
+
+async def power_lost_twice(place: Place) -> None:
+    """The machine goes dark, and again while it finds out where it was."""
+    node = place.node()
+    for deeds in (place.deeds_ahead(), place.chance.randrange(12)):
+        before = node.life
+        seed = place.chance.getrandbits(32)
+        node.crash_after(deeds, lambda seed=seed: node.lose_power(seed))  # type: ignore[misc]
+        for _ in range(int(AWAKE_S_MAX)):
+            await asyncio.sleep(1.0)
+            if node.life is not before:
+                break
 
 
 async def all_power_lost(place: Place) -> None:
@@ -157,6 +171,8 @@ MISFORTUNES: tuple[Misfortune, ...] = (
     power_lost_at_a_deed,
     power_lost_at_a_deed,
     power_lost_at_a_deed,
+    power_lost_twice,
+    power_lost_twice,
     all_power_lost,
     restarted,
     cut_in_two,

@@ -3,8 +3,9 @@
 import asyncio
 import random
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from services.orderer.channels import CHAINS_FOLDER, Genesis, OpenLog
 from services.orderer.config import OrdererConfig
@@ -15,24 +16,28 @@ from services.peer.chaincode_host.guard import TIMED_OUT, Execution
 from services.peer.chaincode_host.host import ChaincodeConfig
 from services.peer.chaincode_host.simulator import SimulationLimits
 from services.peer.config import ChannelBootstrap, PeerConfig
-from services.peer.endorsement.endorser import EndorserConfig
+from services.peer.endorsement.endorser import EndorserConfig, Outcome
 from services.peer.endorsement.hosting import Hosting
 from services.peer.endorsement.workers import Job, Process, WorkersConfig, overloaded
 from services.peer.events.delivery import UNREAD_BLOCKS_MAX
+from services.peer.layout import PRIVATE_VALUES
 from services.peer.node import Peer
 from services.runtime.batching import BatchLimits
 from services.runtime.config import Address
 from services.runtime.grpcserver import GrpcLimits
 from services.runtime.machine import Machine
 from services.runtime.metrics import Registry
-from tests.simulation.computers import Program
+from tests.simulation.computers import Disk, Program
 from tests.simulation.log import Cluster
+from tests.simulation.loop import current_life
 from tests.simulation.lying_endorsers import Say
+from tests.simulation.strands import Strand
 from tests.simulation.town import CHANNEL, Town
 
 SECOND_NS = 1_000_000_000
 CONTRACT = "privysharing"
 ENDORSING_S = 0.001  # mean time until a thread takes up a proposal
+OVERTAKEN_S = 0.02  # mean time for which others are faster
 DATA = Path("/data")
 ORDERED = DATA / CHAINS_FOLDER / CHANNEL  # an orderer's blocks
 
@@ -99,7 +104,8 @@ def peer_program(
 
     async def run(machine: Machine, stop: asyncio.Event) -> None:
         def host(_chaincode: ChaincodeConfig, workers: WorkersConfig) -> Hosting:
-            return _OneAfterTheOther(chance, workers.waiting_max, say)
+            tell = partial(_tell, disk=cast("Disk", machine.disk), say=say)
+            return _Strands(chance, workers.waiting_max, tell)
 
         peer = Peer(config, Registry(), machine, host)
         try:
@@ -112,23 +118,34 @@ def peer_program(
     return run
 
 
-class _OneAfterTheOther:
-    """Endorses without threads, each proposal at one moment: see `endorsement.hosting.Hosting`.
+def _tell(job: Job, outcome: Outcome, disk: Disk, say: Say) -> None:
+    """Let an answer go, and note whether what it is about could be lost."""
+    if disk.unsynced(DATA / PRIVATE_VALUES):
+        disk.breaches.append("a proposal is answered before what it writes in private is durable")
+    say(job, outcome)
+
+
+class _Strands:
+    """Endorses each proposal in a strand of its own: see `endorsement.hosting.Hosting`.
 
     Nobody watches over contracts: in a simulation they are the real ones, which end.
     """
 
-    def __init__(self, chance: random.Random, waiting_max: int, say: Say) -> None:
+    def __init__(self, chance: random.Random, waiting_max: int, tell: Say) -> None:
         self._loop = asyncio.get_running_loop()
         self._chance = chance
-        self._say = say
+        self._tell = tell
         self._waiting_max = waiting_max
         self._waiting = 0
         self._closed = False
+        self._strands: dict[Strand[Outcome], Job] = {}  # those that have begun
         self._process: Process
         self.guard = self
+        life = current_life()
+        assert life is not None
+        life.at_end.append(self._abandon)
 
-    def workers(self, process: Process) -> "_OneAfterTheOther":
+    def workers(self, process: Process) -> "_Strands":
         self._process = process
         return self
 
@@ -149,8 +166,29 @@ class _OneAfterTheOther:
     def close(self, timeout_s: float = 0.0) -> None:
         del timeout_s
         self._closed = True
+        for strand in list(self._strands):
+            strand.finish()
+            self._settle(strand)
+
+    def _abandon(self) -> None:
+        for strand in self._strands:
+            strand.abandon()
+        self._strands.clear()
 
     def _endorse(self, job: Job) -> None:
         self._waiting -= 1
         if job.wanted():
-            self._say(job, self._process(job.raw))
+            strand = Strand(self._chance, partial(self._process, job.raw))
+            self._strands[strand] = job
+            self._go_on(strand)
+
+    def _go_on(self, strand: Strand[Outcome]) -> None:
+        if strand in self._strands:
+            strand.go_on()
+            if strand.done:
+                self._settle(strand)
+            else:
+                self._loop.call_later(self._chance.expovariate(1 / OVERTAKEN_S), self._go_on, strand)
+
+    def _settle(self, strand: Strand[Outcome]) -> None:
+        self._tell(self._strands.pop(strand), strand.outcome)

@@ -21,6 +21,7 @@ from services.runtime.machine import Machine
 from tests.simulation.bringing_up import ENDORSEMENTS, brought_up
 from tests.simulation.casting import Cast
 from tests.simulation.computers import Computer, Program, Storage
+from tests.simulation.cramped import cramped
 from tests.simulation.faults import Place
 from tests.simulation.judge.operations import VALID, Answer, Committed, Operation, Refused
 from tests.simulation.judge.recorder import Recorder
@@ -33,6 +34,7 @@ from tests.simulation.network import KEEPALIVE_S, Network
 from tests.simulation.nodes import CONTRACT, peer_program
 from tests.simulation.officials import OUTLAW, Minutes, officials_program
 from tests.simulation.plan import Plan
+from tests.simulation.promises import Promises
 from tests.simulation.remembering import remembering
 from tests.simulation.rpc import Switchboard
 from tests.simulation.town import CHANNEL, Town, town
@@ -82,7 +84,7 @@ def carried_out(plan: Plan) -> Run:
     scene = scene_of(plan)
     try:
         brought_up(scene, DAY_SECONDS)  # by which seed first needs it, nobody can tell
-        with remembering():
+        with remembering(), cramped(random.Random(f"limits {plan.seed}")):
             return simulate(chance, lambda loop: _Storm(loop, chance, scene, plan).run())
     except Exception:  # in a word to whoever reads it: some exceptions do not pass from process to process
         return Run(plan, faults=[traceback.format_exc()])
@@ -111,6 +113,7 @@ class _Storm:
         self._busy = 0
         self._calmed = asyncio.Event()  # everything works again, and shall be seen to
         self._minutes = Minutes()
+        self._promises = Promises()
         self._mended = asyncio.Event()  # nothing is broken any more
         self._nodes = {
             node.full_name: self._computer(node.full_name, stage.storage[node.full_name])
@@ -170,7 +173,8 @@ class _Storm:
         result.met += sum((each.disk.struck for each in storage.values()), self._network.met + self._cluster.met)
         result.faults += judge(self._town, storage, self._acknowledged, history, self._cast, self._stopped)
         result.met += self._cast.told.met + self._minutes.met
-        result.faults += self._minutes.faults
+        result.faults += (*self._minutes.faults, *self._promises.faults)
+        result.faults += (f"{name}: {each}" for name, kept in storage.items() for each in kept.disk.breaches)
         blocks = {name: stored_blocks(each) for name, each in storage.items() if name != self._cast.orderer}
         result.faults += self._watcher.judged(blocks)
         if not self._cast.orderer:
@@ -198,7 +202,16 @@ class _Storm:
         self._nodes[name].boot(program)
 
     def _opened(self, name: str, peer: Peer) -> None:
+        self._note_heights()
         self._peers[name] = peer
+        if (channel := peer.channels.get(CHANNEL)) is not None:
+            self._promises.awoke(name, channel.ledger.height)
+
+    def _note_heights(self) -> None:
+        """How much each peer has told, this one and those before it."""
+        for name, channel in self._channels():
+            if channel is not None:
+                self._promises.grew(name, channel.notifier.height)
 
     async def _supervise(self) -> None:
         """Start again what has ended, as every supervisor does."""
@@ -323,6 +336,8 @@ class _Storm:
             recorder = recorders[planned.who.party]
             operation = await recorder.call(planned, self._chance.choice(recorder.peers))
             outcome = operation.outcome
+            if isinstance(outcome, Committed):
+                self._promises.committed(operation.node, self._nodes[operation.node].storage.disk, outcome.tx_id)
             if isinstance(outcome, Answer | Committed) and outcome.payload and not self._cast.lies(operation.node):
                 workload.learn(planned, outcome.payload)
 
@@ -358,6 +373,8 @@ class _Storm:
                 if not again:
                     self._denied.append(envelope)
                 raise
+            if self._plan.orderers == 1:  # a log that several share is not on their disks
+                self._promises.acknowledged(orderer, self._nodes[orderer].storage.disk, envelope)
             if envelope not in self._acknowledged or self._cast.lies(self._acknowledged[envelope]):
                 self._acknowledged[envelope] = orderer
             return orderer
