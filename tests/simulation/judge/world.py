@@ -70,8 +70,11 @@ class World:
         return {key: record for shelf in self._shelves.values() for key, record in shelf.items()}
 
     def instants(self, earliest: int, latest: int) -> list[int]:
-        """Moments from the earliest to the latest, one for each stretch in which time alone changes no answer."""
-        return [earliest, *self._edges[bisect_right(self._edges, earliest) : bisect_right(self._edges, latest)]]
+        """Moments from the earliest to the latest, one for each stretch in which time alone changes no answer.
+
+        The latest, too: whether a time that is sold has passed already depends on how far two clocks are apart.
+        """
+        return [earliest, *self._edges[bisect_right(self._edges, earliest) : bisect_right(self._edges, latest)], latest]
 
     def apply(self, changes: Mapping[Key, Record | None]) -> None:
         for key, record in changes.items():
