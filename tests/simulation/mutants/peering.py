@@ -36,7 +36,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     mutant(
         "A fork is no reason to stop",
-        ("services.peer.channel:Channel._stop_forked", "paths = ", "return await self.run()\n        paths = "),
+        ("services.peer.channel:Channel._stop_forked", "paths = ", "return\n        paths = "),
     ),
     mutant(
         "A commit is told before it is durable",
