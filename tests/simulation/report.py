@@ -11,7 +11,7 @@ from tests.simulation.faults import MISFORTUNES
 from tests.simulation.storm import Run, weather
 from tests.simulation.two_stories import ITS_CHILD, TWIN
 
-SMALLEST_COMPLETE = 200  # runs among which every fault and boundary must have been met
+SMALLEST_COMPLETE = 1000  # runs among which every fault and boundary must have been met
 # Where a disk's changes can be interrupted, and what of that is told apart; beginnings of `MemoryDisk` labels.
 BOUNDARIES = tuple(
     f"{how} at {deed}"
