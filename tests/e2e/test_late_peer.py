@@ -17,7 +17,7 @@ from privysharing.protocol.codec.blocks import metadata_entry, parse_block, pars
 from privysharing.protocol.codec.envelopes import parse_envelope, parse_payload
 from privysharing.protocol.codes import TxCode
 from privysharing.sdk import Call, Channel
-from privysharing.sdk.errors import SdkError, Unavailable
+from privysharing.sdk.errors import OrderingUnknown, SdkError, Unavailable
 from tests.support.live import CHANNEL, CONTRACT, LiveNetwork, privy
 
 CALLERS = 4
@@ -74,7 +74,7 @@ class Load:
             while True:
                 try:
                     await self.channel.order(endorsed.envelope)
-                except Unavailable:  # perhaps it was ordered all the same: sending it again is safe
+                except (OrderingUnknown, Unavailable):  # perhaps it was ordered all the same: sending it again is safe
                     await asyncio.sleep(PAUSE_S)
                 else:
                     break

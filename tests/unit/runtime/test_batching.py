@@ -189,6 +189,7 @@ async def test_streams_share_the_bytes_that_wait_for_an_answer() -> None:
     async with connected(echo.handler()) as channel:
         one, other = Sender(channel), Sender(channel)
         await one.send(item(1, b"wait" + bytes(86)))
+        await until(lambda: bool(echo.waiting))
         await other.send(item(1, b"waits"), item(2, bytes(6)), item(3, bytes(5)))
         assert await other.answers(2) == {2: NO_ROOM, 3: bytes(5)}
         assert NO_ROOM.code == grpc.StatusCode.RESOURCE_EXHAUSTED.value[0]
