@@ -98,6 +98,7 @@ def connected(address: str, tls: Tls) -> Iterator[grpc.Channel]:
     """A connection, once it stands; grpc.FutureTimeoutError when it does not come about."""
     credentials = grpc.ssl_channel_credentials(tls.roots, tls.key or None, tls.certificate or None)
     options = [("grpc.max_receive_message_length", -1), ("grpc.enable_http_proxy", 0)]
+    options.append(("grpc.use_local_subchannel_pool", 1))  # of its own: others' may be cut off under it
     with grpc.secure_channel(address, credentials, options) as channel:
         yield channel
 
