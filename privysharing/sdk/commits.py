@@ -132,7 +132,8 @@ class CommitListener:
             try:
                 async with contextlib.aclosing(self._blocks(SeekInfo(self._from, _FOREVER))) as blocks:
                     async for block in blocks:
-                        failures = 0
+                        if block.number != self._from.number:  # a peer that has stopped still has its last block
+                            failures = 0
                         self._take(block)
             except NodeError as error:
                 self._error = error

@@ -34,7 +34,7 @@ class Connection:
         self._network = network
         self._ends = {client: server, server: client}
         self._arrivals = {client: 0.0, server: 0.0}  # of the latest message, by receiver
-        self._on_break: list[tuple[Life, Callable[[], None]]] = []
+        self._on_break: dict[Callable[[], None], Life] = {}
         client.at_end.append(lambda: self._process_gone(client))
         server.at_end.append(lambda: self._process_gone(server))
 
@@ -48,24 +48,24 @@ class Connection:
 
     def on_break(self, life: Life, tell: Callable[[], None]) -> None:
         """Have one end told when the connection breaks."""
-        self._on_break.append((life, tell))
+        self._on_break[tell] = life
 
     def forget(self, tell: Callable[[], None]) -> None:
         """Nobody is interested any more."""
-        self._on_break = [each for each in self._on_break if each[1] is not tell]
+        self._on_break.pop(tell, None)
 
     def reset(self) -> None:
         """Break now: what is under way is lost, and both ends hear of it."""
         if self.broken:
             return
         self.broken = True
-        for life, tell in self._on_break:
+        for tell, life in self._on_break.items():
             self._network.loop.call_soon(tell, context=life.context)
-        self._on_break = []
+        self._on_break.clear()
 
     def _process_gone(self, life: Life) -> None:
         """A process ended: its system tells the other one, unless the power or the wire is gone."""
-        self._on_break = [each for each in self._on_break if each[0] is not life]
+        self._on_break = {tell: each for tell, each in self._on_break.items() if each is not life}
         other = self._ends[life]
         when = self._network.arrival(life, other)
         if self._network.dark(life.name):

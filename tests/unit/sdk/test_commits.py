@@ -275,6 +275,25 @@ async def test_a_peer_that_ends_the_stream_in_order_is_asked_again() -> None:
     await listener.close()
 
 
+async def test_a_peer_that_gives_the_same_block_and_no_other_is_asked_more_and_more_rarely(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(commits, "_RECONNECT_S", (0.0, 0.0, 9.0))
+    calls = 0
+
+    async def blocks(_seek: SeekInfo) -> AsyncGenerator[FilteredBlock]:
+        nonlocal calls
+        calls += 1
+        yield block(7)
+
+    listener = CommitListener(blocks)
+    await listener.start(SOON)
+    await until(lambda: calls == 3)
+    await asyncio.sleep(0.1)
+    assert calls == 3
+    await listener.close()
+
+
 async def test_whoever_waits_can_be_interrupted_at_the_very_moment_of_the_verdict() -> None:
     """As Ctrl-C does it, which may come at any moment."""
     peer = Peer(block(0))
