@@ -37,6 +37,7 @@ from tests.simulation.town import CHANNEL, Town
 SECOND_NS = 1_000_000_000
 CONTRACT = "privysharing"
 ENDORSING_S = 0.001  # mean time until a thread takes up a proposal
+STRANDS_SHARE = 0.3  # of proposals that others may overtake
 OVERTAKEN_S = 0.02  # mean time for which others are faster
 DATA = Path("/data")
 ORDERED = DATA / CHAINS_FOLDER / CHANNEL  # an orderer's blocks
@@ -126,7 +127,7 @@ def _tell(job: Job, outcome: Outcome, disk: Disk, say: Say) -> None:
 
 
 class _Strands:
-    """Endorses each proposal in a strand of its own: see `endorsement.hosting.Hosting`.
+    """Endorses each proposal at one moment, or in a strand of its own: see `endorsement.hosting.Hosting`.
 
     Nobody watches over contracts: in a simulation they are the real ones, which end.
     """
@@ -177,7 +178,11 @@ class _Strands:
 
     def _endorse(self, job: Job) -> None:
         self._waiting -= 1
-        if job.wanted():
+        if not job.wanted():
+            return
+        if self._chance.random() > STRANDS_SHARE:
+            self._tell(job, self._process(job.raw))
+        else:
             strand = Strand(self._chance, partial(self._process, job.raw))
             self._strands[strand] = job
             self._go_on(strand)

@@ -12,7 +12,7 @@ from typing import Any, Final, Generic, TypeVar
 
 T = TypeVar("T")
 
-PAUSES: Final = 0.05  # share of places at which a strand may pause
+PAUSES: Final = 0.1  # share of places at which a strand may pause
 
 _MINE = threading.local()
 
