@@ -98,8 +98,8 @@ class Cast:
         return LyingLog(self._cluster, life, self._chance, self._log_moods, self.told)
 
     def _moods(self, lies: Sequence[str]) -> Moods:
-        wanted = self._liars.lies or lies
-        return Moods(self._loop, self._chance, [HONEST, *(lie for lie in lies if lie in wanted)])
+        named = [lie for lie in lies if lie in self._liars.lies]
+        return Moods(self._loop, self._chance, named or [HONEST, *(() if self._liars.lies else lies)])
 
     def _victims(self) -> frozenset[str]:
         """Some peers, and not all of them."""

@@ -28,7 +28,7 @@ class Liars:
     endorser: int | None = None
     orderer: int | None = None
     twins: int | None = None  # the block of the run from which on the orderer tells two stories
-    lies: tuple[str, ...] = ()  # that nodes tell; every one, if none is named
+    lies: tuple[str, ...] = ()  # that nodes tell, and nothing else; all of them now and then, if none is named
     alone: bool = False  # nothing else goes wrong: everybody else must be served
 
     @classmethod

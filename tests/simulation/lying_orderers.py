@@ -52,9 +52,13 @@ IN_ITS_LOG: Final = (TAKES_NOTHING, ANSWERS_NOTHING, ANSWERS_LATE, ORDERS_LATE, 
 
 FORBIDS_WHAT_IT_ORDERS: Final = "forbids what it orders"
 
-SILENT, HANGS_UP, HAS_NOTHING, FORBIDS = "is silent", "hangs up", "has no such block", "forbids"
+SILENT, FALLS_SILENT, HANGS_UP = "is silent", "falls silent", "hangs up"
+HAS_NOTHING, FORBIDS = "has no such block", "forbids"
 REPEATS, SKIPS, SWAPS = "repeats a block", "skips a block", "sends a later block first"
-OF_BLOCKS: Final = (SILENT, HANGS_UP, HAS_NOTHING, FORBIDS, REPEATS, SKIPS, SWAPS, *sorted(LyingOrderer.LIES))
+OF_BLOCKS: Final = (
+    *(SILENT, FALLS_SILENT, HANGS_UP, HAS_NOTHING, FORBIDS, REPEATS, SKIPS, SWAPS),
+    *sorted(LyingOrderer.LIES),
+)
 LIES: Final = (*IN_ITS_LOG, FORBIDS_WHAT_IT_ORDERS, *OF_BLOCKS)
 # Properly signed: where a peer compares them with its own block of that height, they prove two stories.
 _PROOFS = frozenset(("wrong previous", "empty", "skipped", "repeated"))
@@ -188,9 +192,11 @@ class BadBlocks(Deliveries):
             lie = HONEST if block is None else self._moods.now()
             if lie in _PROOFS and not (sent and asker.whole):
                 lie = HONEST  # the first block of a stream is one that the peer has
+            if lie == FALLS_SILENT and not sent:
+                lie = HONEST
             if lie != HONEST:
                 self._told.tell(LIAR, lie)
-            if lie == SILENT:
+            if lie in (SILENT, FALLS_SILENT):
                 await asyncio.Event().wait()
             if lie == HANGS_UP:
                 return

@@ -58,9 +58,9 @@ STOPPED_BY = {
     "signatures-of-blocks-are-not-verified": only(LYING_ORDERER, "unsigned", "another's signature"),
     "a-block-need-not-name-its-predecessor": only(LYING_ORDERER, "wrong previous"),
     "a-block-may-hold-what-its-header-does-not-say": only(LYING_ORDERER, "other data", "damaged"),
-    "a-peer-stays-with-an-orderer-that-has-fallen-silent": replace(only(LYING_ORDERER, "is silent"), seed=2),
+    "a-peer-stays-with-an-orderer-that-has-fallen-silent": only(LYING_ORDERER, "falls silent"),
     "what-one-orderer-refuses-no-other-is-asked-for": only(LYING_ORDERER, "forbids what it orders"),
-    "what-an-orderer-forgot-it-is-given-again": only(LYING_ORDERER, "acknowledges and drops"),
+    "what-an-orderer-forgot-it-is-given-again": replace(only(LYING_ORDERER, "acknowledges and drops"), calls=4),
     "nobody-compares-blocks": TWO_STORIES,
     "a-fork-is-no-reason-to-stop": TWO_STORIES_OF_ONE,
 }
