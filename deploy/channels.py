@@ -17,10 +17,12 @@ from privysharing.protocol.channel.genesis import ChannelProfile, OrgProfile, Po
 from privysharing.protocol.channel.settings import AnchorPeer, ConsensusType
 from privysharing.protocol.policies.dsl import parse_implicit_meta, parse_policy
 
-# Which log orders is the orderers' own business, and no type that Fabric knows says it. `solo`, one orderer by itself,
-# is nearest, and asks for no metadata. But Fabric's peers from version 3 on fetch blocks on channels of type etcdraft
-# and BFT only (core/deliverservice), so a channel that such peers may join says etcdraft, and names no consenters.
-_CONSENSUS: Final = {Doors.CLOSED: ConsensusType("solo"), Doors.FABRIC: ConsensusType("etcdraft")}
+# No type that Fabric knows says that an orderer keeps the log on its disk: `solo` is nearest, and asks for no metadata.
+# Fabric's peers from version 3 on fetch blocks on channels of type etcdraft and BFT only (core/deliverservice), so a
+# channel that such peers may join says etcdraft, and names no consenters, whatever orders.
+_SOLO: Final = ConsensusType("solo")
+_KAFKA: Final = ConsensusType("kafka")
+_FOR_FABRIC: Final = ConsensusType("etcdraft")
 
 CLOSED_ACLS: Final = {"event/FilteredBlock": WRITERS, "gateway/CommitStatus": WRITERS}
 
@@ -59,9 +61,16 @@ _FABRIC_ORDERER: Final = {
 
 
 def channel_profile(
-    topology: Topology, channel: Channel, material: Material, ports: Mapping[str, int]
+    topology: Topology,
+    channel: Channel,
+    material: Material,
+    ports: Mapping[str, int],
+    kafka_brokers: tuple[str, ...] = (),
 ) -> ChannelProfile:
-    """The first configuration of a channel; `ports` has the service port of each node by full name."""
+    """The first configuration of a channel; `ports` has the service port of each node by full name.
+
+    Without `kafka_brokers` it is not ordered through Kafka.
+    """
     closed = channel.doors is Doors.CLOSED
     member = _CLOSED_MEMBER if closed else _FABRIC_MEMBER
     client = _CLOSED_CLIENT if closed else _FABRIC_MEMBER
@@ -93,7 +102,8 @@ def channel_profile(
             "Endorsement": parse_policy(channel.endorsement),
             "LifecycleEndorsement": parse_policy(channel.lifecycle_endorsement),
         },
-        consensus=_CONSENSUS[channel.doors],
+        consensus=(_KAFKA if kafka_brokers else _SOLO) if closed else _FOR_FABRIC,
+        kafka_brokers=kafka_brokers if closed else (),
         batch_size=channel.batch_size,
         batch_timeout_s=channel.batch_timeout_s,
         acls=CLOSED_ACLS if closed else {},

@@ -12,9 +12,19 @@ import click
 
 from deploy import layout
 from deploy.channels import channel_profile
-from deploy.manifest import ChannelEntry, ContractEntry, Network, NodeEntry, OrganisationEntry, UserEntry
+from deploy.kafka.cluster import Cluster
+from deploy.manifest import (
+    ChannelEntry,
+    ContractEntry,
+    Network,
+    NodeEntry,
+    OrderingEntry,
+    OrganisationEntry,
+    UserEntry,
+)
 from deploy.material import Material
 from deploy.nodeconfig import NodePorts, core_yaml, data_folder, orderer_yaml
+from deploy.ordering import ExistingKafka, OwnKafka, Wish, with_ordering
 from deploy.ports import HOST, NoFreePorts, choose_ports
 from deploy.profiles import connection_profile
 from deploy.topology import (
@@ -47,6 +57,8 @@ def generate(topology: Topology, folder: Path, base_port: int | None = None) -> 
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise FolderNotEmpty(f"{folder} is not empty; choose another folder, or remove this one if nobody needs it")
+    if topology.ordering is None and len(topology.orderers) > 1:
+        raise TopologyError(f"topologies.{topology.name}.ordering is embedded, which is for one orderer; needed: kafka")
     ports = _node_ports(topology, base_port)
     existed = folder.exists()
     try:
@@ -64,14 +76,15 @@ def _write(topology: Topology, folder: Path, ports: Mapping[str, NodePorts]) -> 
     material = Material.make(topology, datetime.now(UTC))
     service_ports = {name: each.service for name, each in ports.items()}
     material.write(topology, folder)
+    ordering = _ordering(topology, folder)
     endorsements: dict[str, int] = {}
     for channel in topology.channels:
-        profile = channel_profile(topology, channel, material, service_ports)
+        profile = channel_profile(topology, channel, material, service_ports, ordering.brokers)
         block = genesis_block(profile, nonce=os.urandom(NONCE_BYTES), timestamp_ns=time.time_ns())
         endorsements[channel.name] = _endorsements(topology, channel, material, ChannelConfig.from_block(block))
         _write_file(folder / layout.genesis_file(channel.name), encode_block(block))
     for orderer in topology.orderers:
-        text = orderer_yaml(topology, orderer, ports[orderer.full_name])
+        text = orderer_yaml(topology, orderer, ports[orderer.full_name], ordering)
         _write_file(folder / layout.node_config_file(orderer), text.encode())
     for peer in topology.peers:
         text = core_yaml(topology, peer, ports[peer.full_name], ports)
@@ -79,9 +92,21 @@ def _write(topology: Topology, folder: Path, ports: Mapping[str, NodePorts]) -> 
     for org in topology.organisations:
         text = connection_profile(topology, org, material, service_ports, endorsements)
         _write_file(folder / layout.profile_file(org), text.encode())
-    network = _network(topology, folder, ports, endorsements)
+    network = _network(topology, folder, ports, endorsements, ordering)
     network.save()
     return network
+
+
+def _ordering(topology: Topology, folder: Path) -> OrderingEntry:
+    """Where the log is to be, once a cluster that is for this network alone is written down."""
+    match topology.ordering:
+        case OwnKafka(brokers, zookeepers):
+            cluster = Cluster.make(folder / layout.KAFKA, brokers, zookeepers)
+            return OrderingEntry(cluster.bootstrap, cluster.zookeepers, str(layout.KAFKA))
+        case ExistingKafka(addresses, ensemble):
+            return OrderingEntry(addresses, ensemble)
+        case None:
+            return OrderingEntry()
 
 
 def _node_ports(topology: Topology, base_port: int | None) -> dict[str, NodePorts]:
@@ -110,7 +135,11 @@ def _endorsements(topology: Topology, channel: Channel, material: Material, conf
 
 
 def _network(
-    topology: Topology, folder: Path, ports: Mapping[str, NodePorts], endorsements: Mapping[str, int]
+    topology: Topology,
+    folder: Path,
+    ports: Mapping[str, NodePorts],
+    endorsements: Mapping[str, int],
+    ordering: OrderingEntry,
 ) -> Network:
     return Network(
         folder=folder,
@@ -132,6 +161,7 @@ def _network(
             )
             for channel in topology.channels
         ),
+        ordering=ordering,
     )
 
 
@@ -185,10 +215,11 @@ def _write_file(path: Path, content: bytes) -> None:
 @click.option("--topology", required=True, type=click.Choice(topology_names()), help="Which network of network.yaml.")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="An empty folder, or one to be made.")
 @click.option("--base-port", type=click.IntRange(1, 65_000), help="Ports from here on, instead of free ones.")
-def main(topology: str, out: Path, base_port: int | None) -> None:
+@with_ordering
+def main(topology: str, out: Path, base_port: int | None, ordering: Wish) -> None:
     """The command."""
     try:
-        network = generate(load_topology(topology), out, base_port)
+        network = generate(load_topology(topology).ordered(ordering), out, base_port)
     except (TopologyError, FolderNotEmpty, NoFreePorts) as error:
         raise click.ClickException(str(error)) from error
     click.echo(f"{topology}: {network.title}")

@@ -10,6 +10,7 @@ ROOT_CA = CRYPTO / "root"
 CHANNELS = PurePosixPath("channels")
 PROFILES = PurePosixPath("profiles")
 NODES = PurePosixPath("nodes")
+KAFKA = PurePosixPath("kafka")
 MANIFEST = PurePosixPath("network.json")
 
 

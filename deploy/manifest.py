@@ -4,6 +4,7 @@ Paths are relative to the network's folder, and commands are to be run from ther
 """
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -84,6 +85,18 @@ class ChannelEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class OrderingEntry:
+    """Where the ordering log is: without brokers, on the disk of the one orderer.
+
+    `cluster` is the folder of the network's own Kafka cluster; empty when there is none, or somebody else's.
+    """
+
+    brokers: tuple[str, ...] = ()
+    zookeepers: tuple[str, ...] = ()
+    cluster: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Network:
     """A generated network in `folder`."""
 
@@ -94,6 +107,7 @@ class Network:
     organisations: tuple[OrganisationEntry, ...]
     nodes: tuple[NodeEntry, ...]
     channels: tuple[ChannelEntry, ...]
+    ordering: OrderingEntry = OrderingEntry()
 
     def path(self, relative: str) -> Path:
         """A path of an entry, as this process can open it."""
@@ -167,4 +181,9 @@ def _network(folder: Path, facts: dict[str, Any]) -> Network:
             )
             for channel in facts["channels"]
         ),
+        ordering=_ordering(**facts.get("ordering", {})),
     )
+
+
+def _ordering(brokers: Iterable[str] = (), zookeepers: Iterable[str] = (), cluster: str = "") -> OrderingEntry:
+    return OrderingEntry(tuple(brokers), tuple(zookeepers), cluster)

@@ -9,10 +9,12 @@ from typing import Any
 import yaml
 
 from deploy import layout
+from deploy.manifest import OrderingEntry
 from deploy.ports import HOST
 from deploy.topology import Doors, Node, OrdererNode, PeerNode, Topology
 
 DATA = "data"
+COPIES = 3  # of each record, as Fabric's Kafka.Topic.ReplicationFactor
 STREAMS_MAX = 250  # of one kind at one node of a closed network; one that nobody reads may hold up to two blocks
 
 
@@ -24,8 +26,9 @@ class NodePorts:
     operations: int
 
 
-def orderer_yaml(topology: Topology, node: OrdererNode, ports: NodePorts) -> str:
+def orderer_yaml(topology: Topology, node: OrdererNode, ports: NodePorts, ordering: OrderingEntry) -> str:
     """`orderer.yaml` of one ordering node."""
+    foreign, kafka = _foreign(topology), bool(ordering.brokers)
     here = layout.node_folder(node)
     crypto = layout.node_crypto_folder(topology, node)
     return _yaml(
@@ -35,7 +38,7 @@ def orderer_yaml(topology: Topology, node: OrdererNode, ports: NodePorts) -> str
                 "ListenPort": ports.service,
                 "LocalMSPDir": _relative(crypto / "msp", here),
                 "LocalMSPID": node.org.msp_id,
-                **({} if _foreign(topology) else {"MaxRecvMsgSize": _received_bytes_max(topology)}),
+                **({} if foreign else {"MaxRecvMsgSize": _received_bytes_max(topology)}),
                 "TLS": {
                     "Enabled": True,
                     "Certificate": _relative(crypto / "tls" / "server.crt", here),
@@ -46,13 +49,17 @@ def orderer_yaml(topology: Topology, node: OrdererNode, ports: NodePorts) -> str
                 },
             },
             "FileLedger": {"Location": DATA},
+            **({"Kafka": {"Topic": {"ReplicationFactor": min(COPIES, len(ordering.brokers))}}} if kafka else {}),
             "Operations": {"ListenAddress": f"{HOST}:{ports.operations}"},
             "Metrics": {"Provider": "prometheus"},
             "privysharing": {
                 "genesis": _relative(layout.CHANNELS, here),
+                **({"zooKeeper": {"addresses": list(ordering.zookeepers)}} if ordering.zookeepers else {}),
+                # A channel that Fabric's peers may join says nothing of Kafka.
+                **({"ordering": "kafka", "kafka": {"brokers": [*ordering.brokers]}} if kafka and foreign else {}),
                 **(
                     {"timeWindow": "0s"}
-                    if _foreign(topology)
+                    if foreign
                     else {"limits": {"concurrency": {"broadcast": STREAMS_MAX, "deliver": STREAMS_MAX}}}
                 ),
             },

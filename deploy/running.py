@@ -55,17 +55,6 @@ class Running:
         self._record.unlink(missing_ok=True)
         self._bury()
 
-    def last_words(self) -> str:
-        """The end of its log."""
-        if not self.log.exists():
-            return ""
-        with self.log.open("rb") as file:
-            skipped = max(0, self.log.stat().st_size - _LOG_TAIL_BYTES)
-            file.seek(skipped)
-            if skipped:
-                file.readline()  # the rest of a line
-            return file.read().decode(errors="replace").strip()
-
     def _bury(self) -> None:
         if self._child is not None:
             self._child.wait()
@@ -91,6 +80,18 @@ def kill(wanted: Collection[Running], alive: Collection[psutil.Process] | None =
     _alive_after(10.0, list(alive))
     for each in wanted:
         each.forget()
+
+
+def last_words(log: Path) -> str:
+    """The end of what a process has printed."""
+    if not log.exists():
+        return ""
+    with log.open("rb") as file:
+        skipped = max(0, log.stat().st_size - _LOG_TAIL_BYTES)
+        file.seek(skipped)
+        if skipped:
+            file.readline()  # the rest of a line
+        return file.read().decode(errors="replace").strip()
 
 
 def runs(process: psutil.Process) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from deploy.ordering import EMBEDDED, KAFKA, ExistingKafka, Ordering, OwnKafka, Wish
 from privysharing.protocol.channel.settings import BatchSize
 from privysharing.protocol.durations import parse_duration
 
@@ -18,6 +19,7 @@ CLOSED_ENVELOPE_BYTES_MAX = 2 * 1024 * 1024
 
 _MSP_ID = re.compile(r"[A-Za-z0-9.-]+")
 _DNS_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
+_ADDRESS = re.compile(r"[A-Za-z0-9.-]+:[0-9]{1,5}")
 _CHANNEL_ID = re.compile(r"[a-z][a-z0-9.-]{0,248}")
 
 
@@ -120,6 +122,7 @@ class Topology:
     peers: tuple[PeerNode, ...]
     channels: tuple[Channel, ...]
     client_auth_required: bool = True
+    ordering: Ordering = None
 
     def __post_init__(self) -> None:
         place = f"topologies.{self.name}"
@@ -149,6 +152,10 @@ class Topology:
     def root(self) -> Organisation:
         """The organisation whose root CA certifies the others' CAs."""
         return next(org for org in self.organisations if org.root)
+
+    def ordered(self, wish: Wish) -> "Topology":
+        """The same, ordered as somebody wishes."""
+        return replace(self, ordering=wish.over(self.ordering))
 
     def peers_of(self, channel: Channel, org: Organisation | None = None) -> tuple[PeerNode, ...]:
         """The peers that keep `channel`: all, or one member's."""
@@ -202,7 +209,7 @@ def _organisation(name: str, keys: Mapping[str, Any]) -> Organisation:
 
 def _topology(name: str, keys: Mapping[str, Any], organisations: Mapping[str, Organisation]) -> Topology:
     place = f"topologies.{name}"
-    _known(keys, {"title", "doors", "orderers", "peers", "channels", "client_auth_required"}, place)
+    _known(keys, {"title", "doors", "ordering", "orderers", "peers", "channels", "client_auth_required"}, place)
     try:
         doors = Doors(keys.get("doors", Doors.CLOSED))
     except ValueError:
@@ -223,7 +230,28 @@ def _topology(name: str, keys: Mapping[str, Any], organisations: Mapping[str, Or
             for channel, value in _mapping(keys.get("channels"), f"{place}.channels").items()
         ),
         client_auth_required=bool(keys.get("client_auth_required", True)),
+        ordering=_ordering(keys.get("ordering", EMBEDDED), f"{place}.ordering"),
     )
+
+
+def _ordering(value: object, place: str) -> Ordering:
+    if value in (EMBEDDED, KAFKA):
+        return OwnKafka() if value == KAFKA else None
+    known = f"{EMBEDDED}, {KAFKA}, or {KAFKA}: with brokers and zookeepers, as numbers or lists of addresses"
+    _require(isinstance(value, dict) and set(value) == {KAFKA}, place, value, known)
+    place = f"{place}.{KAFKA}"
+    keys = _mapping(_mapping(value, place)[KAFKA], place)
+    _known(keys, {"brokers", "zookeepers"}, place)
+    if not isinstance(keys.get("brokers"), list):
+        return OwnKafka(
+            _count(keys, "brokers", place) if "brokers" in keys else 1,
+            0 if keys.get("zookeepers") == 0 else _count(keys, "zookeepers", place) if "zookeepers" in keys else 1,
+        )
+    brokers, zookeepers = (_texts(keys, key, place) for key in ("brokers", "zookeepers"))
+    _require(brokers, f"{place}.brokers", brokers, "at least one address")
+    for address in (*brokers, *zookeepers):
+        _require(_ADDRESS.fullmatch(address), place, address, "host:port")
+    return ExistingKafka(brokers, zookeepers)
 
 
 def _channel(name: str, keys: Mapping[str, Any], organisations: Mapping[str, Organisation], doors: Doors) -> Channel:

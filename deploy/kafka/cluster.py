@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import sys
 import time
 import uuid
@@ -12,10 +11,6 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Final
-
-from kafka import KafkaAdminClient
-from kafka.errors import KafkaError
-from kazoo.client import KazooClient
 
 from deploy import running
 from deploy.kafka import programs
@@ -28,7 +23,7 @@ from deploy.kafka.settings import (
     properties,
     zookeeper_settings,
 )
-from deploy.ports import HOST, choose_ports
+from deploy.ports import choose_ports
 from deploy.running import Running
 
 FORMAT: Final = 1
@@ -37,16 +32,15 @@ BROKERS_MAX, ZOOKEEPERS_MAX = 16, 7
 READY_SECONDS_MAX: Final = 90.0
 STOP_SECONDS_MAX: Final = 20.0  # a broker hands over what it leads, and flushes
 _PROBE_INTERVAL_S = 0.1
-_PROBE_SECONDS_MAX = 3.0
 _CONFIGURATION = {BROKER: "server.properties", ZOOKEEPER: "zoo.cfg"}
 
 
 class MemberFault(Exception):
     """A broker or an ensemble node is not as it should be."""
 
-    def __init__(self, member: Member, what: str, member_running: Running) -> None:
-        last = member_running.last_words() or "(nothing)"
-        super().__init__(f"{member.name} {what}; its log {member_running.log} ends with:\n{last}")
+    def __init__(self, member: Member, what: str, log: Path) -> None:
+        last = running.last_words(log) or "(nothing)"
+        super().__init__(f"{member.name} {what}; its log {log} ends with:\n{last}")
 
 
 class MemberEnded(MemberFault):
@@ -70,16 +64,17 @@ class Cluster:
     ensemble: tuple[Member, ...]
 
     @classmethod
-    def make(
-        cls, folder: Path, brokers: int = 1, zookeepers: int = 1, *, kraft: bool = False, base_port: int | None = None
-    ) -> "Cluster":
-        """Write a cluster's configurations into a folder; its ports are free ones, or follow one another."""
-        if not 1 <= brokers <= BROKERS_MAX or (not kraft and not 1 <= zookeepers <= ZOOKEEPERS_MAX):
+    def make(cls, folder: Path, brokers: int = 1, zookeepers: int = 1, *, base_port: int | None = None) -> "Cluster":
+        """Write a cluster's configurations into a folder; its ports are free ones, or follow one another.
+
+        Without ZooKeeper nodes the brokers keep the cluster's metadata themselves (KRaft).
+        """
+        if not 1 <= brokers <= BROKERS_MAX or not 0 <= zookeepers <= ZOOKEEPERS_MAX:
             raise ValueError(
                 f"found {brokers} brokers and {zookeepers} ZooKeeper nodes; "
-                f"needed: 1 to {BROKERS_MAX} and 1 to {ZOOKEEPERS_MAX}"
+                f"needed: 1 to {BROKERS_MAX}, and at most {ZOOKEEPERS_MAX}"
             )
-        kinds = [*[(BROKER, n) for n in range(brokers)], *[(ZOOKEEPER, n) for n in range(0 if kraft else zookeepers)]]
+        kinds = [*[(BROKER, n) for n in range(brokers)], *[(ZOOKEEPER, n) for n in range(zookeepers)]]
         uses = ("port", "quorum", "election")
         ports = choose_ports([f"{use} {kind}{n}" for use in uses for kind, n in kinds], base_port)
         members = [Member(kind, n, *(ports[f"{use} {kind}{n}"] for use in uses)) for kind, n in kinds]
@@ -87,7 +82,7 @@ class Cluster:
         for member in members:
             cluster._write(member)
         cluster_id = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "a")
-        for member in cluster.brokers if kraft else ():
+        for member in cluster.brokers if not zookeepers else ():
             programs.format_storage(_CONFIGURATION[BROKER], cluster_id, cluster.home(member))
         described = {"format": FORMAT, "brokers": _facts(cluster.brokers), "ensemble": _facts(cluster.ensemble)}
         (folder / DESCRIPTION).write_text(json.dumps(described, indent=2) + "\n")
@@ -117,6 +112,10 @@ class Cluster:
         """The members' names."""
         return tuple(member.name for member in self.members)
 
+    def member(self, name: str) -> Member:
+        """A member by name; KeyError when there is none such."""
+        return {member.name: member for member in self.members}[name]
+
     @property
     def bootstrap(self) -> tuple[str, ...]:
         """Where brokers serve."""
@@ -131,10 +130,13 @@ class Cluster:
         """A member's configuration, data and log."""
         return self.folder / member.name
 
+    def absent(self, names: Collection[str] | None = None) -> list[Member]:
+        """Those that do not run, of all or some."""
+        return [member for member in self._named(names) if self.running(member).process is None]
+
     def start(self, names: Collection[str] | None = None, *, stop_with: int | None = None) -> None:
         """Start what does not run yet, all or some. With `stop_with`, all ends when that process does."""
-        absent = [member for member in self._named(names) if self.running(member).process is None]
-        for member in absent:
+        for member in self.absent(names):
             if member.kind == BROKER:
                 self._until_forgotten(member)
             self.running(member).start(programs.command(member.kind, _CONFIGURATION[member.kind]), self.home(member))
@@ -148,40 +150,24 @@ class Cluster:
         for member in self.members:
             while reason := self.why_not(member):
                 if self.running(member).process is None:
-                    raise MemberEnded(member, "ended", self.running(member))
+                    raise MemberEnded(member, "ended", self.running(member).log)
                 if time.monotonic() > deadline:
-                    raise MemberNotReady(member, f"does not serve yet: {reason}", self.running(member))
+                    raise MemberNotReady(member, f"does not serve yet: {reason}", self.running(member).log)
                 time.sleep(_PROBE_INTERVAL_S)
 
     def why_not(self, member: Member) -> str:
         """Why a member does not serve; nothing when it does."""
-        if member.kind == ZOOKEEPER:
-            return "" if self.mode(member) else f"{member.address} is no part of an ensemble"
-        try:
-            socket.create_connection((HOST, member.port), _PROBE_SECONDS_MAX).close()
-            client = KafkaAdminClient(
-                bootstrap_servers=member.address,
-                request_timeout_ms=int(_PROBE_SECONDS_MAX * 1000),
-                bootstrap_timeout_ms=int(_PROBE_SECONDS_MAX * 1000),
-            )
-            try:
-                known = client.describe_cluster()
-            finally:
-                client.close()
-        except (OSError, KafkaError) as error:
-            return f"{member.address} does not answer: {error}"
-        unknown = len(self.brokers) - len(known["brokers"])
-        return f"{member.address} does not know {unknown} of the brokers" if unknown > 0 else ""
+        from deploy.kafka import probes  # Kafka's client takes a third of a second to import
+
+        if member.kind == BROKER:
+            return probes.why_no_broker(member.address, len(self.brokers))
+        return "" if self.mode(member) else f"{member.address} is no part of an ensemble"
 
     def mode(self, member: Member) -> str:
         """What an ensemble node is now: standalone, leader, follower; nothing where it does not serve."""
-        try:
-            with socket.create_connection((HOST, member.port), _PROBE_SECONDS_MAX) as connection:
-                connection.sendall(b"srvr")
-                with connection.makefile(encoding="utf-8") as answer:
-                    return next((line.split()[1] for line in answer if line.startswith("Mode:")), "")
-        except OSError:
-            return ""
+        from deploy.kafka import probes
+
+        return probes.ensemble_mode(member.address)
 
     def stop(self, names: Collection[str] | None = None) -> None:
         """Ask members to end, all or some, brokers first; those that do not are killed."""
@@ -219,17 +205,10 @@ class Cluster:
 
     def _until_forgotten(self, broker: Member) -> None:
         """A broker that was killed stays registered for a while, and does not start beside itself."""
-        if not any(self.mode(member) for member in self.ensemble):
-            return
-        client = KazooClient(hosts=",".join(self.zookeepers), read_only=True)
-        client.start()
-        try:
-            deadline = time.monotonic() + 2 * SESSION_MS / 1000
-            while client.exists(f"/brokers/ids/{broker.number}") and time.monotonic() < deadline:
-                time.sleep(_PROBE_INTERVAL_S)
-        finally:
-            client.stop()
-            client.close()
+        from deploy.kafka import probes
+
+        if any(self.mode(member) for member in self.ensemble):
+            probes.forgotten(broker.number, self.zookeepers, 2 * SESSION_MS / 1000)
 
     def _write(self, member: Member) -> None:
         home = self.home(member)
@@ -247,11 +226,10 @@ def start(
     zookeepers: int = 1,
     *,
     folder: Path,
-    kraft: bool = False,
     stop_with: int | None = None,
 ) -> Cluster:
-    """Make a cluster in an empty folder, and return once it serves. `stop_with`: this process, if nothing is said."""
-    cluster = Cluster.make(folder, brokers, zookeepers, kraft=kraft)
+    """Make a cluster in a folder, and return once it serves; it ends with this process, or the one that is named."""
+    cluster = Cluster.make(folder, brokers, zookeepers)
     try:
         cluster.start(stop_with=stop_with or os.getpid())
         cluster.ready()

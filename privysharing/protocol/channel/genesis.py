@@ -69,6 +69,7 @@ class ChannelProfile:
     batch_timeout_s: float
     acls: Mapping[str, str] = field(default_factory=dict)
     capabilities: Capabilities = field(default_factory=Capabilities)
+    kafka_brokers: tuple[str, ...] = ()  # host:port, where the consensus is kafka
 
 
 def genesis_block(profile: ChannelProfile, *, nonce: bytes, timestamp_ns: int) -> Block:
@@ -120,6 +121,7 @@ def _orderer_group(profile: ChannelProfile) -> ConfigGroup:
             "ChannelRestrictions": codec.encode_channel_restrictions(0),
             "Capabilities": codec.encode_capabilities(profile.capabilities.orderer),
             "ConsensusType": codec.encode_consensus_type(profile.consensus),
+            **({"KafkaBrokers": codec.encode_kafka_brokers(profile.kafka_brokers)} if profile.kafka_brokers else {}),
         },
         policies=profile.orderer_policies,
     )

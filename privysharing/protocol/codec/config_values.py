@@ -108,6 +108,11 @@ def parse_kafka_brokers(raw: bytes) -> tuple[str, ...]:
     return tuple(decode(orderer_configuration_pb2.KafkaBrokers, raw).brokers)
 
 
+def encode_kafka_brokers(addresses: Iterable[str]) -> bytes:
+    """An orderer.KafkaBrokers."""
+    return orderer_configuration_pb2.KafkaBrokers(brokers=addresses).SerializeToString()
+
+
 def parse_channel_restrictions(raw: bytes) -> int:
     """The greatest number of channels in an orderer.ChannelRestrictions, 0 for no limit."""
     return decode(orderer_configuration_pb2.ChannelRestrictions, raw).max_count

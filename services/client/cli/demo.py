@@ -12,7 +12,9 @@ import click
 from rich.console import Console
 
 from deploy.generate import generate
+from deploy.kafka.settings import BROKER, ZOOKEEPER
 from deploy.layout import MANIFEST, NODES
+from deploy.ordering import Wish, with_ordering
 from deploy.topology import load_topology
 from services.client.cli.failures import message_of
 from services.client.demo.narrator import Narrator, StoryBroken
@@ -24,7 +26,8 @@ from services.client.network.processes import Processes
 
 @click.command("demo")
 @click.option("--keep", type=click.Path(path_type=Path), help="Keep the network's folder here, to look around in it.")
-def command(keep: Path | None) -> None:
+@with_ordering
+def command(keep: Path | None, ordering: Wish) -> None:
     """Boot a city's network as processes, play a day of Alice's on it, and stop everything. Takes half a minute."""
     console = Console(highlight=False, width=None if os.isatty(1) else 110)
     folder = keep or Path(tempfile.mkdtemp(prefix="privysharing-demo-"))
@@ -34,7 +37,7 @@ def command(keep: Path | None) -> None:
     narrator = Narrator(console)
     kept = keep is not None
     try:
-        asyncio.run(_play(folder, narrator))
+        asyncio.run(_play(folder, narrator, ordering))
     except Exception as error:
         kept = kept or (folder / MANIFEST).exists()
         logs = f"; each node's log is kept, in {folder / NODES}" if kept else ""
@@ -45,10 +48,10 @@ def command(keep: Path | None) -> None:
     console.print("demo ok")
 
 
-async def _play(folder: Path, narrator: Narrator) -> None:
+async def _play(folder: Path, narrator: Narrator, ordering: Wish) -> None:
     narrator.scene("A city's organisations start their nodes")
     start = time.monotonic()
-    network = generate(load_topology("demo"), folder)
+    network = generate(load_topology("demo").ordered(ordering), folder)
     fill_wallet(network)
     narrator.says(f"{len(network.organisations)} organisations have their keys, certificates and channel "
                   f"[dim]({time.monotonic() - start:.1f} s)[/dim]")  # fmt: skip
@@ -56,10 +59,20 @@ async def _play(folder: Path, narrator: Narrator) -> None:
     start = time.monotonic()
     try:
         await bring_up(processes)
-        for node in network.nodes:
-            duty = "orders" if node.role == "orderer" else "endorses and commits" if node.endorses else "commits only"
-            narrator.says(f"{node.name:<24} {duty:<22} [dim]process {processes.pids()[node.name]}[/dim]")
+        pids = processes.pids()
+        for name, duty in _duties(processes).items():
+            narrator.says(f"{name:<24} {duty:<24} [dim]process {pids[name]}[/dim]")
         narrator.says(f"ready for the first transaction after {time.monotonic() - start:.1f} s")
         await Story(network, narrator).play()
     finally:
         processes.stop()
+
+
+def _duties(processes: Processes) -> dict[str, str]:
+    """What each process is for."""
+    kinds = {BROKER: "keeps the ordering log", ZOOKEEPER: "knows which brokers live"}
+    members = processes.kafka.members if processes.kafka is not None else ()
+    return {member.name: kinds[member.kind] for member in members} | {
+        node.name: "orders" if node.role == "orderer" else "endorses and commits" if node.endorses else "commits only"
+        for node in processes.network.nodes
+    }

@@ -10,6 +10,7 @@ import click
 from deploy.generate import generate
 from deploy.layout import MANIFEST
 from deploy.manifest import Network
+from deploy.ordering import EMBEDDED, KAFKA, Wish, with_ordering
 from deploy.topology import load_topology
 from services.client.cli.output import EXIT_REFUSED, Output
 from services.client.cli.session import network_option, with_network, with_output
@@ -29,9 +30,13 @@ def command() -> None:
 @command.command("up")
 @with_network
 @click.option("--topology", help="Which network of deploy/network.yaml to generate.  [default: demo]")
+@with_ordering
 @with_output
-def up(folder: Path, topology: str | None, output: Output) -> None:
-    """Generate the network if it is not there yet, start its nodes, and define its contracts."""
+def up(folder: Path, topology: str | None, ordering: Wish, output: Output) -> None:
+    """Generate the network if it is not there yet, start its nodes, and define its contracts.
+
+    With Kafka, brokers and ZooKeeper nodes start and stop with it, unless deploy/network.yaml names a cluster.
+    """
     if (folder / MANIFEST).exists():
         network = Network.load(folder)
         if topology not in (None, network.topology):
@@ -39,15 +44,21 @@ def up(folder: Path, topology: str | None, output: Output) -> None:
                 f"{folder} holds a network of topology {network.topology}, not {topology}; name another --network, "
                 f"or remove this one with: privy network down --remove{network_option(folder)}"
             )
+        if ordering.through_kafka not in (None, bool(network.ordering.brokers)):
+            kept = KAFKA if network.ordering.brokers else EMBEDDED
+            raise click.UsageError(
+                f"{folder} holds a network whose ordering is {kept}; name another --network, "
+                f"or remove this one with: privy network down --remove{network_option(folder)}"
+            )
     else:
         with output.busy("generating keys, certificates and genesis blocks"):
-            network = generate(load_topology(topology or DEFAULT_TOPOLOGY), folder)
+            network = generate(load_topology(topology or DEFAULT_TOPOLOGY).ordered(ordering), folder)
             fill_wallet(network)
     processes = Processes(network)
-    with output.busy(f"starting {len(network.nodes)} nodes"):
+    with output.busy(f"starting {len(processes.names)} nodes"):
         asyncio.run(bring_up(processes))
     output.done(
-        f"network {network.topology} serves in {folder} ({len(network.nodes)} nodes); "
+        f"network {network.topology} serves in {folder} ({len(processes.names)} nodes); "
         f"see `privy network status{network_option(folder)}`, `privy wallet list{network_option(folder)}`",
         {"network": str(folder), "topology": network.topology, "pids": processes.pids()},
     )
@@ -92,13 +103,14 @@ def down(nodes: tuple[str, ...], folder: Path, remove: bool, output: Output) -> 
     What is committed stays, unless you ask to remove it.
     """
     network = Network.load(folder)
-    known = [node.name for node in network.nodes]
+    processes = Processes(network)
+    known = list(processes.names)
     if unknown := [name for name in nodes if name not in known]:
         raise click.UsageError(f"needed nodes of {folder}, which are {', '.join(known)}; found {', '.join(unknown)}")
     if nodes and remove:
         raise click.UsageError("--remove is for the whole network: name no node")
     with output.busy("draining"):
-        Processes(network).stop(nodes or None)
+        processes.stop(nodes or None)
     if remove:
         shutil.rmtree(folder)
     what = f"{', '.join(nodes)} {'have' if len(nodes) > 1 else 'has'} stopped" if nodes else "the network has stopped"

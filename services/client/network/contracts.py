@@ -33,7 +33,7 @@ async def bring_up(processes: Processes) -> None:
         await processes.ready()
         await define_contracts(processes.network)
     except BaseException:
-        processes.stop([node.name for node in processes.network.nodes if node.name not in ran_before])
+        processes.stop([name for name in processes.names if name not in ran_before])
         raise
 
 

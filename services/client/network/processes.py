@@ -1,14 +1,11 @@
 """The nodes of a network as processes: start, readiness, stop."""
 
 import asyncio
-import contextlib
 import http.client
 import json
 import os
 import shutil
-import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Collection
@@ -17,13 +14,15 @@ from pathlib import Path
 
 import psutil
 
+from deploy import running
+from deploy.kafka.cluster import Cluster
 from deploy.manifest import Network, NodeEntry
+from deploy.running import Running
 from services.client.network.ports import PortTaken, is_taken
 
 READY_SECONDS_MAX = 30.0
 STOP_SECONDS_MAX = 12.0  # a node drains for 10 s at most
 _PROBE_INTERVAL_S = 0.05
-_LOG_TAIL_BYTES = 2_000
 _HEALTH_BYTES_MAX = 100_000
 
 # Nodes are asked directly, whatever proxy the environment names.
@@ -34,7 +33,7 @@ class NodeFault(Exception):
     """A node is not as it should be."""
 
     def __init__(self, node: str, what: str, log: Path) -> None:
-        super().__init__(f"{node} {what}; its log {log} ends with:\n{_tail(log) or '(nothing)'}")
+        super().__init__(f"{node} {what}; its log {log} ends with:\n{running.last_words(log) or '(nothing)'}")
 
 
 class NodeEnded(NodeFault):
@@ -54,27 +53,48 @@ class Health:
     reason: str = ""
 
 
+NOT_RUNNING = Health(None, serves=False, reason="not running")
+
+
 class Processes:
-    """The processes of one network. With `stop_with`, nodes end when that process does, however it ends."""
+    """The processes of one network. With `stop_with`, nodes end when that process does, however it ends.
+
+    `kafka` is the network's own cluster, where it has one: its members start before the nodes and end after them.
+    """
 
     def __init__(self, network: Network, stop_with: int | None = None) -> None:
         self.network = network
+        self.kafka = Cluster.load(network.path(network.ordering.cluster)) if network.ordering.cluster else None
         self._stop_with = stop_with
-        self._children: dict[str, subprocess.Popen[bytes]] = {}
+        self._running = {
+            node.name: Running(network.path(node.config).parent / "process.json", self.log(node))
+            for node in network.nodes
+        }
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What can be started and stopped: the members of the network's own cluster, and the nodes."""
+        return (*(self.kafka.names if self.kafka else ()), *self._running)
 
     def start(self, names: Collection[str] | None = None) -> None:
         """Start the nodes that do not run yet, all or some, in order; PortTaken when one could not listen."""
         wanted = [node for node in self.network.nodes if names is None or node.name in names]
         absent = [node for node in wanted if self.process(node) is None]
-        for node in absent:
-            for address in filter(None, (node.address, node.operations_address)):
-                if is_taken(address):
-                    raise PortTaken(node.name, address)
+        needed = [(node.name, address) for node in absent for address in (node.address, node.operations_address)]
+        if self.kafka is not None:
+            needed += [(member.name, member.address) for member in self.kafka.absent(names)]
+        for name, address in needed:
+            if address and is_taken(address):
+                raise PortTaken(name, address)
+        if self.kafka is not None:
+            self.kafka.start(names, stop_with=self._stop_with)
         for node in sorted(absent, key=lambda node: node.order):
             self._start(node)
 
     async def ready(self, timeout_s: float = READY_SECONDS_MAX) -> None:
         """Return once every node serves; NodeEnded or NodeNotReady name the first that does not."""
+        if self.kafka is not None:
+            await asyncio.to_thread(self.kafka.ready)
         deadline = asyncio.get_running_loop().time() + timeout_s
         await asyncio.gather(*(self._ready(node, deadline) for node in self.network.nodes))
 
@@ -82,41 +102,38 @@ class Processes:
         """How a node is now."""
         process = self.process(node)
         if process is None:
-            return Health(None, serves=False, reason="not running")
+            return NOT_RUNNING
         reason = await asyncio.to_thread(_ask, node)
         return Health(process.pid, serves=not reason, reason=reason)
 
+    async def members(self) -> dict[str, Health]:
+        """How each member of the network's own cluster is now."""
+        kafka = self.kafka
+        if kafka is None:
+            return {}
+        pids = kafka.pids()
+        reasons = await asyncio.gather(*(asyncio.to_thread(kafka.why_not, member) for member in kafka.members))
+        return {
+            member.name: Health(pid, not reason, reason) if (pid := pids.get(member.name)) else NOT_RUNNING
+            for member, reason in zip(kafka.members, reasons, strict=True)
+        }
+
     def pids(self) -> dict[str, int]:
-        """Process id of each node that runs."""
-        found = ((node.name, self.process(node)) for node in self.network.nodes)
-        return {name: process.pid for name, process in found if process is not None}
+        """Process id of everything that runs."""
+        found = ((name, each.process) for name, each in self._running.items())
+        nodes = {name: process.pid for name, process in found if process is not None}
+        return nodes | (self.kafka.pids() if self.kafka is not None else {})
 
     def process(self, node: NodeEntry) -> psutil.Process | None:
         """The process that was started for a node, if it still runs."""
-        try:
-            record = json.loads(self._record(node).read_text())
-            process = psutil.Process(record["pid"])
-            same = process.create_time() == record["started"] and _runs(process)
-        except (FileNotFoundError, ValueError, KeyError, TypeError, psutil.NoSuchProcess):
-            return None
-        return process if same else None
+        return self._running[node.name].process
 
     def stop(self, names: Collection[str] | None = None) -> None:
         """Ask nodes to drain and end, all or some; those that do not are killed after 12 s."""
-        wanted = [node for node in self.network.nodes if names is None or node.name in names]
-        running = {process.pid: process for node in wanted if (process := self.process(node)) is not None}
-        for process in running.values():
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.terminate()
-        alive = _alive_after(STOP_SECONDS_MAX, list(running.values()))
-        for process in alive:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.kill()
-        _alive_after(STOP_SECONDS_MAX, alive)
-        for node in wanted:
-            self._record(node).unlink(missing_ok=True)
-            if node.name in self._children:
-                self._children.pop(node.name).wait()
+        wanted = [each for name, each in self._running.items() if names is None or name in names]
+        running.stop(wanted, STOP_SECONDS_MAX)
+        if self.kafka is not None:
+            self.kafka.stop(names)
 
     def log(self, node: NodeEntry) -> Path:
         """What a node prints."""
@@ -126,18 +143,7 @@ class Processes:
         arguments = [*_command(node)]
         if self._stop_with is not None:
             arguments += ["--stop-with", str(self._stop_with)]
-        with self.log(node).open("ab") as log:
-            child = subprocess.Popen(  # noqa: S603 - the command comes from the network's own manifest
-                arguments,
-                cwd=self.network.folder,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,  # a Ctrl-C at the terminal is for whoever started the network
-            )
-        self._children[node.name] = child
-        record = {"pid": child.pid, "started": psutil.Process(child.pid).create_time()}
-        self._record(node).write_text(json.dumps(record))
+        self._running[node.name].start(arguments, self.network.folder)
 
     async def _ready(self, node: NodeEntry, deadline: float) -> None:
         while True:
@@ -150,9 +156,6 @@ class Processes:
                 raise NodeNotReady(node.name, f"does not serve yet: {health.reason}", self.log(node))
             await asyncio.sleep(_PROBE_INTERVAL_S)
 
-    def _record(self, node: NodeEntry) -> Path:
-        return self.network.path(node.config).parent / "process.json"
-
 
 def _command(node: NodeEntry) -> list[str]:
     """The node's command, from the environment that this program runs in before any other."""
@@ -162,22 +165,6 @@ def _command(node: NodeEntry) -> list[str]:
     if found is None:
         raise FileNotFoundError(2, "not found; install the distribution privysharing", program)
     return [found, *arguments]
-
-
-def _alive_after(seconds: float, processes: list[psutil.Process]) -> list[psutil.Process]:
-    """Those that still run when the time is over; returns as soon as none does."""
-    deadline = time.monotonic() + seconds
-    while (alive := [process for process in processes if _runs(process)]) and time.monotonic() < deadline:
-        time.sleep(_PROBE_INTERVAL_S)
-    return alive
-
-
-def _runs(process: psutil.Process) -> bool:
-    """Not so of one that has ended and that nobody has buried: some containers never do."""
-    try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 def _ask(node: NodeEntry) -> str:
@@ -197,14 +184,3 @@ def _failed_checks(answer: urllib.error.HTTPError) -> str:
         return "; ".join(f"{check['component']}: {check['reason']}" for check in failed)
     except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError):
         return ""
-
-
-def _tail(log: Path) -> str:
-    if not log.exists():
-        return ""
-    with log.open("rb") as file:
-        skipped = max(0, log.stat().st_size - _LOG_TAIL_BYTES)
-        file.seek(skipped)
-        if skipped:
-            file.readline()  # the rest of a line
-        return file.read().decode(errors="replace").strip()

@@ -11,7 +11,7 @@ from privysharing.sdk import Call, Channel, connect
 from privysharing.sdk.errors import SdkError
 from privysharing.sdk.profile import Node
 from services.client.network.identities import admin_of, profile_of
-from services.client.network.processes import Processes
+from services.client.network.processes import Health, Processes
 
 Row = dict[str, Any]
 
@@ -22,9 +22,10 @@ async def network_status(network: Network, processes: Processes) -> tuple[list[R
     A node that does not serve has a `reason`.
     """
     nodes = await asyncio.gather(*(_node_row(processes, node) for node in network.nodes))
+    members = [_member_row(processes, name, health) for name, health in (await processes.members()).items()]
     peers = [node for node in network.nodes if node.role == "peer"]
     ledgers = await asyncio.gather(*(_ledger_row(network, peer, name) for peer in peers for name in peer.channels))
-    return list(nodes), list(ledgers)
+    return [*members, *nodes], list(ledgers)
 
 
 async def _node_row(processes: Processes, node: NodeEntry) -> Row:
@@ -39,6 +40,14 @@ async def _node_row(processes: Processes, node: NodeEntry) -> Row:
         "address": node.address,
         "operations_address": node.operations_address,
     }
+
+
+def _member_row(processes: Processes, name: str, health: Health) -> Row:
+    """A broker or a ZooKeeper node belongs to no organisation, and has no operations port."""
+    assert processes.kafka is not None
+    member = processes.kafka.member(name)
+    told = {"pid": health.pid, "serves": health.serves, "reason": health.reason}
+    return {"name": name, "role": member.kind, **told, "address": member.address}
 
 
 async def _ledger_row(network: Network, peer: NodeEntry, channel_name: str) -> Row:
