@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 
 from privysharing.protocol.codes import Status
 from services.orderer.intake import Answer, Intake, Progress
+from services.orderer.log import LogUnavailable
 from services.runtime.disk import StorageError
 
 READ_AHEAD_MAX = 256  # envelopes of one stream that wait for their answer
@@ -28,7 +29,7 @@ class Broadcast:
         try:
             while (progress := await ahead.get()) is not None:
                 if progress.durable is not None:
-                    with contextlib.suppress(StorageError):  # the answer says so
+                    with contextlib.suppress(StorageError, LogUnavailable):  # the answer says so
                         await progress.durable
                 answer = self._intake.conclude(progress)
                 yield answer

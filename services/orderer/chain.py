@@ -18,12 +18,13 @@ from privysharing.protocol.crypto import SigningIdentity
 from privysharing.protocol.envelopes import NONCE_BYTES
 from privysharing.protocol.ordering import Connect, Record, RecordClass, Regular, TimeToCut
 from privysharing.rpc.outside import Outside
-from services.orderer.log import OrderedLog
+from services.orderer.log import LogClosed, LogUnavailable, LostRecords, OrderedLog
 from services.orderer.metrics import RELATION_CONSENTER, STATUS_ACTIVE, STATUS_INACTIVE, OrdererMetrics
 from services.orderer.sealing import config_envelope, next_header, position_of, seal
 from services.orderer.sequencer import Cut, Effect, Reconfigure, Resubmit, Sequencer, Skip, SkipReason
 from services.orderer.store import BlockStore
-from services.runtime.disk import StorageError
+
+POST_AGAIN_S = 0.5  # after which a record is appended again that the log did not take
 
 # Why an envelope comes to nothing of which somebody was told that it would be ordered.
 _BROKEN_PROMISES = frozenset({SkipReason.NO_LONGER_VALID, SkipReason.BAD_CONFIG})
@@ -33,10 +34,6 @@ _log = logging.getLogger(__name__)
 
 class ChainHalted(Exception):
     """The chain takes nothing more."""
-
-
-class LostRecords(StorageError):
-    """The log ends before the newest block does: it is not the log that this chain was made from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +102,10 @@ class Chain:
     def has_room(self) -> bool:
         """Whether `room` would return at once."""
         return self._open.is_set() and self._ordering.has_room
+
+    def illness(self) -> str | None:
+        """Why the chain takes nothing at the moment; None when it does."""
+        return "halted" if self.halted else self._ordering.illness()
 
     async def caught_up(self) -> None:
         """Return when every block that the log had in it at the start has been made."""
@@ -186,9 +187,9 @@ class Chain:
         if isinstance(effect, Cut):
             await self._write(effect)
         elif isinstance(effect, Resubmit):
-            await self._post(effect.record)
+            await self._post_surely(effect.record)
         elif isinstance(effect, Reconfigure):
-            await self._post(self._reconfigured(effect))
+            await self._post_surely(self._reconfigured(effect))
         else:
             self._skip(offset, effect)
 
@@ -259,10 +260,36 @@ class Chain:
         if self._ordering.quiet(self._next_offset):
             due = min(due, self._last_cut + self._context.cut_interval_s)
         if due <= now:
-            self._asked_for = self._sequencer.next_block
-            self._post(TimeToCut(self._asked_for))
+            self._ask_to_cut(self._sequencer.next_block)
         else:
             self._alarm = asyncio.get_running_loop().call_later(due - now, self._schedule_cut)
+
+    def _ask_to_cut(self, number: int) -> None:
+        self._asked_for = number
+        try:
+            self._post(TimeToCut(number)).add_done_callback(lambda posted: self._asked(number, posted))
+        except (LogClosed, LogUnavailable):
+            self._ask_again(number)
+
+    def _asked(self, number: int, posted: asyncio.Future[int]) -> None:
+        if not posted.cancelled() and isinstance(posted.exception(), LogUnavailable):
+            self._ask_again(number)
+
+    def _ask_again(self, number: int) -> None:
+        """Later, unless the block is there by then."""
+        if self._sequencer.next_block == number and not self.halted:
+            self._asked_for = -1
+            self._alarm = asyncio.get_running_loop().call_later(POST_AGAIN_S, self._schedule_cut)
+
+    async def _post_surely(self, record: Record) -> None:
+        """Append a record that the chain cannot go on without; it may get there twice, and counts once."""
+        while True:
+            try:
+                await self._post(record)
+            except LogUnavailable:
+                await asyncio.sleep(POST_AGAIN_S)
+            else:
+                return
 
     def _post(self, record: Record) -> asyncio.Future[int]:
         return self._ordering.append(encode_record(record))

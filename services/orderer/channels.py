@@ -2,17 +2,18 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from privysharing.protocol.blocks import Block, header_hash
 from privysharing.protocol.channel.bundle import ChannelConfig
-from privysharing.protocol.codec.blocks import encode_block, parse_block
+from privysharing.protocol.codec.blocks import encode_block, last_config_index, parse_block
 from privysharing.protocol.errors import ProtocolError
 from services.orderer.chain import Chain, ChainContext
-from services.orderer.log import OrderedLog
-from services.orderer.log.filelog import FileLog
+from services.orderer.log import LogPlace, OpenLog
+from services.orderer.log.filelog import open_file_log
+from services.orderer.sealing import position_of
 from services.orderer.store import BlockStore
 from services.runtime.config import ConfigError
 from services.runtime.disk import Disk, DiskLock, InUse
@@ -46,14 +47,10 @@ def read_genesis(path: Path) -> Genesis:
     return Genesis(config.channel_id, block)
 
 
-OpenLog = Callable[[Disk, Path], Awaitable[OrderedLog]]
-"""The ordering log of a channel, which is kept in this folder unless it is kept elsewhere."""
-
-
 class Channels:
     """Chains by channel id."""
 
-    def __init__(self, disk: Disk, location: Path, context: ChainContext, open_log: OpenLog = FileLog.open) -> None:
+    def __init__(self, disk: Disk, location: Path, context: ChainContext, open_log: OpenLog = open_file_log) -> None:
         self._disk = disk
         self._location = location
         self._context = context
@@ -136,5 +133,11 @@ class Channels:
             first = parse_block(store.read(0))
             if header_hash(first.header) != header_hash(genesis.block.header):
                 raise ConfigError(f"channel {channel_id} was started from another genesis block than the one given")
-        log = await self._open_log(self._disk, self._location / LOGS_FOLDER / channel_id)
+        log = await self._open_log(self._place(channel_id, store))
         return Chain(store, log, self._context)
+
+    def _place(self, channel_id: str, store: BlockStore) -> LogPlace:
+        tip = parse_block(store.read(store.height - 1))
+        config = ChannelConfig.from_block(parse_block(store.read(last_config_index(tip))))
+        folder = self._location / LOGS_FOLDER / channel_id
+        return LogPlace(self._disk, folder, config, position_of(tip).last_offset + 1)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from privysharing.protocol.crypto import SigningIdentity
 from services.orderer.delivery import UNREAD_BLOCKS_MAX
+from services.orderer.kafka.config import KafkaConfig, kafka_config
 from services.runtime.batching import BatchLimits
 from services.runtime.config import Address, Section
 from services.runtime.diskspace import WATERMARK_BYTES
@@ -36,6 +37,7 @@ class OrdererConfig:
     time_window_ns: int  # how far a transaction's timestamp may be from our clock; 0: any distance
     cut_interval_s: float  # blocks that nothing but quiet calls for are at least so far apart
     disk_watermark: int  # nothing new is ordered while fewer bytes are left on the disk
+    kafka: KafkaConfig = KafkaConfig()
     reporting: ReportingConfig = ReportingConfig()
 
 
@@ -70,6 +72,7 @@ def load(path: Path, environment: Mapping[str, str] | None = None) -> OrdererCon
         time_window_ns=int(ours.seconds("TimeWindow", "10m") * SECOND_NS),
         cut_interval_s=ours.seconds("CutInterval", "20ms"),
         disk_watermark=ours.integer("DiskWatermark", WATERMARK_BYTES),
+        kafka=kafka_config(root),
         reporting=reporting(
             root,
             environment,

@@ -27,7 +27,7 @@ from services.orderer.admission import (
 )
 from services.orderer.chain import Chain, ChainHalted
 from services.orderer.channels import Channels
-from services.orderer.log import LogClosed
+from services.orderer.log import LogClosed, LogUnavailable
 from services.orderer.metrics import OrdererMetrics
 from services.orderer.sealing import config_envelope
 
@@ -96,7 +96,7 @@ class Intake:
         try:
             progress.durable = progress.chain.order(progress.record)
             progress.record = None  # the log has it: who does not take his answers does not keep it in memory
-        except (ChainHalted, LogClosed) as error:
+        except (ChainHalted, LogClosed, LogUnavailable) as error:
             progress.refusal = Refusal(Status.SERVICE_UNAVAILABLE, str(error))
 
     def conclude(self, progress: Progress) -> Answer:

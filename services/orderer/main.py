@@ -5,19 +5,34 @@ from pathlib import Path
 
 from services.orderer.channels import read_genesis
 from services.orderer.config import OrdererConfig, load
+from services.orderer.kafka.ordering import Ordering
 from services.orderer.node import Orderer
 from services.runtime.command import role_command
 from services.runtime.config import ConfigError
+from services.runtime.machine import Machine
 from services.runtime.reporting import Reporting
 
 
 async def serve(config: OrdererConfig, stop: asyncio.Event) -> None:
     """Run an orderer until `stop` is set; then answer what was asked, cut what is pending, and return."""
     reporting = Reporting(config.reporting)
-    orderer = Orderer(config, reporting.registry)
-    await orderer.open(read_genesis(path) for path in _genesis_files(config.genesis))
-    async with reporting.answering({"ordering": orderer.illness, "disk": orderer.space.illness}):
-        await orderer.run(stop)
+    ordering = Ordering(config.kafka, reporting.registry)
+    orderer = Orderer(config, reporting.registry, Machine(), ordering.open)
+    geneses = [read_genesis(path) for path in _genesis_files(config.genesis)]
+
+    def illness() -> str | None:
+        return ordering.illness() or orderer.illness()
+
+    async with reporting.answering({"ordering": illness, "disk": orderer.space.illness}):
+        opening = asyncio.create_task(orderer.open(geneses))  # for as long as no broker answers
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait((opening, stopping), return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if opening.done():
+            opening.result()
+            await orderer.run(stop)
+        else:
+            opening.cancel()
 
 
 def _genesis_files(folder: Path | None) -> list[Path]:

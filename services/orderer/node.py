@@ -8,11 +8,12 @@ from typing import Any
 from services.orderer.admission import Clock
 from services.orderer.broadcast import Broadcast
 from services.orderer.chain import ChainContext
-from services.orderer.channels import Channels, Genesis, OpenLog
+from services.orderer.channels import Channels, Genesis
 from services.orderer.config import OrdererConfig
 from services.orderer.delivery import Delivery
 from services.orderer.intake import Intake
-from services.orderer.log.filelog import FileLog
+from services.orderer.log import OpenLog
+from services.orderer.log.filelog import open_file_log
 from services.orderer.metrics import OrdererMetrics
 from services.orderer.rpc import AtomicBroadcastRpc, BatchBroadcastRpc
 from services.runtime.diskspace import DiskSpace
@@ -34,7 +35,7 @@ class Orderer:
         config: OrdererConfig,
         registry: Registry,
         machine: Machine = Machine(),
-        open_log: OpenLog = FileLog.open,
+        open_log: OpenLog = open_file_log,
     ) -> None:
         self._config = config
         self._machine = machine
@@ -93,9 +94,9 @@ class Orderer:
             chains.result()  # raises what ended them
 
     def illness(self) -> str | None:
-        """Which channels take nothing more; None when all do."""
-        halted = [chain.channel_id for chain in self._channels.all() if chain.halted]
-        return f"halted: {', '.join(halted)}" if halted else None
+        """Which channels take nothing, and why; None when all do."""
+        found = ((chain.channel_id, chain.illness()) for chain in self._channels.all())
+        return "; ".join(f"{channel_id}: {why}" for channel_id, why in found if why) or None
 
     async def _drain(self) -> None:
         try:

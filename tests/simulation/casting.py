@@ -2,14 +2,12 @@
 
 import random
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Final
 
 import grpc
 
-from services.orderer.channels import OpenLog
+from services.orderer.log import LogPlace, OpenLog
 from services.peer.endorsement.workers import Job
-from services.runtime.disk import Disk
 from tests.simulation.computers import Program
 from tests.simulation.liars import HONEST, Liars, Moods, Told
 from tests.simulation.log import Cluster
@@ -92,7 +90,7 @@ class Cast:
         open_log: OpenLog = log_of(self._town, self._cluster) if honest_log else self._open_lying_log
         return in_front(orderer_program(self._town, name, open_log), self._interceptors)
 
-    async def _open_lying_log(self, _disk: Disk, _folder: Path) -> LyingLog:
+    async def _open_lying_log(self, _place: LogPlace) -> LyingLog:
         life = current_life()
         assert life is not None
         return LyingLog(self._cluster, life, self._chance, self._log_moods, self.told)

@@ -8,10 +8,8 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
-from pathlib import Path
 
-from services.orderer.log import Entry, LogClosed
-from services.runtime.disk import Disk
+from services.orderer.log import Entry, LogClosed, LogPlace
 from tests.simulation.loop import Life, SimulatedLoop, current_life
 
 BROKER_S = 0.002  # mean time to the brokers, and back
@@ -36,8 +34,8 @@ class Cluster:
         self._chance = chance
         self._changed = asyncio.Event()
 
-    async def open(self, _disk: Disk, _folder: Path) -> "SharedLog":
-        """An orderer's view of the topic: see `services.orderer.channels.OpenLog`."""
+    async def open(self, _place: LogPlace) -> "SharedLog":
+        """An orderer's view of the topic: see `services.orderer.log.OpenLog`."""
         life = current_life()
         assert life is not None
         return SharedLog(self, life)
@@ -118,11 +116,17 @@ class SharedLog:
             else:
                 await self._cluster.changed()
 
+    def start(self) -> int:
+        return 0
+
     def end(self) -> int:
         return self._seen
 
     def quiet(self, offset: int) -> bool:
         return offset == self._seen and not self._unanswered
+
+    def illness(self) -> str | None:
+        return None
 
     async def close(self) -> None:
         self._closed = True

@@ -7,9 +7,10 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar, cast
 
-from services.orderer.channels import CHAINS_FOLDER, Genesis, OpenLog
+from services.orderer.channels import CHAINS_FOLDER, Genesis
 from services.orderer.config import OrdererConfig
-from services.orderer.log.filelog import FileLog
+from services.orderer.log import OpenLog
+from services.orderer.log.filelog import open_file_log
 from services.orderer.node import Orderer
 from services.peer.block_feed.feed import FeedConfig
 from services.peer.chaincode_host.guard import TIMED_OUT, Execution
@@ -47,7 +48,7 @@ T = TypeVar("T")
 
 def log_of(town: Town, cluster: Cluster) -> OpenLog:
     """The ordering log: one orderer alone keeps it itself; several share the cluster's."""
-    return FileLog.open if len(town.topology.orderers) == 1 else cluster.open
+    return open_file_log if len(town.topology.orderers) == 1 else cluster.open
 
 
 def orderer_program(town: Town, name: str, open_log: OpenLog) -> Program:

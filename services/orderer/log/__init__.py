@@ -1,13 +1,17 @@
 """The ordered log: one channel's records, in the one order that all its orderers see.
 
-`OrderedLog` is the port. `filelog.FileLog` keeps it on a disk of one orderer, `memorylog.MemoryLog` in memory: its
-twin, which several orderers of one process may share.
+`OrderedLog` is the port. `filelog.FileLog` keeps it on a disk of one orderer, `services.orderer.kafka` on brokers that
+several orderers share, `memorylog.MemoryLog` in memory: their twin, which several orderers of one process may share.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
+
+from privysharing.protocol.channel.bundle import ChannelConfig
+from services.runtime.disk import Disk, StorageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,13 +26,21 @@ class LogClosed(Exception):
     """The log takes no more records: it was closed, or it failed."""
 
 
+class LogUnavailable(Exception):
+    """The log did not say that it has the record. It may have it all the same; later it may take it."""
+
+
+class LostRecords(StorageError):
+    """The log does not hold what this chain was made from."""
+
+
 class OrderedLog(Protocol):
     """Append-only, durable, read in order."""
 
     def append(self, record: bytes) -> asyncio.Future[int]:
         """Put a record behind all those appended before; the future gives its offset once it is durable.
 
-        Raises LogClosed.
+        Raises LogClosed, LogUnavailable; the future may raise LogUnavailable, too.
         """
         ...
 
@@ -42,7 +54,14 @@ class OrderedLog(Protocol):
         ...
 
     def entries(self, start: int) -> AsyncIterator[Sequence[Entry]]:
-        """Durable records from an offset on, as many at a time as there are; waits for more. One reader a chain."""
+        """Durable records from an offset on, as many at a time as there are; waits for more. One reader a chain.
+
+        Raises LostRecords.
+        """
+        ...
+
+    def start(self) -> int:
+        """The offset of the oldest record that is kept."""
         ...
 
     def end(self) -> int:
@@ -53,6 +72,27 @@ class OrderedLog(Protocol):
         """Whether nothing stands at this offset, and nothing is on its way."""
         ...
 
+    def illness(self) -> str | None:
+        """Why it takes nothing at the moment; None when it does."""
+        ...
+
     async def close(self) -> None:
         """Make durable what was appended, and take no more."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class LogPlace:
+    """What the log of a channel belongs to.
+
+    `folder`: where it is kept, unless it is kept elsewhere. `config`: that of the newest block. `next_offset`: where it
+    is to be read from; 0 for a channel that has but its first block.
+    """
+
+    disk: Disk
+    folder: Path
+    config: ChannelConfig
+    next_offset: int
+
+
+OpenLog = Callable[[LogPlace], Awaitable[OrderedLog]]

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from services.orderer.log import Entry, LogClosed
+from services.orderer.log import Entry, LogClosed, LogPlace
 from services.runtime.disk import Disk
 from services.runtime.recordlog import RecordLog
 
@@ -85,6 +85,10 @@ class FileLog:
                 self._grown.clear()
                 await self._grown.wait()
 
+    def start(self) -> int:
+        """See `OrderedLog.start`: nothing is ever dropped."""
+        return 0
+
     def end(self) -> int:
         """See `OrderedLog.end`."""
         return self._end
@@ -92,6 +96,10 @@ class FileLog:
     def quiet(self, offset: int) -> bool:
         """See `OrderedLog.quiet`."""
         return offset == self._end and not self._queue and not self._writing
+
+    def illness(self) -> str | None:
+        """See `OrderedLog.illness`: a disk that fails stops the process."""
+        return None
 
     async def close(self) -> None:
         """See `OrderedLog.close`."""
@@ -168,3 +176,8 @@ class FileLog:
                 durable.set_exception(fault)
                 durable.exception()  # whoever waits gets it; nobody has to
         self._queue = []
+
+
+async def open_file_log(place: LogPlace) -> FileLog:
+    """See `OpenLog`."""
+    return await FileLog.open(place.disk, place.folder)

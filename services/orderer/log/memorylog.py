@@ -45,6 +45,10 @@ class MemoryLog:
             else:
                 await grown.wait()
 
+    def start(self) -> int:
+        """See `OrderedLog.start`."""
+        return 0
+
     def end(self) -> int:
         """See `OrderedLog.end`."""
         return len(self._records)
@@ -52,6 +56,10 @@ class MemoryLog:
     def quiet(self, offset: int) -> bool:
         """See `OrderedLog.quiet`."""
         return offset == len(self._records)
+
+    def illness(self) -> str | None:
+        """See `OrderedLog.illness`."""
+        return None
 
     async def close(self) -> None:
         """See `OrderedLog.close`."""

@@ -19,8 +19,8 @@ from privysharing.protocol.codec.blocks import (
 )
 from privysharing.protocol.codec.ordering import encode_record, parse_record
 from privysharing.protocol.ordering import Connect, LogPosition, RecordClass, Regular, TimeToCut
-from services.orderer.chain import Chain, ChainHalted, LostRecords
-from services.orderer.log import LogClosed
+from services.orderer.chain import Chain, ChainHalted
+from services.orderer.log import LogClosed, LostRecords
 from services.orderer.log.filelog import FileLog
 from services.orderer.log.memorylog import MemoryLog
 from services.orderer.sealing import config_envelope, position_of

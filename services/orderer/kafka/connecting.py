@@ -1,0 +1,93 @@
+"""The clients of kafka-python, told what the orderer needs of them."""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
+
+from services.orderer.kafka.config import KafkaConfig
+
+PARTITION = 0
+KEY = b"0"  # Fabric's: the partition's number
+REQUEST_BYTES = 1024 * 1024  # of records in one request, unless there is but one
+FETCH_BYTES = 4 * 1024 * 1024
+RECORD_BYTES_MAX = 99 * 1024 * 1024  # consensus/kafka newBrokerConfig: socket.request.max.bytes, less 1 MiB of padding
+RECONNECT_MS_MAX = 1000  # between attempts to reach one broker
+_MS = 1000
+
+# The library logs whole records, and every reconnection: what matters is said by whoever uses it.
+logging.getLogger("kafka").setLevel(logging.ERROR)
+
+
+@dataclass(frozen=True, slots=True)
+class Connecting:
+    """Makes clients; each call asks anew which brokers there are. All raise KafkaError."""
+
+    config: KafkaConfig
+    brokers: Callable[[], Sequence[str]]
+
+    def producer(self) -> KafkaProducer:
+        """Sends records in order, one request at a time, and gives up after DeliveryTimeout.
+
+        Not an idempotent one: that fails for good when brokers forget it, and repeated records are no harm.
+        """
+        timeout_ms = int(self.config.delivery_timeout_s * _MS)
+        return KafkaProducer(
+            **self._common(),
+            acks="all",
+            enable_idempotence=False,
+            max_in_flight_requests_per_connection=1,
+            linger_ms=0,
+            batch_size=REQUEST_BYTES,
+            max_request_size=RECORD_BYTES_MAX,
+            allow_auto_create_topics=False,
+            delivery_timeout_ms=timeout_ms,
+            max_block_ms=timeout_ms,
+            request_timeout_ms=timeout_ms,
+            retry_backoff_ms=int(self.config.retry.producer_backoff_s * _MS),
+        )
+
+    def consumer(self) -> KafkaConsumer:
+        """Reads from the offset that it is told, and from no other."""
+        return KafkaConsumer(
+            **self._common(),
+            group_id=None,
+            enable_auto_commit=False,
+            auto_offset_reset="none",
+            allow_auto_create_topics=False,
+            fetch_max_bytes=FETCH_BYTES,
+            max_partition_fetch_bytes=FETCH_BYTES,
+            request_timeout_ms=self._read_timeout_ms,
+            retry_backoff_ms=int(self.config.retry.metadata_backoff_s * _MS),
+        )
+
+    def admin(self) -> KafkaAdminClient:
+        """Makes topics, and says how they are."""
+        return KafkaAdminClient(
+            **self._common(),
+            request_timeout_ms=self._read_timeout_ms,
+            retry_backoff_ms=int(self.config.retry.metadata_backoff_s * _MS),
+        )
+
+    @property
+    def _read_timeout_ms(self) -> int:
+        return int(self.config.retry.read_timeout_s * _MS)
+
+    def _common(self) -> dict[str, Any]:
+        config = self.config
+        tls, login = config.tls, config.login
+        protocol = ("SASL_" if login else "") + ("SSL" if tls else "PLAINTEXT")
+        return {
+            "bootstrap_servers": list(self.brokers()),
+            "bootstrap_timeout_ms": int(config.retry.dial_timeout_s * _MS),
+            "reconnect_backoff_max_ms": RECONNECT_MS_MAX,
+            "api_version": config.version,
+            "client_id": "privysharing-orderer",
+            "security_protocol": protocol,
+            "ssl_context": tls,
+            "sasl_mechanism": "PLAIN" if login else None,
+            "sasl_plain_username": login.user if login else None,
+            "sasl_plain_password": login.password if login else None,
+        }

@@ -1,0 +1,266 @@
+"""The ordered log of several orderers: a topic, seen from the event loop of one of them."""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass
+
+from kafka.errors import KafkaError, MessageSizeTooLargeError, UnknownTopicOrPartitionError
+
+from privysharing.protocol.codec.ordering import encode_record
+from privysharing.protocol.ordering import Connect
+from services.orderer.kafka import topics
+from services.orderer.kafka.connecting import Connecting
+from services.orderer.kafka.gauges import Figures, KafkaGauges
+from services.orderer.kafka.patience import Patience
+from services.orderer.kafka.producing import Producing
+from services.orderer.kafka.reading import MISSING_LOOKS_MAX, Found, Reading
+from services.orderer.kafka.topics import Survey
+from services.orderer.log import Entry, LogClosed, LogUnavailable, LostRecords
+from services.runtime.handover import Handover
+
+QUEUED_BYTES_MAX = 64 * 1024 * 1024  # appended and not yet acknowledged: beyond it, `room` waits
+UNREAD_BYTES_MAX = 64 * 1024 * 1024  # read from the brokers and not yet taken: beyond it, nothing more is read
+CLOSING_S = 2.0  # for what is under way to be acknowledged
+
+_AWAY = "the brokers of the ordering log do not answer; try again later"
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the log of a channel has to be. `next_offset`: 0 for a channel of which nothing was ordered yet."""
+
+    channel_id: str
+    next_offset: int
+    envelope_bytes_max: int
+
+
+class KafkaLog:
+    """See `OrderedLog`. Open it inside the event loop that uses it."""
+
+    def __init__(self, channel_id: str, found: Survey, connecting: Connecting, gauges: KafkaGauges) -> None:
+        self._topic = channel_id
+        self._start = found.start
+        self._end = found.end
+        self._topic_id = found.id
+        self._connecting = connecting
+        self._gauges = gauges
+        self._producing = Producing(channel_id, connecting.producer, connecting.config.delivery_timeout_s)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"produce-{channel_id}")
+        self._queue: list[tuple[bytes, asyncio.Future[int]]] = []
+        self._queued_bytes = 0
+        self._writing = False
+        self._appended = asyncio.Event()
+        self._room = asyncio.Event()
+        self._room.set()
+        self._handover: Handover[Found] = Handover(self._take)
+        self._reading: Reading | None = None
+        self._unread: deque[Sequence[Entry]] = deque()
+        self._unread_bytes = 0
+        self._grown = asyncio.Event()
+        self._closed = False
+        self._fault: LostRecords | None = None
+        self._refused: str | None = None  # why the last records were not acknowledged
+        self._unwell: str | None = None  # what the reader says
+        self._writer = asyncio.create_task(self._write())
+
+    @classmethod
+    async def open(cls, wanted: Wanted, connecting: Connecting, gauges: KafkaGauges) -> "KafkaLog":
+        """Find the topic, or make it for a new channel; wait for brokers as long as it takes. Raises LostRecords.
+
+        A CONNECT goes into it, as Fabric's orderers put one: it shows that the brokers take records.
+        """
+        search = _Search(wanted, connecting)
+        log = cls(wanted.channel_id, await search.topic(), connecting, gauges)
+        while True:
+            try:
+                log._end = max(log._end, await log.append(encode_record(Connect())) + 1)
+            except LogUnavailable as error:
+                await search.rest(error)
+            else:
+                return log
+
+    def append(self, record: bytes) -> asyncio.Future[int]:
+        """See `OrderedLog.append`. While the brokers do not answer, one batch at a time finds out whether they do."""
+        if self._closed or self._fault is not None:
+            raise LogClosed("the log is closed" if self._fault is None else str(self._fault))
+        if self._refused is not None and (self._queue or self._writing):
+            raise LogUnavailable(_AWAY)
+        durable: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._queue.append((record, durable))
+        self._queued_bytes += len(record)
+        if self._queued_bytes > QUEUED_BYTES_MAX:
+            self._room.clear()
+        self._appended.set()
+        return durable
+
+    async def room(self) -> None:
+        """See `OrderedLog.room`."""
+        await self._room.wait()
+
+    @property
+    def has_room(self) -> bool:
+        """See `OrderedLog.has_room`."""
+        return self._room.is_set()
+
+    async def entries(self, start: int) -> AsyncIterator[Sequence[Entry]]:
+        """See `OrderedLog.entries`."""
+        assert self._reading is None, "a log has one reader"
+        self._reading = Reading(self._topic, self._topic_id, self._connecting, self._handover.post, start)
+        while True:
+            if self._unread:
+                found = self._unread.popleft()
+                self._unread_bytes -= sum(len(entry.record) for entry in found)
+                if self._unread_bytes <= UNREAD_BYTES_MAX:
+                    self._reading.resume()
+                yield found
+            elif self._fault is not None:
+                raise self._fault
+            elif self._closed:
+                return
+            else:
+                self._grown.clear()
+                await self._grown.wait()
+
+    def start(self) -> int:
+        """See `OrderedLog.start`: as it was when the log was opened."""
+        return self._start
+
+    def end(self) -> int:
+        """See `OrderedLog.end`: as far as we have heard of it."""
+        return self._end
+
+    def quiet(self, offset: int) -> bool:
+        """See `OrderedLog.quiet`; what other orderers have on its way is not known here."""
+        return offset >= self._end and not self._queue and not self._writing
+
+    def illness(self) -> str | None:
+        """See `OrderedLog.illness`."""
+        return str(self._fault) if self._fault else self._unwell or self._refused
+
+    async def close(self) -> None:
+        """See `OrderedLog.close`. What no broker has acknowledged soon stays unacknowledged."""
+        if self._closed:
+            return
+        self._closed = True
+        self._appended.set()
+        self._grown.set()
+        await asyncio.wait([self._writer], timeout=CLOSING_S)
+        self._writer.cancel()
+        await asyncio.gather(self._writer, return_exceptions=True)
+        for _, durable in self._queue:
+            if not durable.done():
+                durable.set_exception(LogUnavailable("the orderer stops"))
+                durable.exception()
+        if self._reading is not None:
+            self._reading.stop()
+        self._thread.submit(self._producing.close)
+        self._thread.shutdown(wait=False)
+
+    async def _write(self) -> None:
+        """Send, again and again, whatever has been appended meanwhile."""
+        loop = asyncio.get_running_loop()
+        while self._queue or not self._closed:
+            if not self._queue:
+                self._appended.clear()
+                await self._appended.wait()
+                continue
+            batch, self._queue, self._queued_bytes = self._queue, [], 0
+            self._writing = True
+            try:
+                outcomes = await loop.run_in_executor(
+                    self._thread, self._producing.send, [record for record, _ in batch]
+                )
+            except asyncio.CancelledError:
+                self._settle(batch, [KafkaError("the orderer stops")] * len(batch))
+                raise
+            self._writing = False
+            self._room.set()
+            self._settle(batch, outcomes)
+            self._gauges.look(self._topic, self._producing.figures, self._read_figures)
+
+    def _settle(self, batch: Sequence[tuple[bytes, asyncio.Future[int]]], outcomes: Sequence[int | KafkaError]) -> None:
+        """Tell everybody what came of his record."""
+        refused = None
+        for (_, durable), outcome in zip(batch, outcomes, strict=True):
+            if isinstance(outcome, int):
+                self._end = max(self._end, outcome + 1)
+                if not durable.done():
+                    durable.set_result(outcome)
+                continue
+            if not isinstance(outcome, MessageSizeTooLargeError):
+                refused = f"the brokers did not acknowledge a record: {outcome}"
+            if not durable.done():
+                durable.set_exception(LogUnavailable(f"the brokers did not acknowledge it: {outcome}"))
+                durable.exception()  # whoever waits gets it; nobody has to
+        if (refused is None) != (self._refused is None):
+            self._report(refused)
+        self._refused = refused
+
+    def _read_figures(self) -> Figures:
+        return self._reading.figures() if self._reading is not None else {}
+
+    def _report(self, refused: str | None) -> None:
+        if refused is None:
+            _log.info("the brokers take records again", extra={"topic": self._topic})
+        else:
+            _log.error("the brokers take no records", extra={"topic": self._topic, "why": refused})
+
+    def _take(self, found: Found) -> None:
+        """What the reader tells, on the event loop."""
+        self._unwell = found.illness
+        if found.fault is not None:
+            self._fault = found.fault
+        if found.entries:
+            self._end = max(self._end, found.entries[-1].offset + 1)
+            self._unread.append(found.entries)
+            self._unread_bytes += sum(len(entry.record) for entry in found.entries)
+            if self._unread_bytes > UNREAD_BYTES_MAX and self._reading is not None:
+                self._reading.pause()
+        self._grown.set()
+
+
+def _find(wanted: Wanted, connecting: Connecting) -> Survey:
+    """The topic as it is, which is made for a new channel. Blocks. Raises KafkaError, LostRecords."""
+    name = wanted.channel_id
+    with closing(connecting.admin()) as admin:
+        found = topics.survey(admin, name)
+        if found is None and wanted.next_offset == 0:
+            topics.make(admin, name, connecting.config, wanted.envelope_bytes_max)
+            found = topics.survey(admin, name)
+        if found is None:
+            raise UnknownTopicOrPartitionError(f"the brokers do not know of topic {name}")
+    topics.check(name, found, None, wanted.next_offset)
+    return found
+
+
+class _Search:
+    """Looks for a topic until it is found."""
+
+    def __init__(self, wanted: Wanted, connecting: Connecting) -> None:
+        self._wanted = wanted
+        self._connecting = connecting
+        self._patience = Patience(connecting.config.retry)
+        self._missing = 0
+
+    async def topic(self) -> Survey:
+        """The topic as it is. Raises LostRecords."""
+        while True:
+            try:
+                return await asyncio.to_thread(_find, self._wanted, self._connecting)
+            except UnknownTopicOrPartitionError as error:
+                self._missing += 1
+                if self._missing == MISSING_LOOKS_MAX:
+                    topics.check(self._wanted.channel_id, None, None, 0)
+                await self.rest(error)
+            except KafkaError as error:
+                await self.rest(error)
+
+    async def rest(self, why: Exception) -> None:
+        """Wait before the next attempt, and say why."""
+        _log.warning("no brokers to order with yet", extra={"topic": self._wanted.channel_id, "why": str(why)})
+        await asyncio.sleep(self._patience.pause())

@@ -1,0 +1,132 @@
+"""Records from a topic, as they come. A thread of its own, which waits on the brokers for as long as it takes."""
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, closing, suppress
+from dataclasses import dataclass
+
+from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
+from kafka.errors import KafkaError, OffsetOutOfRangeError
+
+from services.orderer.kafka import topics
+from services.orderer.kafka.connecting import PARTITION, Connecting
+from services.orderer.kafka.gauges import Figures
+from services.orderer.kafka.patience import Patience
+from services.orderer.log import Entry, LostRecords
+
+POLL_MS = 500
+LOOK_EVERY_POLLS = 4  # in which nothing came: then somebody may have deleted the topic
+MISSING_LOOKS_MAX = 10  # a broker that has just started may not know of its topics yet
+RECORDS_MAX = 1000  # handed over at a time
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a reader tells: records, or that it has none and how the topic is, or why there will be no more."""
+
+    entries: Sequence[Entry] = ()
+    illness: str | None = None
+    fault: LostRecords | None = None
+
+
+class Reading:
+    """Reads one topic from an offset on, and tells `post` about it, from its thread."""
+
+    def __init__(
+        self, topic: str, topic_id: str | None, connecting: Connecting, post: Callable[[Found], None], start: int
+    ) -> None:
+        self._topic = topic
+        self._topic_id = topic_id
+        self._place = TopicPartition(topic, PARTITION)
+        self._connecting = connecting
+        self._post = post
+        self._next = start
+        self._missing = 0
+        self._consumer: KafkaConsumer | None = None
+        self._stopped = threading.Event()
+        self._room = threading.Event()
+        self._room.set()
+        self._thread = threading.Thread(target=self._run, name=f"read-{topic}", daemon=True)
+        self._thread.start()
+
+    def pause(self) -> None:
+        """Read no more for now."""
+        self._room.clear()
+
+    def resume(self) -> None:
+        """Go on reading."""
+        self._room.set()
+
+    def stop(self) -> None:
+        """End; what is under way may still be told."""
+        self._stopped.set()
+        self._room.set()
+
+    def figures(self) -> Figures:
+        """The client's own metrics, by group and name."""
+        consumer = self._consumer
+        return consumer.metrics() if consumer is not None else {}
+
+    def _run(self) -> None:
+        patience = Patience(self._connecting.config.retry)
+        while not self._stopped.is_set():
+            before = self._next
+            try:
+                with ExitStack() as clients:
+                    consumer = clients.enter_context(closing(self._connecting.consumer()))
+                    admin = clients.enter_context(closing(self._connecting.admin()))
+                    self._consumer = consumer
+                    self._look(admin)
+                    consumer.assign([self._place])
+                    consumer.seek(self._place, self._next)
+                    self._read(consumer, admin)
+            except LostRecords as fault:
+                self._tell(Found(fault=fault))
+                return
+            except KafkaError as error:
+                if self._next != before:
+                    patience.forget()
+                _log.warning("the brokers cannot be read from", extra={"topic": self._topic, "why": str(error)})
+                self._tell(Found(illness=f"no broker can be read from: {error}"))
+                self._stopped.wait(patience.pause())
+
+    def _read(self, consumer: KafkaConsumer, admin: KafkaAdminClient) -> None:
+        empty = 0
+        while not self._stopped.is_set():
+            self._room.wait()
+            try:
+                found = consumer.poll(timeout_ms=POLL_MS, max_records=RECORDS_MAX).get(self._place, ())
+            except OffsetOutOfRangeError:
+                self._look(admin)
+                raise
+            if found:
+                empty = 0
+                self._next = found[-1].offset + 1
+                self._tell(Found([Entry(each.offset, each.value or b"") for each in found]))
+            else:
+                empty += 1
+                if empty % LOOK_EVERY_POLLS == 0:
+                    self._look(admin)
+
+    def _tell(self, found: Found) -> None:
+        with suppress(RuntimeError):  # the loop has ended meanwhile
+            self._post(found)
+
+    def _look(self, admin: KafkaAdminClient) -> None:
+        """See that the topic is still the same, and how well it is. Raises LostRecords, KafkaError."""
+        found = topics.survey(admin, self._topic)
+        self._missing = 0 if found else self._missing + 1
+        if found is None and self._missing < MISSING_LOOKS_MAX:
+            self._tell(Found(illness=f"the brokers do not know of topic {self._topic}"))
+            return
+        topics.check(self._topic, found, self._topic_id, self._next)
+        assert found is not None
+        if found.start > self._next:
+            raise LostRecords(
+                f"channel {self._topic}: records {self._next} to {found.start - 1} of topic {self._topic} were removed "
+                "before they were read; start this orderer again: it takes the blocks from other orderers"
+            )
+        self._tell(Found(illness=found.illness(self._connecting.config.in_sync_replicas)))
