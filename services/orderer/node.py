@@ -39,6 +39,7 @@ class Orderer:
     ) -> None:
         self._config = config
         self._machine = machine
+        self._serves = False
         outside = machine.outside
         metrics = OrdererMetrics(registry)
         context = ChainContext(config.signer, metrics, config.cut_interval_s, outside)
@@ -79,6 +80,7 @@ class Orderer:
         try:
             if await _before(chains, _first(channels.caught_up(), stop.wait())) and not stop.is_set():
                 await self._server.start()
+                self._serves = True
                 _log.info("serving", extra={"address": str(self._config.listen), "port": port})
                 if await _before(chains, stop.wait()):
                     await self._drain()
@@ -96,7 +98,8 @@ class Orderer:
     def illness(self) -> str | None:
         """Which channels take nothing, and why; None when all do."""
         found = ((chain.channel_id, chain.illness()) for chain in self._channels.all())
-        return "; ".join(f"{channel_id}: {why}" for channel_id, why in found if why) or None
+        told = "; ".join(f"{channel_id}: {why}" for channel_id, why in found if why)
+        return told or (None if self._serves else "not serving yet: the channels catch up with their logs")
 
     async def _drain(self) -> None:
         try:
