@@ -6,15 +6,20 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo test check bench sim chaos fuzz soak up down proto lock clean
+.PHONY: help demo test check bench sim chaos fuzz soak up down kafka-up kafka-down kafka-ready proto lock clean
 
 help: ## This list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
-demo: $(READY) ## A whole network on this machine, and one day of Alice's in it
-	@$(BIN)/privy demo
+# Where the ordering log is: embedded or kafka, and then with how many BROKERS and ZOOKEEPERS.
+ORDERING ?= embedded
+LOG := --ordering $(ORDERING) $(if $(BROKERS),--brokers $(BROKERS)) $(if $(ZOOKEEPERS),--zookeepers $(ZOOKEEPERS))
+LOG_READY := $(READY) $(if $(filter kafka,$(ORDERING)),kafka-ready)
 
-test: $(READY) check ## Every test there is
+demo: $(LOG_READY) ## A whole network on this machine, and one day of Alice's in it; ORDERING=embedded|kafka
+	@$(BIN)/privy demo $(LOG)
+
+test: $(READY) check kafka-ready ## Every test there is
 	@$(BIN)/pytest -q
 
 check: $(READY) ## Style, types, layers, and generated code that is not out of date
@@ -50,11 +55,20 @@ soak: $(READY) ## What takes hours: ten thousand seeds, every mutant, 200 kills,
 	@$(BIN)/python -m tests.powerloss --cuts 10000
 	@HOSTILE_TRANSACTIONS=500 SPOILT_ROUNDS=200 $(BIN)/pytest -q tests/e2e/test_hostile_clients.py tests/e2e/test_spoilt_calls.py
 
-up: $(READY) ## Start the demo network and leave it running (var/demo)
-	@$(BIN)/privy network up
+up: $(LOG_READY) ## Start the demo network and leave it running (var/demo); ORDERING=
+	@$(BIN)/privy network up $(if $(filter kafka,$(ORDERING)),$(LOG))
 
 down: $(READY) ## Stop it
 	@$(BIN)/privy network down
+
+kafka-up: $(READY) kafka-ready ## Start brokers and ZooKeeper nodes on fixed ports (var/kafka); BROKERS=1 ZOOKEEPERS=1
+	@$(BIN)/python -m deploy.kafka up $(if $(BROKERS),--brokers $(BROKERS)) $(if $(ZOOKEEPERS),--zookeepers $(ZOOKEEPERS))
+
+kafka-down: $(READY) ## Stop them
+	@$(BIN)/python -m deploy.kafka down
+
+kafka-ready: $(READY)
+	@$(BIN)/python -m deploy.kafka fetch
 
 proto: $(READY) ## Generate privysharing/wire from proto/
 	@$(BIN)/python proto/generate.py
@@ -63,7 +77,7 @@ lock: $(READY) ## Resolve pyproject.toml into requirements.lock
 	@$(BIN)/pip install -q uv && $(BIN)/uv pip compile --quiet --generate-hashes --universal --python-version 3.11 \
 		--extra dev --no-header --no-emit-index-url --no-emit-find-links -o requirements.lock pyproject.toml
 
-clean: ## Stop networks below var/; remove what the other targets made, ledgers and keys included
+clean: ## Stop networks and Kafka below var/; remove what the other targets made, ledgers and keys included
 	@for folder in var/*/; do \
 		folder="$${folder%/}"; \
 		if [ ! -e "$$folder/network.json" ]; then continue; fi; \
@@ -72,6 +86,11 @@ clean: ## Stop networks below var/; remove what the other targets made, ledgers 
 			echo "needed: $(VENV), to stop the network in $$folder, which may be running; try: make down clean" >&2; false; \
 		fi || exit 1; \
 	done
+	@if ls var/kafka/cluster/*/process.json >/dev/null 2>&1; then \
+		if [ -x $(BIN)/python ]; then $(BIN)/python -m deploy.kafka down; \
+		else echo "needed: $(VENV), to stop Kafka in var/kafka, which may be running; try: make kafka-down clean" >&2; false; \
+		fi || exit 1; \
+	fi
 	rm -rf $(VENV) var build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 # The environment is made again whenever what it is made from changes.

@@ -23,7 +23,7 @@ from deploy.kafka.settings import (
     properties,
     zookeeper_settings,
 )
-from deploy.ports import choose_ports
+from deploy.ports import PortTaken, choose_ports, is_taken
 from deploy.running import Running
 
 FORMAT: Final = 1
@@ -130,13 +130,16 @@ class Cluster:
         """A member's configuration, data and log."""
         return self.folder / member.name
 
-    def absent(self, names: Collection[str] | None = None) -> list[Member]:
-        """Those that do not run, of all or some."""
-        return [member for member in self._named(names) if self.running(member).process is None]
-
     def start(self, names: Collection[str] | None = None, *, stop_with: int | None = None) -> None:
-        """Start what does not run yet, all or some. With `stop_with`, all ends when that process does."""
-        for member in self.absent(names):
+        """Start what does not run yet, all or some; PortTaken when one could not listen.
+
+        With `stop_with`, all ends when that process does.
+        """
+        absent = [member for member in self._named(names) if self.running(member).process is None]
+        for member in absent:
+            if is_taken(member.address):
+                raise PortTaken(member.name, member.address)
+        for member in absent:
             if member.kind == BROKER:
                 self._until_forgotten(member)
             self.running(member).start(programs.command(member.kind, _CONFIGURATION[member.kind]), self.home(member))

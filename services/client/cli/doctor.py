@@ -15,10 +15,10 @@ from cryptography import x509
 
 from deploy.layout import MANIFEST
 from deploy.manifest import Network, NotANetwork
+from deploy.ports import holder, is_taken
 from services.client.cli.output import EXIT_REFUSED, Output
 from services.client.cli.session import network_option, with_network, with_output
 from services.client.demo.recordings import RecordingMissing, heart_rates
-from services.client.network.ports import holder, is_taken
 from services.client.network.processes import Processes
 
 DISK_FREE_MIN = 1_000_000_000  # bytes

@@ -17,8 +17,8 @@ import psutil
 from deploy import running
 from deploy.kafka.cluster import Cluster
 from deploy.manifest import Network, NodeEntry
+from deploy.ports import PortTaken, is_taken
 from deploy.running import Running
-from services.client.network.ports import PortTaken, is_taken
 
 READY_SECONDS_MAX = 30.0
 STOP_SECONDS_MAX = 12.0  # a node drains for 10 s at most
@@ -80,12 +80,10 @@ class Processes:
         """Start the nodes that do not run yet, all or some, in order; PortTaken when one could not listen."""
         wanted = [node for node in self.network.nodes if names is None or node.name in names]
         absent = [node for node in wanted if self.process(node) is None]
-        needed = [(node.name, address) for node in absent for address in (node.address, node.operations_address)]
-        if self.kafka is not None:
-            needed += [(member.name, member.address) for member in self.kafka.absent(names)]
-        for name, address in needed:
-            if address and is_taken(address):
-                raise PortTaken(name, address)
+        for node in absent:
+            for address in filter(None, (node.address, node.operations_address)):
+                if is_taken(address):
+                    raise PortTaken(node.name, address)
         if self.kafka is not None:
             self.kafka.start(names, stop_with=self._stop_with)
         for node in sorted(absent, key=lambda node: node.order):
