@@ -130,7 +130,7 @@ def core_yaml(topology: Topology, node: PeerNode, ports: NodePorts, orderers: Ma
                                 "mspId": orderer.org.msp_id,
                                 "tlsRootCert": _relative(layout.tls_ca_file(topology, orderer.org), here),
                             }
-                            for orderer in topology.orderers
+                            for orderer in topology.orderers_for(node.org)
                         ],
                     }
                     for channel in topology.channels

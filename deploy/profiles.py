@@ -47,7 +47,7 @@ def connection_profile(
         "orderers": {orderer.full_name: _node(orderer, material, ports) for orderer in topology.orderers},
         "channels": {
             channel.name: {
-                "orderers": [orderer.full_name for orderer in topology.orderers],
+                "orderers": [orderer.full_name for orderer in topology.orderers_for(org)],
                 "peers": {
                     peer.full_name: {
                         "endorsingPeer": peer.endorses,

@@ -157,6 +157,10 @@ class Topology:
         """The same, ordered as somebody wishes."""
         return replace(self, ordering=wish.over(self.ordering))
 
+    def orderers_for(self, org: Organisation) -> tuple[OrdererNode, ...]:
+        """All orderers, an organisation's own ones first: with several organisations, all take traffic."""
+        return tuple(sorted(self.orderers, key=lambda orderer: orderer.org != org))
+
     def peers_of(self, channel: Channel, org: Organisation | None = None) -> tuple[PeerNode, ...]:
         """The peers that keep `channel`: all, or one member's."""
         wanted = channel.members if org is None else (org,)

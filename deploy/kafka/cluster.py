@@ -210,8 +210,12 @@ class Cluster:
         """A broker that was killed stays registered for a while, and does not start beside itself."""
         from deploy.kafka import probes
 
-        if any(self.mode(member) for member in self.ensemble):
-            probes.forgotten(broker.number, self.zookeepers, 2 * SESSION_MS / 1000)
+        if not self.ensemble or not (self.home(broker) / "data" / "meta.properties").exists():
+            return  # nobody knew it
+        deadline = time.monotonic() + READY_SECONDS_MAX
+        while not any(map(self.mode, self.ensemble)) and time.monotonic() < deadline:
+            time.sleep(_PROBE_INTERVAL_S)
+        probes.forgotten(broker.number, self.zookeepers, 2 * SESSION_MS / 1000)
 
     def _write(self, member: Member) -> None:
         home = self.home(member)

@@ -8,6 +8,8 @@ from typing import Final
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 from kazoo.client import KazooClient
+from kazoo.exceptions import KazooException
+from kazoo.handlers.threading import KazooTimeoutError
 
 _SECONDS_MAX: Final = 3.0
 _INTERVAL_S: Final = 0.1
@@ -45,14 +47,16 @@ def ensemble_mode(address: str) -> str:
 def forgotten(broker: int, ensemble: Sequence[str], seconds_max: float) -> bool:
     """Whether no broker of this number is registered, or is no longer after some seconds."""
     client = KazooClient(hosts=",".join(ensemble), read_only=True)
-    client.start()
     try:
+        client.start()
         deadline = time.monotonic() + seconds_max
         while registered := client.exists(f"/brokers/ids/{broker}"):
             if time.monotonic() > deadline:
                 break
             time.sleep(_INTERVAL_S)
         return not registered
+    except (KazooException, KazooTimeoutError):
+        return False
     finally:
         client.stop()
         client.close()

@@ -122,6 +122,12 @@ class Processes:
         nodes = {name: process.pid for name, process in found if process is not None}
         return nodes | (self.kafka.pids() if self.kafka is not None else {})
 
+    def running(self, name: str) -> Running:
+        """What was started as a node, or as a member of the network's own cluster; KeyError when there is none such."""
+        if self.kafka is not None and name in self.kafka.names:
+            return self.kafka.running(self.kafka.member(name))
+        return self._running[name]
+
     def process(self, node: NodeEntry) -> psutil.Process | None:
         """The process that was started for a node, if it still runs."""
         return self._running[node.name].process
