@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 ITEMS_MAX: Final = 64  # of one message, either way
 
 
-@dataclass(frozen=True, slots=True)
-class BatchItem:
+class BatchItem(NamedTuple):
     """One call. `id` is the sender's own; `deadline_ms` counts from arrival, 0 leaves it to the server."""
 
     id: int

@@ -8,11 +8,12 @@ from typing import Any
 import grpc
 
 from privysharing.protocol.batches import CallFailed
+from privysharing.protocol.codec.batches import encode_batch_answer
 from privysharing.protocol.codec.transactions import encode_proposal_response
 from services.peer.endorsement.endorser import Outcome, ProposalRefused
 from services.peer.endorsement.workers import Job, Workers
 from services.peer.events.delivery import BLOCKS, FILTERED, Deliveries, Form
-from services.runtime.batching import BatchCalls, BatchLimits, Call, failed
+from services.runtime.batching import BatchCalls, BatchLimits, Call, answer_all, failed
 from services.runtime.callers import caller_of
 from services.runtime.grpcserver import client_certificate_hash
 from services.runtime.handover import Handover
@@ -27,7 +28,7 @@ class EndorserRpc:
 
     def __init__(self, workers: Workers) -> None:
         self._workers = workers
-        self._answered: Handover[tuple[asyncio.Future[Outcome], Outcome]] = Handover(_set)
+        self._answered: Handover[tuple[asyncio.Future[Outcome], Outcome]] = Handover(_set_all)
 
     def handler(self) -> grpc.GenericRpcHandler:
         """What a server is given."""
@@ -41,7 +42,7 @@ class EndorserRpc:
         self._workers.submit(
             Job(
                 signed_proposal,
-                lambda outcome: self._answered.post((answer, outcome)),
+                lambda outcome, more: self._answered.post((answer, outcome), more=more),
                 lambda: not answer.done(),
                 caller_of(context),
             )
@@ -59,7 +60,7 @@ class BatchEndorserRpc:
     def __init__(self, workers: Workers, limits: BatchLimits | None = None) -> None:
         self._workers = workers
         self._calls = BatchCalls(self._begin, limits or BatchLimits())
-        self._answered: Handover[tuple[Call, bytes | CallFailed]] = Handover(lambda pair: pair[0].answer(pair[1]))
+        self._answered: Handover[tuple[Call, bytes]] = Handover(answer_all)
 
     def handler(self) -> grpc.GenericRpcHandler:
         """What a server is given."""
@@ -81,15 +82,16 @@ class BatchEndorserRpc:
         self._workers.submit(*map(self._job, calls))
 
     def _job(self, call: Call) -> Job:
-        return Job(
-            call.payload, lambda outcome: self._answered.post((call, _reply(outcome))), lambda: call.wanted, call.caller
-        )
+        def done(outcome: Outcome, more: bool) -> None:
+            self._answered.post((call, encode_batch_answer(call.id, _reply(outcome))), more=more)
+
+        return Job(call.payload, done, lambda: call.wanted, call.caller)
 
 
-def _set(answered: tuple["asyncio.Future[Outcome]", Outcome]) -> None:
-    answer, outcome = answered
-    if not answer.done():  # the caller may have hung up
-        answer.set_result(outcome)
+def _set_all(answered: Sequence[tuple["asyncio.Future[Outcome]", Outcome]]) -> None:
+    for answer, outcome in answered:
+        if not answer.done():  # the caller may have hung up
+            answer.set_result(outcome)
 
 
 def _reply(outcome: Outcome) -> bytes | CallFailed:

@@ -8,23 +8,22 @@ rules of the stream itself (bytes that are no request, an id that is in use, too
 """
 
 import asyncio
-import heapq
-import itertools
+import math
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import grpc
 
-from privysharing.protocol.batches import ITEMS_MAX, BatchAnswer, BatchItem, BatchResponse, CallFailed
-from privysharing.protocol.codec.batches import encode_batch_response, parse_batch_request
+from privysharing.protocol.batches import ITEMS_MAX, BatchItem, BatchResponse, CallFailed
+from privysharing.protocol.codec.batches import encode_batch_answer, encode_batch_response, parse_batch_request
 from privysharing.protocol.errors import MalformedMessage
 from services.runtime.callers import NOBODY, Caller
 from services.runtime.shares import Room, Shares
 
 MESSAGE_BYTES = 1024 * 1024  # a message that has grown so far takes no further answer
+DEADLINE_STEP_S = 0.01  # how often a stream looks for calls whose time is over, at most
 _MS = 0.001
-_SWEEP_LEAST = 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,13 +73,13 @@ TOO_LATE = failed(grpc.StatusCode.DEADLINE_EXCEEDED, "Deadline Exceeded")
 class Call:
     """One call on some stream. Its answer counts once; on the event loop only."""
 
-    __slots__ = ("_stream", "caller", "id", "payload")
+    __slots__ = ("_stream", "caller", "due", "id", "payload")
 
-    def __init__(self, stream: "_Stream", number: int, payload: bytes, caller: Caller) -> None:
+    def __init__(self, stream: "_Stream", item: BatchItem, caller: Caller, due: float) -> None:
         self._stream: _Stream | None = stream
+        self.id, _, self.payload = item
         self.caller = caller
-        self.id = number
-        self.payload = payload
+        self.due = due  # by the loop's clock
 
     @property
     def wanted(self) -> bool:
@@ -89,13 +88,24 @@ class Call:
 
     def answer(self, outcome: bytes | CallFailed) -> None:
         """What came of it. Of a call that nobody waits for any more, nothing."""
-        stream, self._stream = self._stream, None
-        if stream is not None:
-            stream.settle(self, outcome)
+        if self.wanted:
+            answer_all([(self, encode_batch_answer(self.id, outcome))])
 
-    def drop(self) -> None:
-        """Nobody waits any more."""
-        self._stream = None
+    def drop(self) -> "_Stream | None":
+        """Nobody waits any more; whoever did."""
+        stream, self._stream = self._stream, None
+        return stream
+
+
+def answer_all(answers: Iterable[tuple[Call, bytes]]) -> None:
+    """What came of many calls, as `encode_batch_answer` writes it; of those that nobody waits for, nothing."""
+    streams: dict[_Stream, list[tuple[Call, bytes]]] = {}
+    for answer in answers:
+        stream = answer[0].drop()
+        if stream is not None:
+            streams.setdefault(stream, []).append(answer)
+    for stream, its in streams.items():
+        stream.settle(its)
 
 
 # Begins calls, and answers each in its own time. It must not wait.
@@ -119,8 +129,8 @@ class BatchCalls:
         stream.reader = asyncio.create_task(stream.read(requests))
         try:
             yield encode_batch_response(BatchResponse((), self._limits.window))
-            while answers := await stream.answers():
-                yield encode_batch_response(BatchResponse(answers))
+            while response := await stream.response():
+                yield response
         finally:
             del self._streams[stream]
             stream.close()
@@ -140,10 +150,11 @@ class _Stream:
     def __init__(self, begin: Begin, limits: BatchLimits, unanswered: Room, unsent: Room) -> None:
         self._begin = begin
         self._limits = limits
+        self._loop = asyncio.get_running_loop()
         self._open: dict[int, Call] = {}
         self._open_bytes = unanswered
-        self._deadlines = _Deadlines()
-        self._unsent: deque[BatchAnswer] = deque()
+        self._timer: asyncio.TimerHandle | None = None  # for the first of their deadlines
+        self._unsent: deque[bytes] = deque()  # responses of one answer each
         self._unsent_bytes = unsent
         self._changed = asyncio.Event()  # for whoever sends
         self._room = asyncio.Event()  # for whoever reads
@@ -164,23 +175,23 @@ class _Stream:
             self._ended = True
             self._changed.set()
 
-    async def answers(self) -> list[BatchAnswer]:
+    async def response(self) -> bytes:
         """What is ready, as soon as there is anything; nothing when the stream is to end. Raises BadBatch."""
         while not self._unsent:
             if self._fault is not None:
                 raise self._fault
             if self._ended and not self._open:
-                return []
+                return b""
             self._changed.clear()
             await self._changed.wait()
         return self._next()
 
-    def settle(self, call: Call, outcome: bytes | CallFailed) -> None:
-        """A call has its answer."""
-        del self._open[call.id]
-        self._open_bytes.give_back(len(call.payload))
-        call.payload = b""  # its deadline may keep the call for a while
-        self._say(call.id, outcome)
+    def settle(self, answers: Sequence[tuple[Call, bytes]]) -> None:
+        """Calls have their answers."""
+        for call, _ in answers:
+            del self._open[call.id]
+        self._open_bytes.give_back(sum(len(call.payload) for call, _ in answers))
+        self._say([answer for _, answer in answers])
 
     def hang_up(self) -> None:
         """Read nothing more."""
@@ -191,7 +202,8 @@ class _Stream:
     def close(self) -> None:
         """Nobody waits for anything any more."""
         self.reader.cancel()
-        self._deadlines.close()
+        if self._timer is not None:
+            self._timer.cancel()
         for call in self._open.values():
             call.drop()
         self._open.clear()
@@ -204,39 +216,66 @@ class _Stream:
         return len(self._unsent) > self._limits.unsent_max or self._unsent_bytes.taken > self._limits.unsent_bytes_max
 
     def _take(self, items: Sequence[BatchItem]) -> None:
+        """Begin the calls of a message: all of them, or each as far as there is room."""
+        self._check_ids([item.id for item in items])
+        size = sum(len(item.payload) for item in items)
         begun = []
-        for item in items:
-            if item.id in self._open:
-                raise BadBatch(f"item {item.id} has no answer yet, and its id comes again")
-            refusal = self._refusal(len(item.payload))
-            if refusal is None:
-                call = self._open[item.id] = Call(self, item.id, item.payload, self._open_bytes.caller)
-                self._open_bytes.take(len(item.payload))
-                begun.append(call)
-                if item.deadline_ms:
-                    self._deadlines.add(call, item.deadline_ms)
-            else:
-                self._say(item.id, refusal)
+        if self._refusal(len(items), size) is None:
+            begun = self._admit(items, size)
+        else:
+            for item in items:
+                size = len(item.payload)
+                refusal = self._refusal(1, size) if self._open else None
+                if refusal is None:
+                    begun += self._admit((item,), size)
+                else:
+                    self._say([encode_batch_answer(item.id, refusal)])
         if begun:
             self._begin(begun)
 
-    def _refusal(self, size: int) -> CallFailed | None:
-        if not self._open:
-            return None
-        if len(self._open) >= self._limits.window or self._open_bytes.taken + size > self._limits.bytes_max:
+    def _check_ids(self, ids: Sequence[int]) -> None:
+        if len(set(ids)) < len(ids) or not self._open.keys().isdisjoint(ids):
+            again = next(number for place, number in enumerate(ids) if number in self._open or number in ids[:place])
+            raise BadBatch(f"item {again} has no answer yet, and its id comes again")
+
+    def _refusal(self, count: int, size: int) -> CallFailed | None:
+        if len(self._open) + count > self._limits.window or self._open_bytes.taken + size > self._limits.bytes_max:
             return BEYOND_WINDOW
         return None if self._open_bytes.has(size) else NO_ROOM
 
-    def _say(self, number: int, outcome: bytes | CallFailed) -> None:
-        size = _size(outcome)
+    def _admit(self, items: Sequence[BatchItem], size: int) -> list[Call]:
+        now, caller = self._loop.time(), self._open_bytes.caller
+        calls = [
+            Call(self, item, caller, now + item.deadline_ms * _MS if item.deadline_ms else math.inf) for item in items
+        ]
+        self._open.update({call.id: call for call in calls})
+        self._open_bytes.take(size)
+        self._expect(min((call.due for call in calls), default=math.inf), now)
+        return calls
+
+    def _expect(self, due: float, now: float) -> None:
+        """Look for calls whose time is over when the first of them may be."""
+        if due < (math.inf if self._timer is None else self._timer.when()):
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer = self._loop.call_at(max(due, now + DEADLINE_STEP_S), self._look)
+
+    def _look(self) -> None:
+        self._timer = None
+        now = self._loop.time()
+        answer_all([(call, encode_batch_answer(call.id, TOO_LATE)) for call in self._open.values() if call.due <= now])
+        self._expect(min((call.due for call in self._open.values()), default=math.inf), now)
+
+    def _say(self, answers: Sequence[bytes]) -> None:
         if isinstance(self._fault, AnswersNotTaken):
             return
-        if self._unsent and not self._unsent_bytes.has(size):
+        size = sum(map(len, answers))
+        if (self._unsent or len(answers) > 1) and not self._unsent_bytes.has(size):
             self._fault = AnswersNotTaken("more answers wait to be taken than there is room for")
             self._drop_answers()
             self.reader.cancel()
         else:
-            self._unsent.append(BatchAnswer(number, outcome))
+            self._unsent.extend(answers)
             self._unsent_bytes.take(size)
         self._changed.set()
 
@@ -244,63 +283,18 @@ class _Stream:
         self._unsent.clear()
         self._unsent_bytes.clear()
 
-    def _next(self) -> list[BatchAnswer]:
-        answers: list[BatchAnswer] = []
+    def _next(self) -> bytes:
+        answers: list[bytes] = []
         size = 0
-        while self._unsent and len(answers) < ITEMS_MAX and size < MESSAGE_BYTES:
-            if answers and size + _size(self._unsent[0].outcome) > MESSAGE_BYTES:
+        while self._unsent and len(answers) < ITEMS_MAX:
+            if answers and size + len(self._unsent[0]) > MESSAGE_BYTES:
                 break
             answers.append(self._unsent.popleft())
-            size += _size(answers[-1].outcome)
+            size += len(answers[-1])
         self._unsent_bytes.give_back(size)
         if not self._behind:
             self._room.set()
-        return answers
-
-
-class _Deadlines:
-    """One timer for the calls of a stream."""
-
-    def __init__(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._heap: list[tuple[float, int, Call]] = []
-        self._added = itertools.count()  # two calls with one deadline are told apart
-        self._timer: asyncio.TimerHandle | None = None
-        self._sweep_at = _SWEEP_LEAST
-
-    def add(self, call: Call, milliseconds: int) -> None:
-        """Answer TOO_LATE to this call if it is still wanted then."""
-        heapq.heappush(self._heap, (self._loop.time() + milliseconds * _MS, next(self._added), call))
-        if len(self._heap) > self._sweep_at:
-            self._sweep()
-        due = self._heap[0][0]
-        if self._timer is None or due < self._timer.when():
-            self._set(due)
-
-    def close(self) -> None:
-        """Answer nothing any more."""
-        self._heap.clear()
-        if self._timer is not None:
-            self._timer.cancel()
-
-    def _set(self, due: float) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = self._loop.call_at(due, self._look)
-
-    def _look(self) -> None:
-        self._timer = None
-        now = self._loop.time()
-        while self._heap and (self._heap[0][0] <= now or not self._heap[0][2].wanted):
-            heapq.heappop(self._heap)[2].answer(TOO_LATE)
-        if self._heap:
-            self._set(self._heap[0][0])
-
-    def _sweep(self) -> None:
-        """Forget those that were answered in time, which are nearly all."""
-        self._heap = [each for each in self._heap if each[2].wanted]
-        heapq.heapify(self._heap)
-        self._sweep_at = max(_SWEEP_LEAST, 2 * len(self._heap))
+        return b"".join(answers)
 
 
 def _items(raw: bytes) -> list[BatchItem]:
@@ -311,7 +305,3 @@ def _items(raw: bytes) -> list[BatchItem]:
     if len(items) > ITEMS_MAX:
         raise BadBatch(f"{len(items)} items in one message; {ITEMS_MAX} are allowed")
     return items
-
-
-def _size(outcome: bytes | CallFailed) -> int:
-    return len(outcome) if isinstance(outcome, bytes) else len(outcome.message)

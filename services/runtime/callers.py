@@ -4,8 +4,7 @@ import base64
 import functools
 import hashlib
 import re
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import grpc
 from cryptography import x509
@@ -13,8 +12,7 @@ from cryptography import x509
 _PEM_BODY = re.compile(rb"-----BEGIN CERTIFICATE-----(.+?)-----END CERTIFICATE-----", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(NamedTuple):
     """A client's certificate, and the organisation that vouches for it.
 
     Whoever shows no certificate is one and the same: nobody can tell him from another.

@@ -31,14 +31,17 @@ def parse_batch_response(raw: bytes) -> BatchResponse:
 
 def encode_batch_response(response: BatchResponse) -> bytes:
     """A response."""
-    message = batch_pb2.BatchResponse(window=response.window)
-    for answer in response.answers:
-        outcome = answer.outcome
-        if isinstance(outcome, bytes):
-            message.answers.add(id=answer.id, result=outcome)
-        else:
-            status = Status(code=outcome.code, message=outcome.message)
-            message.answers.add(id=answer.id, status=status)
+    answers = b"".join(encode_batch_answer(answer.id, answer.outcome) for answer in response.answers)
+    return batch_pb2.BatchResponse(window=response.window).SerializeToString() + answers
+
+
+def encode_batch_answer(number: int, outcome: bytes | CallFailed) -> bytes:
+    """A response of one answer. Several of them, one behind the other, are a response of all their answers."""
+    message = batch_pb2.BatchResponse()
+    if isinstance(outcome, bytes):
+        message.answers.add(id=number, result=outcome)
+    else:
+        message.answers.add(id=number, status=Status(code=outcome.code, message=outcome.message))
     return message.SerializeToString()
 
 

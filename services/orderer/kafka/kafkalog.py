@@ -57,7 +57,7 @@ class KafkaLog:
         self._appended = asyncio.Event()
         self._room = asyncio.Event()
         self._room.set()
-        self._handover: Handover[Found] = Handover(self._take)
+        self._handover: Handover[Found] = Handover(self._take_all)
         self._reading: Reading | None = None
         self._unread: deque[Sequence[Entry]] = deque()
         self._unread_bytes = 0
@@ -210,8 +210,12 @@ class KafkaLog:
         else:
             _log.error("the brokers take no records", extra={"topic": self._topic, "why": refused})
 
-    def _take(self, found: Found) -> None:
+    def _take_all(self, found: Sequence[Found]) -> None:
         """What the reader tells, on the event loop."""
+        for each in found:
+            self._take(each)
+
+    def _take(self, found: Found) -> None:
         self._unwell = found.illness
         if found.fault is not None:
             self._fault = found.fault

@@ -26,8 +26,8 @@ WAITING_BYTES_MAX = 64 * 1024 * 1024  # of proposals, unless there is but one
 
 _log = logging.getLogger(__name__)
 
-# Takes the answer, on a thread of the workers: it must not wait.
-Done = Callable[[Outcome], None]
+# Takes the answer, on a thread of the workers: it must not wait. Also told whether more answers follow soon.
+Done = Callable[[Outcome, bool], None]
 Process = Callable[[bytes], Outcome]
 
 
@@ -74,11 +74,11 @@ class Job:
         self._done = done
         self._answered = threading.Lock()  # held by whoever answers; never released: one answer each
 
-    def answer(self, outcome: Outcome) -> None:
-        """Hand the answer over, unless there was one already."""
+    def answer(self, outcome: Outcome, more: bool = False) -> None:
+        """Hand the answer over, unless there was one already. `more`: others follow soon."""
         if self._answered.acquire(blocking=False):
             try:
-                self._done(outcome)
+                self._done(outcome, more)
             except Exception as error:  # whoever asked has gone, or his event loop has: no reason to lose a thread
                 _log.warning("an endorsement could not be handed over: %s", describe(error))
 
@@ -157,7 +157,8 @@ class EndorsementWorkers:
     def _work(self) -> None:
         me = threading.current_thread()
         while (job := self._take(me)) is not None:
-            job.answer(self._process(job.raw))
+            outcome = self._process(job.raw)
+            job.answer(outcome, more=len(self._line) > 0)
 
     def _take(self, me: threading.Thread) -> Job | None:
         """The next proposal, None when this thread shall end."""

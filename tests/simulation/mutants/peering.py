@@ -143,14 +143,12 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     mutant(
         "Two answers of a batch are swapped",
         (
-            f"{STREAM}._say",
-            "self._unsent.append(BatchAnswer(number, outcome))",
+            f"{STREAM}._admit",
+            "self._open.update(",
             (
-                "self._unsent.append(BatchAnswer(number, outcome))\n"
-                "            if len(self._unsent) > 1:\n"
-                "                one, other = self._unsent.pop(), self._unsent.pop()\n"
-                "                swapped = BatchAnswer(one.id, other.outcome), BatchAnswer(other.id, one.outcome)\n"
-                "                self._unsent += swapped"
+                "if len(calls) > 1:\n"
+                "            calls[0].id, calls[1].id = calls[1].id, calls[0].id\n"
+                "        self._open.update("
             ),
         ),
     ),

@@ -35,11 +35,13 @@ class Answers:
 
     def __init__(self) -> None:
         self.outcomes: list[Outcome] = []
+        self.more: list[bool] = []  # whether each said that others follow
         self._changed = threading.Condition()
 
-    def done(self, outcome: Outcome) -> None:
+    def done(self, outcome: Outcome, more: bool) -> None:
         with self._changed:
             self.outcomes.append(outcome)
+            self.more.append(more)
             self._changed.notify_all()
 
     def wait_for(self, count: int) -> list[bytes]:
@@ -77,6 +79,16 @@ def test_every_proposal_gets_its_own_answer(start: Start) -> None:
     for raw in proposals:
         workers.submit(Job(raw, answers.done))
     assert sorted(answers.wait_for(500)) == sorted(proposals)
+
+
+def test_an_answer_says_whether_others_follow(start: Start, desk: Desk) -> None:
+    workers, answers = start(threads=1, threads_max=1), Answers()
+    workers.submit(Job(b"wait", answers.done))
+    assert desk.running.acquire(timeout=PATIENCE_S)
+    workers.submit(Job(b"1", answers.done), Job(b"2", answers.done))
+    desk.gate.set()
+    answers.wait_for(3)
+    assert answers.more == [True, True, False]
 
 
 def test_slow_proposals_delay_no_other(start: Start, desk: Desk) -> None:
@@ -159,7 +171,7 @@ def test_closing_finishes_what_runs_and_refuses_what_waits(start: Start, desk: D
 def test_an_answer_that_nobody_takes_costs_no_thread(start: Start) -> None:
     workers, answers = start(threads=1, threads_max=1), Answers()
 
-    def gone(outcome: Outcome) -> None:
+    def gone(outcome: Outcome, more: bool) -> None:
         raise RuntimeError("event loop is closed")
 
     workers.submit(Job(b"first", gone))
