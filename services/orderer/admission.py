@@ -8,17 +8,16 @@ from dataclasses import dataclass
 from privysharing.protocol.channel.bundle import CHANNEL_WRITERS, ChannelConfig
 from privysharing.protocol.channel.settings import ConsensusState
 from privysharing.protocol.codec.envelopes import (
-    canonical_envelope,
-    parse_channel_header,
-    parse_envelope,
+    parse_address,
+    parse_and_marshal_envelope,
     parse_signature_header,
+    split_header,
     split_payload,
 )
 from privysharing.protocol.codes import HeaderType, Status
 from privysharing.protocol.errors import MalformedMessage
-from privysharing.protocol.msp.identity import InvalidIdentity
+from privysharing.protocol.msp.identity import Identity, InvalidIdentity
 from privysharing.protocol.policies.unmet import unmet
-from privysharing.protocol.seek import Signed
 
 ORDERER_WRITERS = "/Channel/Orderer/Writers"
 
@@ -55,7 +54,12 @@ class Message:
     type: int
     timestamp_ns: int | None
     signature_header: bytes
-    data: bytes
+
+    @property
+    def data(self) -> bytes:
+        """What the payload carries: of a transaction, nobody here reads it."""
+        parts = split_payload(self.payload)
+        return parts[2] if parts is not None else b""
 
     @property
     def size(self) -> int:
@@ -66,26 +70,17 @@ class Message:
 def read_message(raw: bytes) -> Message | Refusal:
     """Read an envelope up to its channel header (registrar BroadcastChannelSupport)."""
     try:
-        envelope = parse_envelope(raw)
-        parts = split_payload(envelope.payload)
-        if parts is None:
+        payload, signature, canonical = parse_and_marshal_envelope(raw)
+        header = split_header(payload)
+        if header is None:
             raise MalformedMessage("header not set")
-        channel_header, signature_header, data = parts
+        channel_header, signature_header = header
         if not channel_header:
             raise MalformedMessage("channel header not set")
-        header = parse_channel_header(channel_header)
+        kind, channel_id, timestamp_ns = parse_address(channel_header)
     except MalformedMessage as error:
         return Refusal(Status.BAD_REQUEST, f"could not determine channel ID: {error}")
-    return Message(
-        payload=envelope.payload,
-        signature=envelope.signature,
-        canonical=canonical_envelope(raw),
-        channel_id=header.channel_id,
-        type=header.type,
-        timestamp_ns=header.timestamp_ns,
-        signature_header=signature_header,
-        data=data,
-    )
+    return Message(payload, signature, canonical, channel_id, kind, timestamp_ns, signature_header)
 
 
 def classify(message: Message) -> Refusal | None:
@@ -119,9 +114,10 @@ def judge_config(message: Message, config: ChannelConfig, clock: Clock | None = 
         creator = parse_signature_header(message.signature_header).creator
     except MalformedMessage as error:
         return Refusal(Status.BAD_REQUEST, f"could not convert message to signedData: {error}")
-    if clock is not None and clock.check_expiry and _expired(creator, config, clock.now_ns):
+    identity = _known(creator, config)
+    if clock is not None and clock.check_expiry and identity is not None and clock.now_ns >= identity.expires_at_ns:
         return Refusal(Status.BAD_REQUEST, "broadcast client identity expired")
-    return _judge_signer(Signed(creator, message.payload, message.signature), config)
+    return _judge_signer(message, identity, config)
 
 
 def judge_change(current: ChannelConfig, following: ChannelConfig) -> Refusal | None:
@@ -137,22 +133,24 @@ def judge_change(current: ChannelConfig, following: ChannelConfig) -> Refusal | 
     return Refusal(Status.BAD_REQUEST, f"config transaction inspection failed: {change}, {why}")
 
 
-def _judge_signer(signed: Signed, config: ChannelConfig) -> Refusal | None:
+def _known(creator: bytes, config: ChannelConfig) -> Identity | None:
+    """Whom the creator's bytes name, valid or not. Whoever is not known at all is refused by the policy."""
+    try:
+        return config.msps.deserialize(creator)
+    except InvalidIdentity:
+        return None
+
+
+def _judge_signer(message: Message, identity: Identity | None, config: ChannelConfig) -> Refusal | None:
     path = CHANNEL_WRITERS if config.orderer.state is ConsensusState.NORMAL else ORDERER_WRITERS
     if not config.has_policy(path):
         return Refusal(Status.BAD_REQUEST, f"could not find policy {path}")
-    signers = signed.signers(config.msps)
+    signers: tuple[Identity, ...] = ()
+    if identity is not None and identity.fault is None and identity.verify(message.payload, message.signature):
+        signers = (identity,)
     if config.policy(path).evaluate(signers):
         return None
     return Refusal(Status.FORBIDDEN, f"{unmet(config.policy(path), signers)}: permission denied")
-
-
-def _expired(creator: bytes, config: ChannelConfig, now_ns: int) -> bool:
-    """Whoever is not known at all is refused by the policy instead."""
-    try:
-        return now_ns >= config.msps.deserialize(creator).expires_at_ns
-    except InvalidIdentity:
-        return False
 
 
 def _judge_timestamp(message: Message, clock: Clock) -> Refusal | None:

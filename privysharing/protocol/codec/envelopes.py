@@ -15,6 +15,13 @@ def parse_envelope(raw: bytes) -> Envelope:
     return Envelope(message.payload, message.signature, raw)
 
 
+def parse_and_marshal_envelope(raw: bytes) -> tuple[bytes, bytes, bytes]:
+    """An envelope's payload, its signature, and its canonical form: `raw` itself, if that is the one."""
+    message = decode(common_pb2.Envelope, raw)
+    canonical = message.SerializeToString()
+    return message.payload, message.signature, raw if canonical == raw else canonical
+
+
 def encode_envelope(payload: bytes, signature: bytes) -> bytes:
     """An envelope of these two fields."""
     return common_pb2.Envelope(payload=payload, signature=signature).SerializeToString()
@@ -25,7 +32,16 @@ def canonical_envelope(raw: bytes) -> bytes:
 
     It is the envelope marshalled again, and so keeps what we do not know: fields of other numbers, behind our own.
     """
-    return decode(common_pb2.Envelope, raw).SerializeToString()
+    return parse_and_marshal_envelope(raw)[2]
+
+
+def split_header(raw: bytes) -> tuple[bytes, bytes] | None:
+    """A payload's channel header bytes and signature header bytes, unread; None when it has no header."""
+    message = decode(common_pb2.Payload, raw)
+    if not message.HasField("header"):
+        return None
+    header = message.header
+    return header.channel_header, header.signature_header
 
 
 def split_payload(raw: bytes) -> tuple[bytes, bytes, bytes] | None:
@@ -71,17 +87,27 @@ def join_header(channel_bytes: bytes, signature_bytes: bytes) -> Header:
 
 def parse_channel_header(raw: bytes) -> ChannelHeader:
     """Read a channel header; empty bytes are a header of defaults, as in protobuf."""
-    message = decode(common_pb2.ChannelHeader, raw)
+    return channel_header(decode(common_pb2.ChannelHeader, raw))
+
+
+def channel_header(message: common_pb2.ChannelHeader) -> ChannelHeader:
+    """What a decoded channel header says, for codecs of messages that hold one."""
     return ChannelHeader(
-        type=message.type,
-        channel_id=message.channel_id,
-        tx_id=TxId(message.tx_id),
-        version=message.version,
-        timestamp_ns=timestamp_ns(message.timestamp) if message.HasField("timestamp") else None,
-        epoch=message.epoch,
-        extension=message.extension,
-        tls_cert_hash=message.tls_cert_hash,
+        message.type,
+        message.channel_id,
+        TxId(message.tx_id),
+        message.version,
+        timestamp_ns(message.timestamp) if message.HasField("timestamp") else None,
+        message.epoch,
+        message.extension,
+        message.tls_cert_hash,
     )
+
+
+def parse_address(raw: bytes) -> tuple[int, str, int | None]:
+    """Of a channel header, what says where an envelope goes: type, channel id, timestamp in nanoseconds."""
+    message = decode(common_pb2.ChannelHeader, raw)
+    return message.type, message.channel_id, timestamp_ns(message.timestamp) if message.HasField("timestamp") else None
 
 
 def encode_channel_header(header: ChannelHeader) -> bytes:
