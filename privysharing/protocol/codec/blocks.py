@@ -4,9 +4,13 @@ from collections.abc import Sequence
 
 from privysharing.protocol.blocks import Block, BlockHeader, BlockSignature, MetadataIndex, OrdererMetadata
 from privysharing.protocol.codec.decode import decode
+from privysharing.protocol.codec.varint import encode_varint
 from privysharing.protocol.codes import TxCode
 from privysharing.protocol.errors import MalformedMessage
 from privysharing.wire.common import common_pb2
+
+_BLOCK_DATA_TAG = b"\x12"  # Block.data, field 2, length-delimited
+_DATA_TAG = b"\x0a"  # BlockData.data, field 1, likewise
 
 
 def parse_block(raw: bytes) -> Block:
@@ -23,15 +27,19 @@ def parse_block(raw: bytes) -> Block:
 
 
 def encode_block(block: Block) -> bytes:
-    """A block with all three parts present, even when empty."""
+    """A block with all three parts present, even when empty. Its envelopes are framed where they are."""
+    data: list[bytes] = []
+    for envelope in block.data:
+        data += (_DATA_TAG, encode_varint(len(envelope)), envelope)
     header = block.header
-    return common_pb2.Block(
+    head = common_pb2.Block(
         header=common_pb2.BlockHeader(
             number=header.number, previous_hash=header.previous_hash, data_hash=header.data_hash
-        ),
-        data=common_pb2.BlockData(data=block.data),
-        metadata=common_pb2.BlockMetadata(metadata=block.metadata),
-    ).SerializeToString()
+        )
+    )
+    tail = common_pb2.Block(metadata=common_pb2.BlockMetadata(metadata=block.metadata))
+    size = encode_varint(sum(map(len, data)))
+    return b"".join((head.SerializeToString(), _BLOCK_DATA_TAG, size, *data, tail.SerializeToString()))
 
 
 def encode_block_without_data(block: Block) -> bytes:

@@ -1,9 +1,15 @@
 """orderer.KafkaMessage and orderer.KafkaMetadata: records of an ordering log, and a block's place in it."""
 
+from functools import lru_cache
+
 from privysharing.protocol.codec.decode import decode
+from privysharing.protocol.codec.varint import encode_varint
 from privysharing.protocol.errors import MalformedMessage
 from privysharing.protocol.ordering import Connect, LogPosition, Record, RecordClass, Regular, TimeToCut
 from privysharing.wire.orderer import kafka_pb2
+
+_REGULAR_TAG = b"\x0a"  # KafkaMessage.regular, field 1, length-delimited
+_ENVELOPE_TAG = b"\x0a"  # KafkaMessageRegular.payload, likewise
 
 
 def parse_record(raw: bytes) -> Record:
@@ -25,18 +31,25 @@ def parse_record(raw: bytes) -> Record:
 
 
 def encode_record(record: Record) -> bytes:
-    """A record."""
-    message = kafka_pb2.KafkaMessage()
+    """A record. An envelope is put into its frame without a message being built around it."""
     if isinstance(record, Regular):
-        regular = message.regular
-        regular.payload = record.envelope
-        regular.config_seq = record.config_sequence
-        setattr(regular, "class", record.kind)
-        regular.original_offset = record.original_offset
-    elif isinstance(record, TimeToCut):
+        fields = _encode_fields(record.config_sequence, record.kind, record.original_offset)
+        head = _ENVELOPE_TAG + encode_varint(len(record.envelope)) if record.envelope else b""
+        size = encode_varint(len(head) + len(record.envelope) + len(fields))
+        return b"".join((_REGULAR_TAG, size, head, record.envelope, fields))
+    message = kafka_pb2.KafkaMessage()
+    if isinstance(record, TimeToCut):
         message.time_to_cut.block_number = record.block_number
     else:
         message.connect.SetInParent()
+    return message.SerializeToString()
+
+
+@lru_cache(maxsize=16)
+def _encode_fields(config_sequence: int, kind: RecordClass, original_offset: int) -> bytes:
+    """A KafkaMessageRegular but for its envelope: mostly that of the record before."""
+    message = kafka_pb2.KafkaMessageRegular(config_seq=config_sequence, original_offset=original_offset)
+    setattr(message, "class", kind)  # the field is named with a keyword of Python
     return message.SerializeToString()
 
 
