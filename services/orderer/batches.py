@@ -3,8 +3,11 @@
 import asyncio
 from collections.abc import Callable, Sequence
 
+from services.orderer.chain import Chain
 from services.orderer.intake import Answer, Intake, Progress
 from services.runtime.batching import Call
+
+_Waiting = tuple[Call, Progress]
 
 
 class BatchBroadcast:
@@ -17,29 +20,46 @@ class BatchBroadcast:
 
     def begin(self, calls: Sequence[Call]) -> None:
         """Judge envelopes and give them their places; each is answered once it is durable, or refused."""
+        clock = self._intake.clock()
+        ordered: dict[Chain, list[_Waiting]] = {}
         for call in calls:
-            progress = self._intake.judge(call.payload)
-            if progress.refusal is not None or progress.chain is None:
+            progress = self._intake.judge(call.payload, clock)
+            chain = progress.chain
+            if progress.refusal is not None or chain is None:
                 self._answer(call, progress)
-            elif progress.chain.has_room:
-                self._order(call, progress)
-            else:
-                waiting = asyncio.create_task(self._order_later(call, progress))
+            elif not chain.has_room:
+                waiting = asyncio.create_task(self._order_later(call, progress, chain))
                 self._held_up.add(waiting)
                 waiting.add_done_callback(self._held_up.discard)
+            elif self._order(call, progress):
+                ordered.setdefault(chain, []).append((call, progress))
+        for waiting_for_one_log in ordered.values():
+            self._answer_when_durable(waiting_for_one_log)
 
-    async def _order_later(self, call: Call, progress: Progress) -> None:
-        assert progress.chain is not None
-        await progress.chain.room()
-        if call.wanted:  # else its sender was told that it came to nothing, or has gone
-            self._order(call, progress)
+    async def _order_later(self, call: Call, progress: Progress, chain: Chain) -> None:
+        await chain.room()
+        if call.wanted and self._order(call, progress):  # else its sender was told that it came to nothing, or has gone
+            self._answer_when_durable([(call, progress)])
 
-    def _order(self, call: Call, progress: Progress) -> None:
+    def _order(self, call: Call, progress: Progress) -> bool:
+        """Whether it is on its way into the log; else it is refused."""
         self._intake.order(progress)
         if progress.durable is None:
             self._answer(call, progress)
-        else:
-            progress.durable.add_done_callback(lambda _: self._answer(call, progress))
+        return progress.durable is not None
+
+    def _answer_when_durable(self, waiting: list[_Waiting]) -> None:
+        """Logs store in order: when the last is durable, the others are, or it takes a look at each."""
+        last = waiting[-1][1].durable
+        assert last is not None
+        last.add_done_callback(lambda _: self._answer_all(waiting))
+
+    def _answer_all(self, waiting: list[_Waiting]) -> None:
+        for call, progress in waiting:
+            if progress.durable is not None and not progress.durable.done():
+                self._answer_when_durable([(call, progress)])
+            else:
+                self._answer(call, progress)
 
     def _answer(self, call: Call, progress: Progress) -> None:
         call.answer(self._encode(self._intake.conclude(progress)))

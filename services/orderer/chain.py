@@ -6,6 +6,7 @@ gone quiet, unless a block was cut less than `cut_interval_s` ago, and after the
 
 import asyncio
 import logging
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -18,12 +19,15 @@ from privysharing.protocol.crypto import SigningIdentity
 from privysharing.protocol.envelopes import NONCE_BYTES
 from privysharing.protocol.ordering import Connect, Record, RecordClass, Regular, TimeToCut
 from privysharing.rpc.outside import Outside
-from services.orderer.log import LogClosed, LogUnavailable, LostRecords, OrderedLog
+from services.orderer.admission import Message
+from services.orderer.admitted import Reading
+from services.orderer.log import Entry, LogClosed, LogUnavailable, LostRecords, OrderedLog
 from services.orderer.metrics import RELATION_CONSENTER, STATUS_ACTIVE, STATUS_INACTIVE, OrdererMetrics
 from services.orderer.sealing import config_envelope, next_header, position_of, seal
 from services.orderer.sequencer import Cut, Effect, Reconfigure, Resubmit, Sequencer, Skip, SkipReason
 from services.orderer.store import BlockStore
 
+BACK_UP_S = 0.25  # after the channel's BatchTimeout, another orderer posts what the one who leads has not posted
 POST_AGAIN_S = 0.5  # after which a record is appended again that the log did not take
 
 # Why an envelope comes to nothing of which somebody was told that it would be ordered.
@@ -44,6 +48,7 @@ class ChainContext:
     metrics: OrdererMetrics
     cut_interval_s: float
     outside: Outside = Outside()
+    leads: Callable[[str], bool] = lambda _: True  # whether we are the first to say that a channel is to be cut
 
 
 class Chain:
@@ -87,11 +92,18 @@ class Chain:
         if self._goal == 0:
             self._post(Connect())  # before anybody can put an envelope at offset 0
 
-    def order(self, record: Regular) -> asyncio.Future[int]:
-        """Give a record its place; the future comes when the place is durable. Raises ChainHalted, LogClosed."""
+    def order(self, record: Regular, message: Message | None = None) -> asyncio.Future[int]:
+        """Give a record its place; the future comes when the place is durable. Raises ChainHalted, LogClosed.
+
+        `message`: what has been read of its envelope already.
+        """
         if self.halted:
             raise ChainHalted("consenter for this channel has been halted")
-        return self._post(record)
+        raw = encode_record(record)
+        durable = self._ordering.append(raw)
+        if message is not None:
+            self._sequencer.admitted.put(raw, Reading(record, message))
+        return durable
 
     async def room(self) -> None:
         """Return when the chain takes new records: never while an earlier configuration is on its way again."""
@@ -132,8 +144,7 @@ class Chain:
             if self._next_offset >= self._goal:
                 self._caught_up.set()
             async for entries in self._ordering.entries(self._next_offset):
-                for entry in entries:
-                    await self._take(entry.offset, entry.record)
+                await self._take(entries)
                 self._next_offset = entries[-1].offset + 1
                 self._schedule_cut()
                 self._progress.set()
@@ -173,11 +184,18 @@ class Chain:
             self._progress.clear()
             await self._progress.wait()
 
-    async def _take(self, offset: int, raw: bytes) -> None:
-        if not self._sequencer.pending:
-            self._pending_since = self._context.outside.monotonic()
-        for effect in self._sequencer.take(offset, raw):
-            await self._apply(offset, effect)
+    async def _take(self, entries: Sequence[Entry]) -> None:
+        for entry in entries:
+            if not self._sequencer.pending:
+                self._pending_since = self._context.outside.monotonic()
+            effects = self._sequencer.take(entry.offset, entry.record)
+            if effects:
+                for effect in effects:
+                    await self._apply(entry.offset, effect)
+                self._open_or_close()
+        self._open_or_close()
+
+    def _open_or_close(self) -> None:
         if self._sequencer.awaits_config:
             self._open.clear()
         else:
@@ -257,7 +275,9 @@ class Chain:
             return
         now = self._context.outside.monotonic()
         due = self._pending_since + self._sequencer.config.orderer.batch_timeout_s
-        if self._ordering.quiet(self._next_offset):
+        if not self._context.leads(self.channel_id):
+            due += BACK_UP_S
+        elif self._ordering.quiet(self._next_offset):
             due = min(due, self._last_cut + self._context.cut_interval_s)
         if due <= now:
             self._ask_to_cut(self._sequencer.next_block)

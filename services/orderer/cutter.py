@@ -13,6 +13,9 @@ class Ordered:
     pending: bool
 
 
+_WAITS = Ordered((), pending=True)
+
+
 class BlockCutter:
     """Takes envelopes in order, gives them out in batches."""
 
@@ -41,7 +44,7 @@ class BlockCutter:
         self._bytes += size
         if len(self._pending) >= limits.max_message_count:
             batches.append(self.cut())
-        return Ordered(tuple(batches), pending=bool(self._pending))
+        return Ordered(tuple(batches), pending=bool(self._pending)) if batches else _WAITS
 
     def cut(self) -> tuple[bytes, ...]:
         """Whatever waits, as a batch; empty when nothing does."""

@@ -25,6 +25,7 @@ from services.orderer.admission import (
     judge_normal,
     read_message,
 )
+from services.orderer.admitted import Reading
 from services.orderer.chain import Chain, ChainHalted
 from services.orderer.channels import Channels
 from services.orderer.log import LogClosed, LogUnavailable
@@ -44,15 +45,18 @@ class Answer:
 
 SUCCESS = Answer(Status.SUCCESS)
 
+UNKNOWN = "unknown"
+_TYPES = {int(kind): kind.name for kind in HeaderType}
+
 
 @dataclass(slots=True)
 class Progress:
     """One envelope on its way, and what the metrics say about it."""
 
     started: float
-    type: str = "unknown"  # not whatever a stranger writes: every value makes a series
+    type: str = UNKNOWN  # not whatever a stranger writes: every value makes a series
     chain: Chain | None = None
-    record: Regular | None = None  # what goes into the log, unless it is refused
+    admitted: Reading | None = None  # what goes into the log, unless it is refused
     judged: float = 0.0
     durable: asyncio.Future[int] | None = None  # its place
     refusal: Refusal | None = None
@@ -73,35 +77,35 @@ class Intake:
         """`has_room`: whether the disk can take more than what is under way."""
         self._channels = channels
         self._signer = signer
-        self._clock = clock
+        self.clock = clock
         self._metrics = metrics
         self._random_bytes = random_bytes
         self._has_room = has_room
 
-    def judge(self, raw: bytes) -> Progress:
-        """Whether an envelope may be ordered, and as what."""
+    def judge(self, raw: bytes, clock: Clock) -> Progress:
+        """Whether an envelope may be ordered, and as what. `clock`: what `clock` gave when it came."""
         progress = Progress(time.perf_counter())
-        outcome = self._judged(raw, progress)
+        outcome = self._judged(raw, progress, clock)
         if isinstance(outcome, Refusal):
             progress.refusal = outcome
         else:
-            progress.record = outcome
+            progress.admitted = outcome
         progress.judged = time.perf_counter()
         return progress
 
     def order(self, progress: Progress) -> None:
         """Give an envelope that was not refused its place in the log, or a refusal."""
         assert progress.chain is not None
-        assert progress.record is not None
+        assert progress.admitted is not None
         try:
-            progress.durable = progress.chain.order(progress.record)
-            progress.record = None  # the log has it: who does not take his answers does not keep it in memory
+            progress.durable = progress.chain.order(*progress.admitted)
+            progress.admitted = None  # the log has it: who does not take his answers does not keep it in memory
         except (ChainHalted, LogClosed, LogUnavailable) as error:
             progress.refusal = Refusal(Status.SERVICE_UNAVAILABLE, str(error))
 
     def conclude(self, progress: Progress) -> Answer:
         """The answer, once the envelope is durable or refused."""
-        channel = progress.chain.channel_id if progress.chain is not None else "unknown"
+        channel = progress.chain.channel_id if progress.chain is not None else UNKNOWN
         if progress.durable is not None and (fault := progress.durable.exception()) is not None:
             progress.refusal = Refusal(Status.SERVICE_UNAVAILABLE, "cannot enqueue")
             _log.error("an envelope could not be stored", extra={"channel": channel, "why": str(fault)})
@@ -119,12 +123,11 @@ class Intake:
         self._metrics.processed.of(*labels).inc()
         return answer
 
-    def _judged(self, raw: bytes, progress: Progress) -> Regular | Refusal:
+    def _judged(self, raw: bytes, progress: Progress, clock: Clock) -> Reading | Refusal:
         message = read_message(raw)
         if isinstance(message, Refusal):
             return message
-        if message.type in HeaderType._value2member_map_:
-            progress.type = HeaderType(message.type).name
+        progress.type = _TYPES.get(message.type, UNKNOWN)
         chain = self._channels.get(message.channel_id)
         if chain is None:
             return Refusal(Status.BAD_REQUEST, "channel does not exist")
@@ -135,16 +138,16 @@ class Intake:
         if refusal is not None:
             return refusal
         if message.type == HeaderType.CONFIG_UPDATE:
-            return self._configuration(message, chain.config)
-        refusal = judge_normal(message, chain.config, self._clock())
+            return self._configuration(message, chain.config, clock)
+        refusal = judge_normal(message, chain.config, clock)
         if refusal is not None:
             return refusal
-        return Regular(message.canonical, chain.config.sequence, RecordClass.NORMAL)
+        return Reading(Regular(message.canonical, chain.config.sequence, RecordClass.NORMAL), message)
 
-    def _configuration(self, message: Message, config: ChannelConfig) -> Regular | Refusal:
+    def _configuration(self, message: Message, config: ChannelConfig, clock: Clock) -> Reading | Refusal:
         """The configuration that an update leads to, signed by us (standardchannel ProcessConfigUpdateMsg)."""
         step = "config update for existing channel did not pass"
-        refusal = judge_config(message, config, self._clock())
+        refusal = judge_config(message, config, clock)
         if refusal is not None:
             return refusal.within(f"{step} initial checks")
         try:
@@ -153,7 +156,6 @@ class Intake:
         except ProtocolError as error:
             info = f"error applying config update to existing channel '{config.channel_id}': {error}"
             return Refusal(Status.BAD_REQUEST, info)
-        clock = self._clock()
         envelope = config_envelope(
             config.channel_id,
             derived,
@@ -169,4 +171,4 @@ class Intake:
         refusal = judge_change(config, following)
         if refusal is not None:
             return refusal.within(f"{step} maintenance checks")
-        return Regular(envelope, config.sequence, RecordClass.CONFIG)
+        return Reading(Regular(envelope, config.sequence, RecordClass.CONFIG), made)

@@ -17,6 +17,7 @@ from privysharing.protocol.codes import HeaderType
 from privysharing.protocol.errors import MalformedMessage, ProtocolError
 from privysharing.protocol.ordering import LogPosition, RecordClass, Regular, TimeToCut
 from services.orderer.admission import Message, Refusal, judge_config, judge_normal, read_message
+from services.orderer.admitted import Admitted
 from services.orderer.cutter import BlockCutter
 
 
@@ -76,6 +77,7 @@ class Sequencer:
     def __init__(self, config: ChannelConfig, next_block: int, position: LogPosition) -> None:
         self.config = config
         self.next_block = next_block
+        self.admitted = Admitted()
         self._cutter = BlockCutter()
         self._original = position.last_original_offset
         self._resubmitted_config = position.last_resubmitted_config
@@ -92,13 +94,16 @@ class Sequencer:
 
     def take(self, offset: int, raw: bytes) -> list[Effect]:
         """What the record at this offset leads to, in order."""
+        known = self.admitted.take(raw)
+        if known is not None:
+            return self._regular(offset, known.record, known.message)
         try:
             record = parse_record(raw)
         except MalformedMessage as error:
             return [Skip(SkipReason.NOT_A_RECORD, str(error))]
         if isinstance(record, TimeToCut):
             return [self._time_to_cut(offset, record.block_number)]
-        return self._regular(offset, record) if isinstance(record, Regular) else []
+        return self._regular(offset, record, read_message(record.envelope)) if isinstance(record, Regular) else []
 
     def _time_to_cut(self, offset: int, number: int) -> Effect:
         if number < self.next_block:
@@ -108,14 +113,13 @@ class Sequencer:
         batch = self._cutter.cut()
         return self._cut(batch, offset) if batch else Skip(SkipReason.NOTHING_TO_CUT)
 
-    def _regular(self, offset: int, record: Regular) -> list[Effect]:
+    def _regular(self, offset: int, record: Regular, message: Message | Refusal) -> list[Effect]:
         if record.kind is RecordClass.UNKNOWN:
             return [Skip(SkipReason.UNSUPPORTED)]
         if record.original_offset and record.original_offset <= self._original:
             return [Skip(SkipReason.REPEATED)]
         if record.config_sequence > self.config.sequence:
             return [Skip(SkipReason.FUTURE)]
-        message = read_message(record.envelope)
         is_config = record.kind is RecordClass.CONFIG
         if isinstance(message, Refusal) or not self._belongs(message, is_config):
             return self._drop(record, SkipReason.MALFORMED, message.info if isinstance(message, Refusal) else "")
@@ -136,6 +140,9 @@ class Sequencer:
     def _normal(self, offset: int, record: Regular, message: Message) -> list[Effect]:
         """Into the batch. A block that does not hold this record ends before it, with what was settled before it."""
         ordered = self._cutter.ordered(message.canonical, message.size, self.config.orderer.batch_size)
+        if not ordered.batches:
+            self._settle(record)
+            return []
         effects: list[Effect] = []
         for place, batch in enumerate(ordered.batches, 1):
             holds_this = place == len(ordered.batches) and not ordered.pending

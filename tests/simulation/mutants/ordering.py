@@ -63,7 +63,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         (
             f"{CHAIN}._schedule_cut",
             "self._post(TimeToCut(self._asked_for))",
-            "asyncio.ensure_future(self._take(self._next_offset - 1, encode_record(TimeToCut(self._asked_for))))",
+            "asyncio.ensure_future(self._take([Entry(self._next_offset - 1, encode_record(TimeToCut(self._asked_for)))]))",
         ),
     ),
     mutant(
