@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo test check bench sim chaos fuzz soak up down kafka-up kafka-down kafka-ready proto lock clean
+.PHONY: help demo test check bench profile sim chaos fuzz soak up down kafka-up kafka-down kafka-ready proto lock clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -32,8 +32,13 @@ WORKLOAD ?= yardstick
 IN_FLIGHT ?= 600
 DURATION ?= 20
 TRANSPORT ?= batch
-bench: $(READY) ## Load on a network of its own; WORKLOAD= IN_FLIGHT= DURATION= RATE= TRANSPORT=batch|unary
-	@$(BIN)/python -m bench --workload $(WORKLOAD) --in-flight $(IN_FLIGHT) --duration $(DURATION) --transport $(TRANSPORT) $(if $(RATE),--rate $(RATE))
+RUNS ?= 1
+LOAD = --workload $(WORKLOAD) --in-flight $(IN_FLIGHT) --duration $(DURATION) --transport $(TRANSPORT) $(if $(RATE),--rate $(RATE))
+bench: $(READY) ## Load on a network of its own; WORKLOAD= IN_FLIGHT= DURATION= RATE= TRANSPORT=batch|unary RUNS=
+	@$(BIN)/python -m bench $(LOAD) --runs $(RUNS)
+
+profile: $(READY) ## Where each process spends its time under such a load, step by step; flame graphs go to var/profile
+	@$(BIN)/python -m bench $(LOAD) --profile var/profile
 
 SEEDS ?= 1000
 sim: $(READY) ## Networks in one process, where seeds say what goes wrong; SEEDS= (one again: python -m tests.simulation --seed N)

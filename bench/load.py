@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 from bench.meter import Tally
 from privysharing.protocol.codes import TxCode
+from privysharing.protocol.envelopes import TxId
 from privysharing.sdk import Call, Channel
 from privysharing.sdk.commits import CommitListener
-from privysharing.sdk.errors import CommitRefused, OrderingRefused, SdkError
+from privysharing.sdk.errors import CommitRefused, ContractRefused, OrderingRefused, SdkError
 
 Attempt = Callable[[int], Awaitable[None]]  # one numbered call; raises SdkError when it fails
 _One = Callable[[int, float], Coroutine[None, None, None]]  # the same, tallied, and timed from a moment on
@@ -18,24 +19,31 @@ _One = Callable[[int, float], Coroutine[None, None, None]]  # the same, tallied,
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """`in_flight` callers that each wait for their answer, or `rate` calls a second whatever the answers do."""
+    """`in_flight` callers that each wait for their answer, or `rate` calls a second whatever the answers do.
+
+    They begin `warmup_s` before the duration does.
+    """
 
     duration_s: float
     in_flight: int
     rate: float | None = None
+    warmup_s: float = 0.0
 
     def __post_init__(self) -> None:
         if self.duration_s <= 0 or self.in_flight < 1 or (self.rate is not None and self.rate <= 0):
             raise ValueError("needed: a duration and a rate above 0, and 1 or more calls in flight")
+        if self.warmup_s < 0:
+            raise ValueError("needed: a warm-up of 0 s or more")
 
 
-async def run(attempt: Attempt, load: Load, tally: Tally) -> float:
-    """Apply a load; returns the seconds from its first call to the end of its duration. Stragglers are waited for.
+async def run(attempt: Attempt, load: Load, tally: Tally) -> None:
+    """Apply a load. Stragglers are waited for. Latencies are those of calls that began in the duration.
 
     At a given rate, a call's latency counts from when it was due: a client that falls behind hides no wait. What an
     attempt raises besides SdkError ends the run.
     """
-    start = time.perf_counter()
+    first = time.perf_counter()
+    start = first + load.warmup_s
     end = start + load.duration_s
 
     async def one(number: int, began: float) -> None:
@@ -43,17 +51,19 @@ async def run(attempt: Attempt, load: Load, tally: Tally) -> float:
             await attempt(number)
         except SdkError as error:
             tally.failures[failure_code(error)] += 1
+            tally.retryable += error.retryable
         else:
             now = time.perf_counter()
-            tally.latencies_s.append(now - began)
-            if now <= end:
+            tally.succeeded += 1
+            if began >= start:
+                tally.latencies_s.append(now - began)
+            if start <= now <= end:
                 tally.in_time += 1
 
     if load.rate is None:
         await _closed(one, load.in_flight, end)
     else:
-        await _open(one, load.rate, start, end)
-    return load.duration_s
+        await _open(one, load.rate, first, end)
 
 
 async def _closed(one: _One, in_flight: int, end: float) -> None:
@@ -78,20 +88,25 @@ async def _open(one: _One, rate: float, start: float, end: float) -> None:
             calls.create_task(one(number, due))
 
 
-async def commit_everywhere(channel: Channel, call: Call, listeners: list[CommitListener]) -> None:
+async def commit_everywhere(channel: Channel, call: Call, listeners: list[CommitListener]) -> TxId:
     """Endorse, order, and wait until every peer has found the transaction valid."""
     endorsed = await channel.endorse(call)
     await channel.order(endorsed.envelope)
     wait = channel.timeouts.commit
-    for verdict in await asyncio.gather(*(listener.verdict(endorsed.tx_id, wait) for listener in listeners)):
+    for listener in listeners:
+        verdict = await listener.verdict(endorsed.tx_id, wait)
         if verdict.code is not TxCode.VALID:
             raise CommitRefused(endorsed.tx_id, verdict.code, verdict.block_num)
+    return endorsed.tx_id
 
 
 def failure_code(error: SdkError) -> str:
-    """What a failure counts as: the verdict, the orderer's status, or the kind of error."""
-    if isinstance(error, CommitRefused):
-        return error.code.name
-    if isinstance(error, OrderingRefused):
-        return error.status.name
+    """What a failure counts as: the verdict, the contract's code, the node's status, or the kind of error."""
+    match error:
+        case CommitRefused():
+            return error.code.name
+        case ContractRefused():
+            return error.code
+        case OrderingRefused():
+            return error.status.name
     return type(error).__name__

@@ -14,7 +14,9 @@ class Tally:
 
     latencies_s: list[float] = field(default_factory=list)
     failures: Counter[str] = field(default_factory=Counter)
-    in_time: int = 0  # successes before the load's duration was over
+    retryable: int = 0  # failures that say that the same call can succeed later
+    succeeded: int = 0
+    in_time: int = 0  # successes within the load's duration
 
     def percentile_ms(self, percent: float) -> float | None:
         """Nearest-rank percentile of the latencies in milliseconds; None when nothing succeeded."""

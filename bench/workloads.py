@@ -1,10 +1,15 @@
-"""What the load consists of: calls of the contract `bench`, whose functions do as little as a ledger allows."""
+"""What the load consists of: transactions, one for itself or several that build on each other, as pure values.
+
+Most call the contract `bench`, whose functions do as little as a ledger allows; `share` calls PrivySharing's own.
+"""
 
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from bench.floor import CryptoWork
+from bench.sharing import SHARING
+from bench.steps import OWNER, Flow, Step
 from privysharing.sdk import Call
 
 CONTRACT = "bench"
@@ -14,15 +19,19 @@ PREPARED_KEYS = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """`call` makes the n-th call of a run; `queries` are evaluated on one peer instead of committed."""
+    """The steps of a flow, which are taken one after the other, on each channel of a topology in turn.
+
+    `queries` are evaluated on one peer instead of committed.
+    """
 
     about: str
-    call: Callable[[str, int], Call]
+    steps: tuple[Step, ...]
+    topology: str = "bench-1ch"
     queries: bool = False
     prepared_keys: int = 0
 
     def crypto_work(self, endorsers: int, peers: int) -> CryptoWork:
-        """Signatures and verifications of one call."""
+        """Signatures and verifications of one step."""
         return CryptoWork.of_query() if self.queries else CryptoWork.of_transaction(endorsers, peers)
 
 
@@ -36,22 +45,31 @@ def value() -> str:
     return os.urandom(VALUE_BYTES // 2).hex()
 
 
-def create(run: str, number: int) -> Call:
-    """A new key with a value of 100 bytes."""
-    return Call(CONTRACT, "Create", (f"{run}-{number}", value()))
+def _bench(call: Callable[[Flow], tuple[str, ...]]) -> tuple[Step, ...]:
+    """One call of the contract `bench`: its function and arguments."""
 
+    def of(flow: Flow) -> Call:
+        function, *arguments = call(flow)
+        return Call(CONTRACT, function, tuple(arguments))
+
+    return (Step(OWNER, of),)
+
+
+CREATE = _bench(lambda flow: ("Create", flow.name, value()))
 
 WORKLOADS = {
-    "yardstick": Workload("create one key with a value of 100 bytes", create),
+    "yardstick": Workload("create one key with a value of 100 bytes", CREATE),
     "readwrite": Workload(
         "read one existing key, write two new ones",
-        lambda run, number: Call(CONTRACT, "ReadWrite", (prepared_key(number), f"{run}-{number}", value())),
+        _bench(lambda flow: ("ReadWrite", prepared_key(flow.number), flow.name, value())),
         prepared_keys=PREPARED_KEYS,
     ),
+    "share": Workload("an asset, a coin, a request and the share that it pays for", SHARING),
     "evaluate": Workload(
         "read one existing key on one peer",
-        lambda _run, number: Call(CONTRACT, "Get", (prepared_key(number),)),
+        _bench(lambda flow: ("Get", prepared_key(flow.number))),
         queries=True,
         prepared_keys=PREPARED_KEYS,
     ),
+    "channels3": Workload("create one key, on three channels in turn", CREATE, topology="bench-3ch"),
 }

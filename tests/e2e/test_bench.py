@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 PROMISED = {
     "workload",
@@ -12,9 +13,12 @@ PROMISED = {
     "p95_ms",
     "p99_ms",
     "failures",
+    "peers_agree",
     "cpu_us_per_tx",
     "crypto_floor_tps",
     "ratio_to_floor",
+    "transactions_per_block",
+    "items_per_message",
 }
 ROOT = Path(__file__).parents[2]
 
@@ -24,17 +28,47 @@ def bench(*arguments: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)
 
 
-def test_a_short_run_prints_its_figures_as_json_on_the_last_line() -> None:
-    ran = bench("--duration", "3", "--in-flight", "20")
+def figures_of(*arguments: str) -> dict[str, Any]:
+    ran = bench("--duration", "1", "--warm-up", "0.5", "--in-flight", "20", *arguments)
     assert ran.returncode == 0, ran.stderr
-    figures = json.loads(ran.stdout.splitlines()[-1])
+    figures: dict[str, Any] = json.loads(ran.stdout.splitlines()[-1])
+    assert figures["peers_agree"] is True
+    return figures
+
+
+def test_runs_print_their_medians_as_json_on_the_last_line() -> None:
+    figures = figures_of("--runs", "2")
     assert figures.keys() >= PROMISED
-    assert figures["workload"] == "yardstick"
-    assert figures["failures"] == {}
-    assert figures["tps"] > 0
+    assert (figures["workload"], figures["failures"], figures["runs"]) == ("yardstick", {}, 2)
+    assert figures["spread"]["tps"][1] >= figures["tps"] >= figures["spread"]["tps"][0] > 0
     assert figures["p50_ms"] <= figures["p95_ms"] <= figures["p99_ms"]
     assert all(cost > 0 for cost in figures["cpu_us_per_tx"].values())
     assert len(figures["cpu_us_per_tx"]) == 4  # orderer, two peers, client
+    assert figures["transactions_per_block"] >= 1
+    assert set(figures["items_per_message"]) == {"proposals", "endorsements", "envelopes", "acknowledgements"}
+
+
+def test_a_profile_of_sharing_says_where_the_time_goes(tmp_path: Path) -> None:
+    ran = bench("--workload", "share", "--duration", "4", "--in-flight", "20", "--profile", str(tmp_path))
+    assert ran.returncode == 0, ran.stderr
+    assert json.loads(ran.stdout.splitlines()[-1])["failures"] == {}
+    for process in ("client", "orderer0.ministry.city", "peer0.medical.city", "peer0.citizens.city"):
+        assert f"\n{process}: " in f"\n{ran.stdout}"
+        assert (tmp_path / f"{process}.svg").read_text().startswith("<svg")
+    assert "endorse: simulate" in ran.stdout
+
+
+def test_three_channels_grow_at_once_by_fabrics_own_calls() -> None:
+    figures = figures_of("--workload", "channels3", "--transport", "unary")
+    assert figures["failures"] == {}
+    assert figures["tps"] > 0
+
+
+def test_a_network_that_had_too_much_to_do_is_measured_before_meanwhile_and_after() -> None:
+    figures = figures_of("--workload", "overload")
+    assert [figures[phase]["in_flight"] for phase in ("before", "overload", "after")] == [20, 100, 20]
+    assert figures["of_peak"] > 0
+    assert figures["recovered"] > 0
 
 
 def test_an_unknown_workload_is_refused_with_the_known_ones() -> None:

@@ -1,37 +1,62 @@
-"""Every workload calls what the contract offers, with keys that do not conflict."""
+"""Every workload's steps succeed on the contracts that they call, with keys that do not conflict."""
 
 import pytest
 
 from bench.contract import Bench
 from bench.floor import CryptoWork
-from bench.workloads import CONTRACT, PREPARED_KEYS, VALUE_BYTES, WORKLOADS, create, prepared_key, value
+from bench.sharing import CONTRACT as PRIVYSHARING
+from bench.steps import MINT, OWNER, STAKEHOLDER, Flow
+from bench.workloads import CONTRACT, PREPARED_KEYS, VALUE_BYTES, WORKLOADS, prepared_key, value
 from privysharing.chaincode.memory import MemoryStub, MemoryWorld
+from privysharing.contract import PrivySharing
+from privysharing.protocol.codes import TxCode
+from privysharing.protocol.envelopes import TxId
 from privysharing.sdk import Call
+from tests.support.city import creator
+
+CONTRACTS = {CONTRACT: Bench(), PRIVYSHARING: PrivySharing()}
+PARTIES = {OWNER: "alice@CitizensMSP", STAKEHOLDER: "doctor@MedicalMSP", MINT: "mint@MinistryMSP"}
 
 
-def invoke(world: MemoryWorld, call: Call, tx_id: str) -> MemoryStub:
+def invoke(world: MemoryWorld, call: Call, tx_id: str, caller: str = OWNER) -> MemoryStub:
     arguments = [each.encode() if isinstance(each, str) else each for each in (call.function, *call.args)]
-    stub = world.stub(arguments, creator=b"", tx_id=tx_id, timestamp_ns=1)
-    response = Bench().invoke(stub)
+    stub = world.stub(arguments, creator=creator(PARTIES[caller]), tx_id=tx_id, timestamp_ns=10**18)
+    response = CONTRACTS[call.chaincode].invoke(stub)
     assert response.status == 200, response.message
     return stub
 
 
 @pytest.mark.parametrize("name", WORKLOADS)
-def test_a_workloads_calls_succeed_and_write_keys_of_their_own(name: str) -> None:
+def test_a_workloads_steps_succeed_and_write_keys_of_their_own(name: str) -> None:
     workload = WORKLOADS[name]
-    world = MemoryWorld("bench")
-    for number in range(3):
+    flows = [Flow("run", number) for number in range(3)]
+    world = MemoryWorld("health")
+    for number in range(3 if workload.prepared_keys else 0):
         world.commit(invoke(world, Call(CONTRACT, "Create", (prepared_key(number), value())), f"prepared {number}"))
-    stubs = [invoke(world, workload.call("run", number), f"tx {number}") for number in range(3)]
-    written = [key for stub in stubs for key in stub.writes]
-    assert len(set(written)) == len(written)
-    assert bool(written) != workload.queries
-    assert bool(stubs[0].reads) == bool(workload.prepared_keys)
+    for place, step in enumerate(workload.steps):
+        stubs = [invoke(world, step.call(flow), f"{flow.name}:{place}", step.caller) for flow in flows]
+        written = [key for stub in stubs for key in stub.writes]
+        assert len(set(written)) == len(written)
+        assert bool(written) != workload.queries
+        if not workload.queries:
+            assert world.commit(*stubs) == (TxCode.VALID,) * len(stubs)
+        for flow in flows:
+            flow.tx_ids.append(TxId(f"{flow.name}:{place}"))
+
+
+def test_what_is_shared_ends_with_a_grant() -> None:
+    world, flow = MemoryWorld("health"), Flow("run", 7)
+    for place, step in enumerate(WORKLOADS["share"].steps):
+        stub = invoke(world, step.call(flow), f"tx {place}", step.caller)
+        world.commit(stub)
+        flow.tx_ids.append(TxId(f"tx {place}"))
+    read = invoke(world, Call(PRIVYSHARING, "ReadAsset", ("alice@CitizensMSP/run-7",)), "read", STAKEHOLDER)
+    assert not read.writes
 
 
 def test_two_runs_write_different_keys() -> None:
-    assert create("a", 1).args[0] != create("b", 1).args[0]
+    (step,) = WORKLOADS["yardstick"].steps
+    assert step.call(Flow("a", 1)).args[0] != step.call(Flow("b", 1)).args[0]
 
 
 def test_values_are_of_100_bytes_and_differ() -> None:
