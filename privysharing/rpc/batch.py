@@ -6,7 +6,8 @@ left. So messages are large under load, and nothing waits for company when there
 
 import asyncio
 import itertools
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from typing import Generic, TypeVar
 
 import grpc
 
@@ -19,7 +20,7 @@ from privysharing.rpc.broadcast import BroadcastAnswer, BroadcastClient, parse_b
 from privysharing.rpc.channels import MESSAGE_BYTES_MAX
 from privysharing.rpc.endorser import EndorserClient
 from privysharing.rpc.errors import NodeError, NodeUnavailable, failure, node_error
-from privysharing.rpc.shared_stream import SharedStream
+from privysharing.rpc.shared_stream import Sending, SharedStream
 
 ENDORSE = "/privysharing.v1.BatchEndorser/Endorse"
 BROADCAST = "/privysharing.v1.BatchBroadcast/Broadcast"
@@ -28,53 +29,34 @@ PAYLOAD_BYTES_MAX = MESSAGE_BYTES_MAX - 64  # an item's own fields need some roo
 MESSAGE_BYTES = 1024 * 1024  # a message that has grown so far takes no further item
 SILENCE_S = 5.0  # how long after a call's deadline a node may still say so, before its stream counts as dead
 
+A = TypeVar("A")
+
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
 
 
-class NotOffered(Exception):
+class NotOffered(NodeUnavailable):
     """The node does not know the service."""
 
 
-class _Sending:
-    """One call. Its answer is done, too, when its caller has given up or its time is over."""
+class BatchStream(SharedStream[A]):
+    """One batch service of one node. `parse` reads an answer; what it finds malformed is the node's error."""
 
-    __slots__ = ("answer", "deadline", "payload", "sent")
-
-    def __init__(self, payload: bytes, deadline: float, answer: "asyncio.Future[bytes]") -> None:
-        self.payload = payload
-        self.deadline = deadline  # of the loop's clock
-        self.answer = answer
-        self.sent = False  # written, or about to be
-
-
-class BatchStream(SharedStream[_Sending]):
-    """One batch service of one node."""
-
-    def __init__(self, node: str, channel: grpc.aio.Channel, method: str) -> None:
+    def __init__(self, node: str, channel: grpc.aio.Channel, method: str, parse: Callable[[bytes], A]) -> None:
         super().__init__(node, channel, method)
-        self.offered = True  # until the node says that it is not
-        self._unanswered: dict[int, asyncio.Future[bytes]] = {}  # written to the stream that is open
+        self.offered: bool | None = None  # not known before the node has shown itself
+        self._parse = parse
+        self._unanswered: dict[int, Sending[A]] = {}  # written to the stream that is open
         self._ids = itertools.count(1)
         self._window = 0  # 0: the node has not shown itself on this stream
         self._heard_at = 0.0  # when the node last answered anything on this stream
 
-    async def call(self, payload: bytes, timeout_s: float) -> bytes:
-        """The node's answer to one call.
+    def call(self, payload: bytes, timeout_s: float) -> "asyncio.Future[A]":
+        """The node's answer to one call, to come.
 
-        Raises NotOffered; NodeUnavailable when the answer did not come, or another node may do better; NodeRefused
-        when the node turned the call down.
+        It fails with NotOffered; NodeUnavailable when the answer did not come, or another node may do better;
+        NodeRefused when the node turned the call down; NodeError when the answer is none.
         """
-        if not self.offered:
-            raise NotOffered
-        self._admit(len(payload), PAYLOAD_BYTES_MAX, len(self._unanswered))
-        loop = asyncio.get_running_loop()
-        sending = _Sending(payload, loop.time() + timeout_s, loop.create_future())
-        timer = loop.call_at(sending.deadline, self._expire, sending, timeout_s)
-        self._line_up(sending)
-        try:
-            return await sending.answer
-        finally:
-            timer.cancel()
+        return self._send(payload, timeout_s, PAYLOAD_BYTES_MAX, len(self._unanswered))
 
     async def _converse(self) -> None:
         """One stream, until either side ends it. What it has not answered fails; what was not written may go next."""
@@ -89,7 +71,7 @@ class BatchStream(SharedStream[_Sending]):
         except grpc.aio.AioRpcError as error:
             reason = node_error(self.node, error)
             if error.code() is grpc.StatusCode.UNIMPLEMENTED:
-                self.offered, reason = False, NotOffered()
+                self.offered, reason = False, NotOffered(self.node, "the node does not know the service")
         except MalformedMessage as error:
             reason = NodeError(self.node, str(error))
         except asyncio.CancelledError:
@@ -118,44 +100,47 @@ class BatchStream(SharedStream[_Sending]):
         size = 0
         while self._unwritten and len(items) < ITEMS_MAX and len(self._unanswered) < self._window:
             sending = self._unwritten[0]
-            if items and size + len(sending.payload) > MESSAGE_BYTES:
+            if items and size + len(sending.message) > MESSAGE_BYTES:
                 break
             self._unwritten.popleft()
             if not sending.answer.done():
-                item = BatchItem(next(self._ids), max(1, round((sending.deadline - now) * 1000)), sending.payload)
+                number = next(self._ids)
+                items.append(BatchItem(number, max(1, round((sending.deadline - now) * 1000)), sending.message))
+                size += len(sending.message)
                 sending.sent = True
-                self._unanswered[item.id] = sending.answer
-                items.append(item)
-                size += len(sending.payload)
+                self._unanswered[number] = sending
+            sending.message = b""  # its deadline may keep it for a while
         return items
 
     def _take(self, response: BatchResponse) -> None:
         if response.window is not None:
             self._window = response.window
+            self.offered = True
         if response.answers:
             self._heard_at = asyncio.get_running_loop().time()
         for answer in response.answers:
-            waiting = self._unanswered.pop(answer.id, None)
-            if waiting is None:
+            sending = self._unanswered.pop(answer.id, None)
+            if sending is None:
                 raise MalformedMessage(f"an answer to item {answer.id}, which is none")
-            if waiting.done():
-                continue
-            if isinstance(answer.outcome, bytes):
-                waiting.set_result(answer.outcome)
-            else:
-                waiting.set_exception(self._failure(answer.outcome))
+            if not sending.answer.done():
+                self._settle(sending.answer, answer.outcome)
         self._more.set()
 
-    def _failure(self, failed: CallFailed) -> NodeError:
-        code = _CODES.get(failed.code, grpc.StatusCode.UNKNOWN)
-        return failure(self.node, code, failed.message or code.name)
+    def _settle(self, answer: "asyncio.Future[A]", outcome: bytes | CallFailed) -> None:
+        if not isinstance(outcome, bytes):
+            code = _CODES.get(outcome.code, grpc.StatusCode.UNKNOWN)
+            answer.set_exception(failure(self.node, code, outcome.message or code.name))
+            return
+        try:
+            answer.set_result(self._parse(outcome))
+        except MalformedMessage as error:
+            answer.set_exception(NodeError(self.node, str(error)))
 
-    def _expire(self, sending: _Sending, timeout_s: float) -> None:
-        if not sending.answer.done():
-            late = NodeUnavailable(self.node, f"no answer within {timeout_s:g} s", sent=sending.sent)
-            sending.answer.set_exception(late)
-            loop = asyncio.get_running_loop()
-            loop.call_later(SILENCE_S, self._hang_up_if_silent, self._stream, loop.time() - timeout_s)
+    def _expire(self, sending: Sending[A]) -> None:
+        late = NodeUnavailable(self.node, f"no answer within {sending.timeout_s:g} s", sent=sending.sent)
+        sending.answer.set_exception(late)
+        loop = asyncio.get_running_loop()
+        loop.call_later(SILENCE_S, self._hang_up_if_silent, self._stream, loop.time() - sending.timeout_s)
 
     def _hang_up_if_silent(self, stream: "grpc.aio.StreamStreamCall[bytes, bytes] | None", since: float) -> None:
         """A node answers every call by its deadline, if only to say that it is over; one that does not is gone."""
@@ -164,55 +149,67 @@ class BatchStream(SharedStream[_Sending]):
             stream.cancel()
 
     def _fail(self, error: Exception) -> None:
-        _fail_all((sending.answer for sending in self._unwritten), error)
+        _fail_all(self._unwritten, error)
         _fail_all(self._unanswered.values(), error)
         self._unwritten.clear()
         self._unanswered.clear()
 
 
-def _fail_all(answers: Iterable["asyncio.Future[bytes]"], error: Exception) -> None:
-    for answer in answers:
-        if not answer.done():
-            answer.set_exception(error)
+def _fail_all(sendings: Iterable[Sending[A]], error: Exception) -> None:
+    for sending in sendings:
+        if not sending.answer.done():
+            sending.answer.set_exception(error)
 
 
-class BatchEndorserClient:
-    """A peer's endorsements over its batch service; one by one where it has none."""
+class _BatchClient(Generic[A]):
+    """One service over its batch stream; as Fabric's own calls where the node has none."""
 
-    def __init__(self, channel: grpc.aio.Channel, classic: EndorserClient) -> None:
-        self._stream = BatchStream(classic.node, channel, ENDORSE)
+    def __init__(self, stream: BatchStream[A], classic: Callable[[bytes, float], Coroutine[None, None, A]]) -> None:
+        self._stream = stream
         self._classic = classic
 
-    async def process_proposal(self, signed_proposal: bytes, timeout_s: float) -> ProposalResponse:
-        """See `EndorserClient.process_proposal`."""
+    def _call(self, message: bytes, timeout_s: float) -> Awaitable[A]:
+        if self._stream.offered is None:
+            return self._find_out(message, timeout_s)
+        if self._stream.offered:
+            return self._stream.call(message, timeout_s)
+        return self._classic(message, timeout_s)
+
+    async def _find_out(self, message: bytes, timeout_s: float) -> A:
         try:
-            return parse_proposal_response(await self._stream.call(signed_proposal, timeout_s))
+            return await self._stream.call(message, timeout_s)
         except NotOffered:
-            return await self._classic.process_proposal(signed_proposal, timeout_s)
-        except MalformedMessage as error:
-            raise NodeError(self._stream.node, str(error)) from None
+            return await self._classic(message, timeout_s)
+
+
+class BatchEndorserClient(_BatchClient[ProposalResponse]):
+    """A peer's endorsements."""
+
+    def __init__(self, channel: grpc.aio.Channel, classic: EndorserClient) -> None:
+        stream = BatchStream(classic.node, channel, ENDORSE, parse_proposal_response)
+        super().__init__(stream, classic.process_proposal)
+
+    def process_proposal(self, signed_proposal: bytes, timeout_s: float) -> Awaitable[ProposalResponse]:
+        """See `EndorserClient.process_proposal`."""
+        return self._call(signed_proposal, timeout_s)
 
     async def close(self) -> None:
         """End the stream for good."""
         await self._stream.close()
 
 
-class BatchBroadcastClient:
-    """An orderer's answers over its batch service; over one classic stream where it has none."""
+class BatchBroadcastClient(_BatchClient[BroadcastAnswer]):
+    """An orderer's answers."""
 
     def __init__(self, channel: grpc.aio.Channel, classic: BroadcastClient) -> None:
-        self._stream = BatchStream(classic.node, channel, BROADCAST)
-        self._classic = classic
+        stream = BatchStream(classic.node, channel, BROADCAST, parse_broadcast_answer)
+        super().__init__(stream, classic.send)
+        self._close_classic = classic.close
 
-    async def send(self, envelope: bytes, timeout_s: float) -> BroadcastAnswer:
+    def send(self, envelope: bytes, timeout_s: float) -> Awaitable[BroadcastAnswer]:
         """See `BroadcastClient.send`."""
-        try:
-            return parse_broadcast_answer(await self._stream.call(envelope, timeout_s))
-        except NotOffered:
-            return await self._classic.send(envelope, timeout_s)
-        except MalformedMessage as error:
-            raise NodeError(self._stream.node, str(error)) from None
+        return self._call(envelope, timeout_s)
 
     async def close(self) -> None:
         """End both streams for good."""
-        await asyncio.gather(self._stream.close(), self._classic.close())
+        await asyncio.gather(self._stream.close(), self._close_classic())

@@ -11,7 +11,7 @@ from privysharing.protocol.codes import Status
 from privysharing.protocol.errors import MalformedMessage
 from privysharing.rpc.channels import MESSAGE_BYTES_MAX
 from privysharing.rpc.errors import NodeError, NodeUnavailable, node_error
-from privysharing.rpc.shared_stream import SharedStream
+from privysharing.rpc.shared_stream import Sending, SharedStream
 from privysharing.wire.orderer.ab_pb2 import BroadcastResponse
 
 METHOD = "/orderer.AtomicBroadcast/Broadcast"
@@ -25,13 +25,7 @@ class BroadcastAnswer:
     info: str
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Sending:
-    envelope: bytes
-    answer: asyncio.Future[BroadcastAnswer]  # done, too, when its caller has given up
-
-
-class BroadcastClient(SharedStream[_Sending]):
+class BroadcastClient(SharedStream[BroadcastAnswer]):
     """orderer.AtomicBroadcast.Broadcast on one orderer.
 
     Envelopes are written without waiting for earlier answers; answers come in order. An orderer ends the stream after
@@ -40,7 +34,7 @@ class BroadcastClient(SharedStream[_Sending]):
 
     def __init__(self, node: str, channel: grpc.aio.Channel) -> None:
         super().__init__(node, channel, METHOD)
-        self._unanswered: deque[_Sending] = deque()  # written to the stream that is open
+        self._unanswered: deque[Sending[BroadcastAnswer]] = deque()  # written to the stream that is open
         self._callers = 0
 
     async def send(self, envelope: bytes, timeout_s: float) -> BroadcastAnswer:
@@ -50,15 +44,9 @@ class BroadcastClient(SharedStream[_Sending]):
         here or to another orderer, is safe, since peers commit a transaction id once. Raises NodeRefused when no
         orderer would take a message of this size.
         """
-        self._admit(len(envelope), MESSAGE_BYTES_MAX, len(self._unanswered))
-        sending = _Sending(envelope, asyncio.get_running_loop().create_future())
-        self._line_up(sending)
         self._callers += 1
         try:
-            async with asyncio.timeout(timeout_s):  # Python 3.11's wait_for loses a cancellation that comes now
-                return await sending.answer
-        except TimeoutError:
-            raise NodeUnavailable(self.node, f"no answer to a broadcast within {timeout_s:g} s") from None
+            return await self._send(envelope, timeout_s, MESSAGE_BYTES_MAX, len(self._unanswered))
         finally:
             self._callers -= 1
             if not self._callers and self._unanswered and self._stream is not None:
@@ -84,9 +72,12 @@ class BroadcastClient(SharedStream[_Sending]):
         while True:
             while self._unwritten:
                 sending = self._unwritten.popleft()
-                if not sending.answer.done():
+                if sending.answer.done():
+                    sending.message = b""
+                else:
                     self._unanswered.append(sending)
-                    await stream.write(sending.envelope)
+                    sending.sent = True
+                    await stream.write(sending.message)
             self._more.clear()
             await self._more.wait()
 
@@ -95,13 +86,18 @@ class BroadcastClient(SharedStream[_Sending]):
             found = parse_broadcast_answer(raw)
             if not self._unanswered:
                 return  # an answer to nothing: begin again on a stream of its own
-            answer = self._unanswered.popleft().answer
-            if not answer.done():
-                answer.set_result(found)
+            sending = self._unanswered.popleft()
+            sending.message = b""
+            if not sending.answer.done():
+                sending.answer.set_result(found)
             if found.status is not Status.SUCCESS:
                 return
         if self._unanswered:
             self._fail(NodeUnavailable(self.node, "the orderer ended the stream"))
+
+    def _expire(self, sending: Sending[BroadcastAnswer]) -> None:
+        late = f"no answer to a broadcast within {sending.timeout_s:g} s"
+        sending.answer.set_exception(NodeUnavailable(self.node, late, sent=sending.sent))
 
     def _fail(self, error: Exception) -> None:
         for waiting in (self._unanswered, self._unwritten):

@@ -3,7 +3,7 @@
 import asyncio
 import functools
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 
 from privysharing.protocol.build import make_proposal, make_transaction, sign_proposal, signed
@@ -15,7 +15,7 @@ from privysharing.protocol.transactions import ChaincodeInput, Proposal, Proposa
 from privysharing.rpc.errors import NodeError, NodeRefused
 from privysharing.sdk.commits import CommitListener, Verdict, find
 from privysharing.sdk.connections import Connections
-from privysharing.sdk.endorsing import NO_STATUS, SUCCESS, collect, refusal_of
+from privysharing.sdk.endorsing import NO_STATUS, SUCCESS, Asked, collect, refusal_of
 from privysharing.sdk.errors import (
     CommitRefused,
     CommitUnknown,
@@ -125,9 +125,12 @@ class Channel:
         """Have a call endorsed, by all of `endorsers` or by as many peers as the profile says, and sign the result."""
         signed_proposal, proposal = self._propose(call)
 
-        async def ask(node: Node) -> ProposalResponse:
+        def ask(node: Node) -> Awaitable[ProposalResponse]:
+            return self._connections.endorser(node).process_proposal(signed_proposal, self.timeouts.endorse)
+
+        def judge(node: Node, asked: Asked) -> ProposalResponse:
             with self._connections.failures.watching(node):
-                answer = await self._ask(node, signed_proposal, self.timeouts.endorse)
+                answer = asked.result()
                 fault = fault_of(node, proposal, answer) if answer.response.status in SUCCESS else None
                 if fault is not None:
                     _log.warning("a peer's endorsement does not count", extra={"peer": node.name, "reason": fault})
@@ -135,7 +138,7 @@ class Channel:
                 return answer
 
         peers = self._connections.failures.in_order(endorsers or self.nodes.endorsers)
-        answers = await collect(ask, peers, len(endorsers) or self.nodes.endorsements or len(peers))
+        answers = await collect(ask, peers, len(endorsers) or self.nodes.endorsements or len(peers), judge)
         return Endorsed(
             tx_id=proposal.header.channel.tx_id,
             envelope=signed(make_transaction(proposal, answers), self._connections.identity).raw,

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from privysharing.protocol.codes import TxCode
 from privysharing.protocol.deliver import NEWEST, FilteredBlock, SeekInfo, SeekPosition
 from privysharing.protocol.envelopes import TxId
+from privysharing.rpc.deadlines import Deadlines
 from privysharing.rpc.errors import NodeError
 from privysharing.sdk.errors import CommitUnknown
 
@@ -55,6 +56,17 @@ def _codes(block: FilteredBlock) -> dict[TxId, TxCode]:
     return codes
 
 
+class _Waiting:
+    """Somebody who waits for a verdict."""
+
+    __slots__ = ("answer", "timeout_s", "tx_id")
+
+    def __init__(self, tx_id: TxId, timeout_s: float) -> None:
+        self.tx_id = tx_id
+        self.timeout_s = timeout_s
+        self.answer: asyncio.Future[Verdict] = asyncio.get_running_loop().create_future()
+
+
 class CommitListener:
     """Follows one peer's filtered blocks of one channel and answers who waits for a transaction.
 
@@ -65,7 +77,8 @@ class CommitListener:
     def __init__(self, blocks: FilteredBlocks, start: SeekPosition = NEWEST, peer: str = "") -> None:
         self.peer = peer
         self._blocks = blocks
-        self._waiting: dict[TxId, list[asyncio.Future[Verdict]]] = {}
+        self._waiting: dict[TxId, list[_Waiting]] = {}
+        self._deadlines = Deadlines(self._expire)
         self._seen: OrderedDict[TxId, Verdict] = OrderedDict()
         self._from = start
         self._tried = asyncio.Event()  # a first block has come, or a first attempt has failed
@@ -105,6 +118,7 @@ class CommitListener:
             self._task.cancel()
             await asyncio.wait((self._task,))
         self._end("the client has stopped listening")
+        self._deadlines.close()
 
     async def verdict(self, tx_id: TxId, timeout_s: float) -> Verdict:
         """The verdict on a transaction, now or when it comes; CommitUnknown when it does not come in time."""
@@ -112,19 +126,14 @@ class CommitListener:
             return self._seen[tx_id]
         if self._ended is not None:
             raise CommitUnknown(tx_id, self._ended)
-        verdict: asyncio.Future[Verdict] = asyncio.get_running_loop().create_future()
-        self._waiting.setdefault(tx_id, []).append(verdict)
+        waiting = _Waiting(tx_id, timeout_s)
+        self._waiting.setdefault(tx_id, []).append(waiting)
+        self._deadlines.add(waiting, asyncio.get_running_loop().time() + timeout_s)
         try:
-            async with asyncio.timeout(timeout_s):  # Python 3.11's wait_for loses a cancellation that comes now
-                return await verdict
-        except TimeoutError:
-            raise CommitUnknown(tx_id, f"none came within {timeout_s:g} s") from None
-        finally:
-            waiting = self._waiting.get(tx_id, [])
-            if verdict in waiting:
-                waiting.remove(verdict)
-            if not waiting:
-                self._waiting.pop(tx_id, None)
+            return await waiting.answer
+        except BaseException:
+            self._forget(waiting)
+            raise
 
     async def _follow(self) -> None:
         failures = 0
@@ -149,10 +158,23 @@ class CommitListener:
 
     def _end(self, why: str) -> None:
         self._ended = why
-        for tx_id, waiting in self._waiting.items():
-            for verdict in waiting:
-                if not verdict.done():
-                    verdict.set_exception(CommitUnknown(tx_id, why))
+        for everybody in self._waiting.values():
+            for waiting in everybody:
+                self._give_up(waiting, why)
+
+    def _expire(self, waiting: _Waiting) -> None:
+        self._give_up(waiting, f"none came within {waiting.timeout_s:g} s")
+
+    def _give_up(self, waiting: _Waiting, why: str) -> None:
+        if not waiting.answer.done():
+            waiting.answer.set_exception(CommitUnknown(waiting.tx_id, why))
+
+    def _forget(self, waiting: _Waiting) -> None:
+        others = self._waiting.get(waiting.tx_id, [])
+        if waiting in others:
+            others.remove(waiting)
+        if not others:
+            self._waiting.pop(waiting.tx_id, None)
 
     def _take(self, block: FilteredBlock) -> None:
         for tx_id, code in _codes(block).items():
@@ -161,8 +183,8 @@ class CommitListener:
                 continue  # a second copy says nothing about the first
             self._seen[tx_id] = verdict
             for waiting in self._waiting.pop(tx_id, ()):
-                if not waiting.done():
-                    waiting.set_result(verdict)
+                if not waiting.answer.done():
+                    waiting.answer.set_result(verdict)
         while len(self._seen) > _REMEMBERED_MAX:
             self._seen.popitem(last=False)
         self._from = SeekPosition.at(block.number)

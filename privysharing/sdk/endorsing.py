@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from itertools import islice
 
@@ -14,8 +13,9 @@ from privysharing.sdk.profile import Node
 SUCCESS = range(200, 400)  # fabric protoutil.CreateTx, shim.ERRORTHRESHOLD
 NO_STATUS = 0  # the peer turned the call down before there was a response
 
+Asked = asyncio.Future[ProposalResponse]
 Ask = Callable[[Node], Awaitable[ProposalResponse]]
-Votes = dict[bytes, list[tuple[Node, ProposalResponse]]]
+Judge = Callable[[Node, Asked], ProposalResponse]  # what a peer has answered; NodeError when that does not count
 
 _log = logging.getLogger(__name__)
 
@@ -29,71 +29,104 @@ def refusal_of(node: Node, answer: ProposalResponse) -> Refused | None:
     return ContractRefused(node.name, status, refusal) if refusal else Refused(node.name, status, message)
 
 
-async def collect(ask: Ask, endorsers: Sequence[Node], needed: int) -> list[ProposalResponse]:
+def as_answered(_node: Node, asked: Asked) -> ProposalResponse:
+    """What a peer has answered, whatever it is."""
+    return asked.result()
+
+
+async def collect(
+    ask: Ask, endorsers: Sequence[Node], needed: int, judge: Judge = as_answered
+) -> list[ProposalResponse]:
     """`needed` equal endorsements, from the first peers of the list that give them.
 
     Every failure, refusal or differing answer brings in the next peer. Raises the first refusal when `needed` peers
     refuse or nobody is left to ask; EndorsementMismatch when endorsements differ; Unavailable when too few answered.
     """
-    votes: Votes = defaultdict(list)
-    refusals: list[Refused] = []
-    problems: list[str] = []
-    remaining = iter(endorsers)
-    asked = [asyncio.create_task(_ask(ask, node)) for node in islice(remaining, needed)]
+    collection = _Collection(ask, endorsers, needed, judge)
     try:
-        while asked:
-            done, _ = await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED)
-            for task in (task for task in asked if task in done):  # in the order of asking
-                node, answer = task.result()
-                if isinstance(answer, ProposalResponse):
-                    votes[answer.payload].append((node, answer))
-                elif isinstance(answer, Refused):
-                    refusals.append(answer)
-                else:
-                    problems.append(str(answer))
-            asked = [task for task in asked if task not in done]
-            best = max(votes.values(), key=len, default=[])
-            if len(best) >= needed:
-                if len(votes) > 1:
-                    _log.warning("peers endorsed different results", extra={"results": _camps(votes)})
-                return [answer for _, answer in best]
-            if len(refusals) >= needed:
-                raise refusals[0]
-            missing = needed - len(best) - len(asked)
-            asked += [asyncio.create_task(_ask(ask, node)) for node in islice(remaining, missing)]
+        collection.go_on()
+        return await collection.equal
     finally:
-        for task in asked:
-            task.cancel()
-    raise _shortfall(votes, refusals, problems, needed)
+        collection.stop()
 
 
-async def _ask(ask: Ask, node: Node) -> tuple[Node, ProposalResponse | Refused | NodeError]:
-    try:
-        answer = await ask(node)
-    except NodeRefused as error:
-        return node, Refused(node.name, NO_STATUS, error.reason)
-    except NodeError as error:
-        return node, error
-    if refusal := refusal_of(node, answer):
-        return node, refusal
-    if answer.endorsement is None:
-        return node, NodeError(node.name, "answered without an endorsement")
-    return node, answer
+class _Collection:
+    """The answers to one proposal, as they come."""
 
+    def __init__(self, ask: Ask, endorsers: Sequence[Node], needed: int, judge: Judge) -> None:
+        self.equal: asyncio.Future[list[ProposalResponse]] = asyncio.get_running_loop().create_future()
+        self._ask = ask
+        self._remaining = iter(endorsers)
+        self._needed = needed
+        self._judge = judge
+        self._asked: dict[Asked, Node] = {}  # those that have not answered yet
+        self._votes: dict[bytes, list[tuple[Node, ProposalResponse]]] = {}
+        self._refusals: list[Refused] = []
+        self._problems: list[str] = []
 
-def _camps(votes: Votes) -> str:
-    """Who agrees with whom."""
-    return " | ".join(", ".join(node.name for node, _ in equal) for equal in votes.values())
+    def go_on(self) -> None:
+        """Ask as many more as the best result lacks, if there is need and anybody is left."""
+        best = max(self._votes.values(), key=len, default=[])
+        if best and len(best) >= self._needed:
+            if len(self._votes) > 1:
+                _log.warning("peers endorsed different results", extra={"results": self._camps()})
+            self.equal.set_result([answer for _, answer in best])
+            return
+        if len(self._refusals) < self._needed:
+            for node in islice(self._remaining, self._needed - len(best) - len(self._asked)):
+                asked = asyncio.ensure_future(self._ask(node))
+                self._asked[asked] = node
+                asked.add_done_callback(self._heard)
+            if self._asked:
+                return
+        self.equal.set_exception(self._shortfall())
 
+    def stop(self) -> None:
+        """Wait for nobody any more."""
+        for asked in self._asked:
+            asked.cancel()
 
-def _shortfall(votes: Votes, refusals: list[Refused], problems: list[str], needed: int) -> SdkError:
-    if refusals:
-        return refusals[0]
-    if len(votes) > 1:
-        return EndorsementMismatch(
-            f"endorsers answered with different results ({_camps(votes)}); try again in a moment"
-        )
-    found = sum(len(equal) for equal in votes.values())
-    return Unavailable(
-        f"needed {needed} endorsements, found {found}: {'; '.join(problems) or 'no further peer is known'}"
-    )
+    def _heard(self, asked: Asked) -> None:
+        if asked.cancelled():
+            self.equal.cancel()
+        elif self.equal.done():
+            asked.exception()  # which nobody needs any more
+        else:
+            self._take(asked)
+
+    def _take(self, asked: Asked) -> None:
+        try:
+            self._count(self._asked.pop(asked), asked)
+            self.go_on()
+        except Exception as defect:
+            self.equal.set_exception(defect)
+
+    def _count(self, node: Node, asked: Asked) -> None:
+        try:
+            answer = self._judge(node, asked)
+        except NodeRefused as error:
+            self._refusals.append(Refused(node.name, NO_STATUS, error.reason))
+        except NodeError as error:
+            self._problems.append(str(error))
+        else:
+            if refusal := refusal_of(node, answer):
+                self._refusals.append(refusal)
+            elif answer.endorsement is None:
+                self._problems.append(f"{node.name}: answered without an endorsement")
+            else:
+                self._votes.setdefault(answer.payload, []).append((node, answer))
+
+    def _camps(self) -> str:
+        """Who agrees with whom."""
+        return " | ".join(", ".join(node.name for node, _ in equal) for equal in self._votes.values())
+
+    def _shortfall(self) -> SdkError:
+        if self._refusals:
+            return self._refusals[0]
+        if len(self._votes) > 1:
+            return EndorsementMismatch(
+                f"endorsers answered with different results ({self._camps()}); try again in a moment"
+            )
+        found = sum(len(equal) for equal in self._votes.values())
+        problems = "; ".join(self._problems) or "no further peer is known"
+        return Unavailable(f"needed {self._needed} endorsements, found {found}: {problems}")

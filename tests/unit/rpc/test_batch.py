@@ -29,21 +29,23 @@ WINDOW = encode_batch_response(BatchResponse((), ITEMS_MAX))
 
 
 @asynccontextmanager
-async def to(echo: Echo) -> AsyncIterator[BatchStream]:
+async def to(echo: Echo) -> AsyncIterator[BatchStream[bytes]]:
     async with connected(echo.handler()) as channel:
-        stream = BatchStream("node", channel, ECHO)
+        stream = BatchStream("node", channel, ECHO, bytes)
         yield stream
         await stream.close()
 
 
-async def outcomes(stream: BatchStream, *payloads: bytes, timeout_s: float = SOON) -> list[bytes | BaseException]:
+async def outcomes(
+    stream: BatchStream[bytes], *payloads: bytes, timeout_s: float = SOON
+) -> list[bytes | BaseException]:
     return await asyncio.gather(*(stream.call(each, timeout_s) for each in payloads), return_exceptions=True)
 
 
 async def test_everybody_gets_his_own_answer_and_nobody_waits_for_a_slow_one() -> None:
     echo = Echo()
     async with to(echo) as stream:
-        slow = asyncio.create_task(stream.call(b"wait", SOON))
+        slow = stream.call(b"wait", SOON)
         payloads = [b"%d" % number for number in range(300)]
         assert await outcomes(stream, *payloads) == payloads
         echo.waiting[b"wait"].answer(b"at last")
@@ -64,7 +66,7 @@ async def test_what_is_queued_travels_together_and_what_is_alone_at_once() -> No
 async def test_no_more_is_sent_than_the_window_allows() -> None:
     echo = Echo(BatchLimits(window=70))
     async with to(echo) as stream:
-        calls = [asyncio.create_task(stream.call(b"wait%d" % number, SOON)) for number in range(100)]
+        calls = [stream.call(b"wait%d" % number, SOON) for number in range(100)]
         await until(lambda: len(echo.waiting) == 70)
         await asyncio.sleep(0.1)
         assert len(echo.begun) == 70
@@ -89,7 +91,7 @@ async def test_a_call_turned_down_is_what_it_would_be_alone_and_costs_no_other(
 ) -> None:
     echo = Echo()
     async with to(echo) as stream:
-        refused = asyncio.create_task(stream.call(b"wait", SOON))
+        refused = stream.call(b"wait", SOON)
         await until(lambda: echo.waiting)
         echo.waiting[b"wait"].answer(failed(code, "no"))
         found, other = await asyncio.gather(refused, stream.call(b"a", SOON), return_exceptions=True)
@@ -111,7 +113,7 @@ async def test_a_call_is_over_when_its_time_is_and_the_others_go_on() -> None:
 async def test_a_cancelled_caller_costs_the_others_nothing() -> None:
     echo = Echo()
     async with to(echo) as stream:
-        gone, stays = (asyncio.create_task(stream.call(each, SOON)) for each in (b"wait", b"wait too"))
+        gone, stays = (stream.call(each, SOON) for each in (b"wait", b"wait too"))
         await until(lambda: len(echo.waiting) == 2)
         gone.cancel()
         for payload in (b"wait", b"wait too"):
@@ -123,7 +125,7 @@ async def test_a_cancelled_caller_costs_the_others_nothing() -> None:
 async def test_what_was_given_up_before_it_was_written_is_not_sent() -> None:
     echo = Echo()
     async with to(echo) as stream:
-        gone = asyncio.create_task(stream.call(b"gone", SOON))
+        gone = stream.call(b"gone", SOON)
         await asyncio.sleep(0)
         gone.cancel()
         assert await stream.call(b"a", SOON) == b"a"
@@ -132,7 +134,7 @@ async def test_what_was_given_up_before_it_was_written_is_not_sent() -> None:
 
 async def test_what_no_message_can_hold_is_refused_without_harm_to_others() -> None:
     async with to(Echo()) as stream:
-        other = asyncio.create_task(stream.call(b"a", SOON))
+        other = stream.call(b"a", SOON)
         with pytest.raises(NodeRefused, match="larger than max"):
             await stream.call(bytes(MESSAGE_BYTES_MAX), SOON)
         assert await other == b"a"
@@ -158,7 +160,7 @@ async def test_more_than_the_limit_is_refused_at_once(monkeypatch: pytest.Monkey
 async def test_closing_fails_whoever_waits_and_whoever_comes_later() -> None:
     echo = Echo()
     async with to(echo) as stream:
-        waits = asyncio.create_task(stream.call(b"wait", SOON))
+        waits = stream.call(b"wait", SOON)
         await until(lambda: echo.waiting)
         await stream.close()
         with pytest.raises(NodeUnavailable, match="the stream was cancelled"):
@@ -171,7 +173,7 @@ async def test_a_node_that_is_not_there_is_unavailable_and_comes_back() -> None:
     async with listening(Echo().handler()) as port:
         pass
     channel = open_channel(f"127.0.0.1:{port}", None)
-    stream = BatchStream("node", channel, ECHO)
+    stream = BatchStream("node", channel, ECHO, bytes)
     for error in await outcomes(stream, b"a", b"b"):
         assert isinstance(error, NodeUnavailable)
         assert not error.sent
@@ -202,7 +204,7 @@ async def test_a_restart_under_load_hangs_nobody() -> None:
     echo = Echo()
     async with listening(echo.handler()) as port:
         channel = open_channel(f"127.0.0.1:{port}", None)
-        stream = BatchStream("node", channel, ECHO)
+        stream = BatchStream("node", channel, ECHO, bytes)
         callers = [asyncio.create_task(caller(name)) for name in range(50)]
         await until(lambda: len(answered) > 500)
     restarted = Echo()
@@ -237,7 +239,7 @@ async def test_nonsense_is_that_node_s_error_and_the_next_call_gets_a_new_stream
                 yield encode_batch_response(BatchResponse([BatchAnswer(i.id, b"ok") for i in parse_batch_request(raw)]))
 
     async with calling({ECHO: grpc.stream_stream_rpc_method_handler(serve)}) as channel:
-        stream = BatchStream("node", channel, ECHO)
+        stream = BatchStream("node", channel, ECHO, bytes)
         (error,) = await outcomes(stream, b"a")
         assert type(error) is NodeError
         assert await stream.call(b"b", SOON) == b"ok"
@@ -259,8 +261,8 @@ async def test_a_node_that_falls_silent_is_hung_up_on(announces: bool, monkeypat
                 yield encode_batch_response(BatchResponse([BatchAnswer(i.id, b"ok") for i in parse_batch_request(raw)]))
 
     async with calling({ECHO: grpc.stream_stream_rpc_method_handler(serve)}) as channel:
-        stream = BatchStream("node", channel, ECHO)
-        patient = asyncio.create_task(stream.call(b"patient", SOON))
+        stream = BatchStream("node", channel, ECHO, bytes)
+        patient = stream.call(b"patient", SOON)
         (error,) = await outcomes(stream, b"a", timeout_s=0.2)
         assert isinstance(error, NodeUnavailable)
         with pytest.raises(NodeUnavailable, match="fell silent"):
@@ -273,7 +275,7 @@ async def test_a_slow_call_is_no_silence_while_others_are_answered(monkeypatch: 
     monkeypatch.setattr(batch, "SILENCE_S", 0.05)
     echo = Echo()
     async with to(echo) as stream:
-        slow = asyncio.create_task(stream.call(b"wait", SOON))
+        slow = stream.call(b"wait", SOON)
         for _ in range(10):
             assert await stream.call(b"a", SOON) == b"a"
             await outcomes(stream, b"wait and see", timeout_s=0.03)
