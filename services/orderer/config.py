@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from privysharing.protocol.crypto import SigningIdentity
+from privysharing.protocol.orderers import LiveOrderer
 from services.orderer.delivery import UNREAD_BLOCKS_MAX
 from services.orderer.kafka.config import KafkaConfig, kafka_config
 from services.runtime.batching import BatchLimits
@@ -39,6 +40,12 @@ class OrdererConfig:
     disk_watermark: int  # nothing new is ordered while fewer bytes are left on the disk
     kafka: KafkaConfig = KafkaConfig()
     reporting: ReportingConfig = ReportingConfig()
+
+    @property
+    def me(self) -> LiveOrderer:
+        """How others call this orderer."""
+        address = self.kafka.zookeeper.advertised or self.listen
+        return LiveOrderer(address.host, address.port, self.signer.msp_id)
 
 
 def load(path: Path, environment: Mapping[str, str] | None = None) -> OrdererConfig:

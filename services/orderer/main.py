@@ -3,7 +3,7 @@
 import asyncio
 from pathlib import Path
 
-from services.orderer.channels import read_genesis
+from services.orderer.channels import Genesis, read_genesis
 from services.orderer.config import OrdererConfig, load
 from services.orderer.kafka.ordering import Ordering
 from services.orderer.node import Orderer
@@ -16,23 +16,32 @@ from services.runtime.reporting import Reporting
 async def serve(config: OrdererConfig, stop: asyncio.Event) -> None:
     """Run an orderer until `stop` is set; then answer what was asked, cut what is pending, and return."""
     reporting = Reporting(config.reporting)
-    ordering = Ordering(config.kafka, reporting.registry)
-    orderer = Orderer(config, reporting.registry, Machine(), ordering.open)
+    ordering = Ordering(config.kafka, reporting.registry, config.me)
+    orderer = Orderer(config, reporting.registry, Machine(), ordering.open, ordering)
     geneses = [read_genesis(path) for path in _genesis_files(config.genesis)]
 
     def illness() -> str | None:
         return ordering.illness() or orderer.illness()
 
     async with reporting.answering({"ordering": illness, "disk": orderer.space.illness}):
-        opening = asyncio.create_task(orderer.open(geneses))  # for as long as no broker answers
-        stopping = asyncio.create_task(stop.wait())
-        await asyncio.wait((opening, stopping), return_when=asyncio.FIRST_COMPLETED)
-        stopping.cancel()
-        if opening.done():
-            opening.result()
-            await orderer.run(stop)
-        else:
-            opening.cancel()
+        try:
+            if await _opened(orderer, geneses, stop):
+                await orderer.run(stop)
+        finally:
+            await ordering.close()
+
+
+async def _opened(orderer: Orderer, geneses: list[Genesis], stop: asyncio.Event) -> bool:
+    """Whether its channels are open before it is to stop: that takes for as long as no broker answers."""
+    opening = asyncio.create_task(orderer.open(geneses))
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait((opening, stopping), return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if not opening.done():
+        opening.cancel()
+        return False
+    opening.result()
+    return True
 
 
 def _genesis_files(folder: Path | None) -> list[Path]:

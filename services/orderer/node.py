@@ -15,7 +15,8 @@ from services.orderer.intake import Intake
 from services.orderer.log import OpenLog
 from services.orderer.log.filelog import open_file_log
 from services.orderer.metrics import OrdererMetrics
-from services.orderer.rpc import AtomicBroadcastRpc, BatchBroadcastRpc
+from services.orderer.neighbours import Neighbours, Nobody
+from services.orderer.rpc import AtomicBroadcastRpc, BatchBroadcastRpc, DirectoryRpc
 from services.runtime.diskspace import DiskSpace
 from services.runtime.grpcserver import grpc_server, listen
 from services.runtime.machine import Machine
@@ -36,13 +37,15 @@ class Orderer:
         registry: Registry,
         machine: Machine = Machine(),
         open_log: OpenLog = open_file_log,
+        neighbours: Neighbours | None = None,
     ) -> None:
         self._config = config
         self._machine = machine
         self._serves = False
         outside = machine.outside
         metrics = OrdererMetrics(registry)
-        context = ChainContext(config.signer, metrics, config.cut_interval_s, outside)
+        neighbours = neighbours or Nobody(config.me)
+        context = ChainContext(config.signer, metrics, config.cut_interval_s, outside, neighbours.leads)
         self.space = DiskSpace(machine.disk, config.location, registry, config.disk_watermark)
         self._channels = Channels(machine.disk, config.location, context, open_log)
         intake = Intake(
@@ -60,7 +63,9 @@ class Orderer:
         )
         self._batches = BatchBroadcastRpc(intake, config.batches)
         self._server = grpc_server(registry, config.limits, machine.make_server)
-        self._server.add_generic_rpc_handlers((rpc.handler(), self._batches.handler()))
+        self._server.add_generic_rpc_handlers(
+            (rpc.handler(), self._batches.handler(), DirectoryRpc(neighbours.live).handler())
+        )
 
     async def open(self, geneses: Iterable[Genesis]) -> None:
         """Open every stored channel, start new ones. Raises ConfigError, StorageError."""

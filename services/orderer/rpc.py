@@ -1,12 +1,14 @@
 """The orderer's services over gRPC. Messages pass as bytes: what is in them is for other rooms."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import aclosing
 from typing import Any
 
 import grpc
 
+from privysharing.protocol.codec.orderers import encode_live_orderers
 from privysharing.protocol.codes import Status
+from privysharing.protocol.orderers import LiveOrderer
 from privysharing.wire.orderer import ab_pb2
 from services.orderer.batches import BatchBroadcast
 from services.orderer.broadcast import Broadcast
@@ -18,6 +20,7 @@ from services.runtime.grpcserver import client_certificate_hash
 
 SERVICE = "orderer.AtomicBroadcast"
 BATCH_SERVICE = "privysharing.v1.BatchBroadcast"
+DIRECTORY_SERVICE = "privysharing.v1.OrdererDirectory"
 
 _SUCCESS_BYTES = ab_pb2.BroadcastResponse(status=Status.SUCCESS.name).SerializeToString()
 
@@ -75,6 +78,22 @@ class BatchBroadcastRpc:
     def hang_up(self) -> None:
         """Take no more envelopes; what has its place in the log is answered."""
         self._calls.hang_up()
+
+
+class DirectoryRpc:
+    """The servicer of privysharing.v1.OrdererDirectory."""
+
+    def __init__(self, live: Callable[[], Iterable[LiveOrderer]]) -> None:
+        self._live = live
+
+    def handler(self) -> grpc.GenericRpcHandler:
+        """What a server is given."""
+        method: Any = grpc.unary_unary_rpc_method_handler(self.live)
+        return grpc.method_handlers_generic_handler(DIRECTORY_SERVICE, {"Live": method})
+
+    async def live(self, _request: bytes, _context: Any) -> bytes:
+        """OrdererDirectory.Live."""
+        return encode_live_orderers(self._live())
 
 
 def _encode(answer: Answer) -> bytes:

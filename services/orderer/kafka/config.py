@@ -4,7 +4,7 @@ import ssl
 from dataclasses import dataclass, field
 
 from services.orderer.kafka.patience import Retry
-from services.runtime.config import Section
+from services.runtime.config import Address, Section
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,6 +13,17 @@ class Login:
 
     user: str
     password: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ZooKeeperConfig:
+    """Where the ensemble is. `root`: below which our own entries are; `brokers`: below which Kafka's are."""
+
+    addresses: tuple[str, ...] = ()
+    root: str = "/privysharing"
+    brokers: str = "/"
+    session_s: float = 6.0
+    advertised: Address | None = None  # how others call this orderer, if not by the address that it listens on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +38,12 @@ class KafkaConfig:
     tls: ssl.SSLContext | None = None
     login: Login | None = None
     version: tuple[int, ...] | None = None  # of the protocol; None: ask the brokers
+    zookeeper: ZooKeeperConfig = ZooKeeperConfig()
+
+    @property
+    def protocol(self) -> str:
+        """How brokers are spoken to."""
+        return ("SASL_" if self.login else "") + ("SSL" if self.tls else "PLAINTEXT")
 
     @property
     def in_sync_replicas(self) -> int:
@@ -48,6 +65,7 @@ def kafka_config(root: Section) -> KafkaConfig:
         tls=_tls(section.section("TLS")),
         login=_login(section.section("SASLPlain")),
         version=_version(section),
+        zookeeper=_zookeeper(ours.section("ZooKeeper")),
     )
 
 
@@ -103,3 +121,14 @@ def _version(section: Section) -> tuple[int, ...] | None:
     if not all(part.isdecimal() for part in parts) or len(parts) < 2:
         raise section.error("Version", "the version of a protocol, such as 0.10.2.0")
     return tuple(int(part) for part in parts)
+
+
+def _zookeeper(section: Section) -> ZooKeeperConfig:
+    defaults = ZooKeeperConfig()
+    return ZooKeeperConfig(
+        addresses=section.texts("Addresses"),
+        root=section.text("Root", defaults.root).rstrip("/"),
+        brokers=section.text("Brokers", defaults.brokers),
+        session_s=section.seconds("SessionTimeout", f"{defaults.session_s:g}s", least=1.0),
+        advertised=section.address("Advertised") if section.has("Advertised") else None,
+    )

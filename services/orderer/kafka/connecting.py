@@ -2,10 +2,12 @@
 
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
+from kafka.net.compat import KafkaNetClient
 
 from services.orderer.kafka.config import KafkaConfig
 
@@ -17,8 +19,13 @@ RECORD_BYTES_MAX = 99 * 1024 * 1024  # consensus/kafka newBrokerConfig: socket.r
 RECONNECT_MS_MAX = 1000  # between attempts to reach one broker
 _MS = 1000
 
-# The library logs whole records, and every reconnection: what matters is said by whoever uses it.
-logging.getLogger("kafka").setLevel(logging.ERROR)
+# The library logs whole records, and every reconnection as an error: what matters is said by whoever uses it.
+logging.getLogger("kafka").setLevel(logging.CRITICAL)
+
+
+def among_many(_topic: str) -> AbstractContextManager[None]:
+    """Where nobody says who makes a topic, all try; one succeeds."""
+    return nullcontext()
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +34,7 @@ class Connecting:
 
     config: KafkaConfig
     brokers: Callable[[], Sequence[str]]
+    alone: Callable[[str], AbstractContextManager[None]] = among_many  # held by whoever makes a topic
 
     def producer(self) -> KafkaProducer:
         """Sends records in order, one request at a time, and gives up after DeliveryTimeout.
@@ -34,7 +42,8 @@ class Connecting:
         Not an idempotent one: that fails for good when brokers forget it, and repeated records are no harm.
         """
         timeout_ms = int(self.config.delivery_timeout_s * _MS)
-        return KafkaProducer(
+        return _make(
+            KafkaProducer,
             **self._common(),
             acks="all",
             enable_idempotence=False,
@@ -51,7 +60,8 @@ class Connecting:
 
     def consumer(self) -> KafkaConsumer:
         """Reads from the offset that it is told, and from no other."""
-        return KafkaConsumer(
+        return _make(
+            KafkaConsumer,
             **self._common(),
             group_id=None,
             enable_auto_commit=False,
@@ -65,7 +75,8 @@ class Connecting:
 
     def admin(self) -> KafkaAdminClient:
         """Makes topics, and says how they are."""
-        return KafkaAdminClient(
+        return _make(
+            KafkaAdminClient,
             **self._common(),
             request_timeout_ms=self._read_timeout_ms,
             retry_backoff_ms=int(self.config.retry.metadata_backoff_s * _MS),
@@ -77,17 +88,32 @@ class Connecting:
 
     def _common(self) -> dict[str, Any]:
         config = self.config
-        tls, login = config.tls, config.login
-        protocol = ("SASL_" if login else "") + ("SSL" if tls else "PLAINTEXT")
+        login = config.login
         return {
             "bootstrap_servers": list(self.brokers()),
             "bootstrap_timeout_ms": int(config.retry.dial_timeout_s * _MS),
             "reconnect_backoff_max_ms": RECONNECT_MS_MAX,
             "api_version": config.version,
             "client_id": "privysharing-orderer",
-            "security_protocol": protocol,
-            "ssl_context": tls,
+            "security_protocol": config.protocol,
+            "ssl_context": config.tls,
             "sasl_mechanism": "PLAIN" if login else None,
             "sasl_plain_username": login.user if login else None,
             "sasl_plain_password": login.password if login else None,
         }
+
+
+def _make(kind: Callable[..., Any], **settings: Any) -> Any:
+    """A client. What one has opened that finds no broker is closed: the library leaves it, and its thread, behind."""
+    opened: list[KafkaNetClient] = []
+
+    def open_network(**of: Any) -> KafkaNetClient:
+        opened.append(KafkaNetClient(**of))
+        return opened[-1]
+
+    try:
+        return kind(kafka_client=open_network, **settings)
+    except BaseException:
+        for network in opened:
+            network.close()
+        raise

@@ -234,8 +234,10 @@ def _find(wanted: Wanted, connecting: Connecting) -> Survey:
     with closing(connecting.admin()) as admin:
         found = topics.survey(admin, name)
         if found is None and wanted.next_offset == 0:
-            topics.make(admin, name, connecting.config, wanted.envelope_bytes_max)
-            found = topics.survey(admin, name)
+            with connecting.alone(name):
+                found = topics.survey(admin, name) or topics.make(
+                    admin, name, connecting.config, wanted.envelope_bytes_max
+                )
         if found is None:
             raise UnknownTopicOrPartitionError(f"the brokers do not know of topic {name}")
     topics.check(name, found, None, wanted.next_offset)

@@ -1,13 +1,22 @@
-"""Which log orders a channel: Kafka's when its newest configuration says so, else the embedded one."""
+"""Which log orders a channel: Kafka's when its newest configuration says so, else the embedded one.
+
+And who else uses it: what ZooKeeper says, where there is one.
+"""
 
 import asyncio
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from privysharing.protocol.channel.bundle import ChannelConfig
+from privysharing.protocol.orderers import LiveOrderer
 from services.orderer.kafka.config import KafkaConfig
 from services.orderer.kafka.gauges import KafkaGauges
 from services.orderer.log import LogPlace, OrderedLog
 from services.orderer.log.filelog import open_file_log
 from services.runtime.metrics import Registry
+
+if TYPE_CHECKING:
+    from services.orderer.kafka.ensemble import Ensemble
 
 CONSENSUS_TYPE = "kafka"
 
@@ -15,8 +24,15 @@ CONSENSUS_TYPE = "kafka"
 class Ordering:
     """Opens the logs of a process's channels."""
 
-    def __init__(self, config: KafkaConfig, registry: Registry) -> None:
+    def __init__(self, config: KafkaConfig, registry: Registry, me: LiveOrderer) -> None:
         self._config = config
+        self._me = me
+        self._ensemble: Ensemble | None = None
+        if config.zookeeper.addresses:
+            from services.orderer.kafka import ensemble  # only who uses it waits for it to be imported
+
+            self._ensemble = ensemble.Ensemble(config.zookeeper, me, config.protocol)
+            self._ensemble.start()
         self._gauges = KafkaGauges(registry, asyncio.get_running_loop().time)
         self._waiting: set[str] = set()
 
@@ -24,16 +40,40 @@ class Ordering:
         """See `services.orderer.log.OpenLog`."""
         if not self._on_kafka(place.config):
             return await open_file_log(place)
-        from services.orderer.kafka.connecting import Connecting  # Kafka's client takes a third of a second to import
+        from services.orderer.kafka.connecting import (
+            Connecting,
+            among_many,
+        )  # Kafka's client takes a third of a second to import
         from services.orderer.kafka.kafkalog import KafkaLog, Wanted
 
         channel = place.config
-        brokers = self._config.brokers or channel.orderer.kafka_brokers
+        named = self._config.brokers or channel.orderer.kafka_brokers
+        ensemble = self._ensemble
+        if ensemble is not None:
+            ensemble.contend(channel.channel_id)
         wanted = Wanted(channel.channel_id, place.next_offset, channel.orderer.batch_size.absolute_max_bytes)
         self._waiting.add(channel.channel_id)
-        log = await KafkaLog.open(wanted, Connecting(self._config, lambda: brokers), self._gauges)
+        connecting = Connecting(
+            self._config,
+            brokers=lambda: list(dict.fromkeys((*named, *(ensemble.brokers() if ensemble else ())))),
+            alone=ensemble.alone if ensemble else among_many,
+        )
+        log = await KafkaLog.open(wanted, connecting, self._gauges)
         self._waiting.discard(channel.channel_id)
         return log
+
+    def live(self) -> Sequence[LiveOrderer]:
+        """See `Neighbours.live`."""
+        return self._ensemble.live() if self._ensemble else (self._me,)
+
+    def leads(self, channel_id: str) -> bool:
+        """See `Neighbours.leads`."""
+        return self._ensemble is None or self._ensemble.leads(channel_id)
+
+    async def close(self) -> None:
+        """Leave: the others know it at once."""
+        if self._ensemble is not None:
+            await asyncio.to_thread(self._ensemble.stop)
 
     def illness(self) -> str | None:
         """Which channels wait for brokers before they can begin."""

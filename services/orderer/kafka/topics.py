@@ -51,8 +51,11 @@ def survey(admin: KafkaAdminClient, name: str) -> Survey | None:
     return Survey(topic["topic_id"], start, end, len(partition["replica_nodes"]), len(partition["isr_nodes"]))
 
 
-def make(admin: KafkaAdminClient, name: str, config: KafkaConfig, envelope_bytes_max: int) -> None:
-    """Make a topic that keeps everything, and never elects a leader who lacks some of it. Raises KafkaError."""
+def make(admin: KafkaAdminClient, name: str, config: KafkaConfig, envelope_bytes_max: int) -> Survey | None:
+    """Make a topic that keeps everything, and never elects a leader who lacks some of it; see how it is.
+
+    Raises KafkaError.
+    """
     settings = {
         "cleanup.policy": "delete",
         "retention.ms": "-1",
@@ -66,8 +69,10 @@ def make(admin: KafkaAdminClient, name: str, config: KafkaConfig, envelope_bytes
     try:
         admin.create_topics({name: wanted}, wait_for_metadata=True)
     except TopicAlreadyExistsError:
-        return  # another orderer was faster
-    _log.info("topic made", extra={"topic": name, "replicas": config.replication_factor})
+        _log.info("another orderer made the topic", extra={"topic": name})
+    else:
+        _log.info("topic made", extra={"topic": name, "replicas": config.replication_factor})
+    return survey(admin, name)
 
 
 def check(name: str, found: Survey | None, known_id: str | None, needed: int) -> None:

@@ -1,0 +1,171 @@
+"""ZooKeeper, where there is one: who else is there, and who goes first. A help; orderers also work without it.
+
+What it says decides nothing about blocks: brokers are found in it, live orderers are listed, and of the orderers of a
+channel one is told to post TimeToCut first. All of it is tried again for ever, over lost sessions too.
+"""
+
+import contextlib
+import json
+import logging
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
+from typing import TypeVar
+
+from kazoo.client import KazooClient
+from kazoo.exceptions import KazooException, NodeExistsError
+from kazoo.handlers.threading import KazooTimeoutError
+from kazoo.protocol.states import KazooState, ZnodeStat
+from kazoo.recipe.watchers import ChildrenWatch, DataWatch
+from kazoo.retry import KazooRetry
+
+from privysharing.protocol.orderers import LiveOrderer
+from services.orderer.kafka.config import ZooKeeperConfig
+
+BROKER_IDS = "brokers/ids"  # where Kafka's brokers register, below their root
+LOCK_S = 5.0  # for another orderer to make a topic; the brokers refuse a second one anyway
+RETRY_S_MAX = 5.0
+
+T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
+logging.getLogger("kazoo").setLevel(logging.CRITICAL)  # it counts attempts; what matters is said here
+
+
+class Ensemble:
+    """This orderer's session. Its callbacks run on threads of the library; everything may be asked from any thread."""
+
+    def __init__(self, config: ZooKeeperConfig, me: LiveOrderer, protocol: str) -> None:
+        """`protocol`: how brokers are spoken to, as their own listeners name it."""
+        self._config = config
+        self._me = me
+        self._protocol = protocol
+        self._client = KazooClient(
+            hosts=",".join(config.addresses),
+            timeout=config.session_s,
+            connection_retry=KazooRetry(max_tries=-1, max_delay=RETRY_S_MAX),
+            command_retry=KazooRetry(max_tries=-1, max_delay=RETRY_S_MAX),
+        )
+        self._owners: dict[str, int] = {}  # of the entries that only one session can hold
+        self._brokers: dict[str, tuple[str, ...]] = {}
+        self._live: dict[str, LiveOrderer] = {}
+        self._channels: list[str] = []
+        self._watches: list[DataWatch | ChildrenWatch] = []
+        self._lock = threading.Lock()
+        self._client.add_listener(self._changed)
+
+    def start(self) -> None:
+        """Look for the ensemble from now on."""
+        self._client.start_async()
+
+    def stop(self) -> None:
+        """Leave: what only this session held is free at once."""
+        with contextlib.suppress(KazooException):
+            self._client.stop()
+            self._client.close()
+
+    def brokers(self) -> tuple[str, ...]:
+        """Where brokers registered that they serve, as host:port."""
+        return tuple(address for addresses in dict(self._brokers).values() for address in addresses)
+
+    def live(self) -> tuple[LiveOrderer, ...]:
+        """Those that live, this one among them."""
+        return tuple(sorted({self._me, *dict(self._live).values()}))
+
+    def contend(self, channel_id: str) -> None:
+        """Be ready to be the first to post TimeToCut on a channel."""
+        with self._lock:
+            self._channels.append(channel_id)
+            if self._watches:
+                self._client.handler.spawn(self._hold, self._poster(channel_id), b"")
+
+    def leads(self, channel_id: str) -> bool:
+        """Whether this orderer is the one that posts TimeToCut first; each is while it knows nothing of the others."""
+        if not self._client.connected:
+            return True
+        owner = self._owners.get(self._poster(channel_id))
+        return owner is None or owner == self._session
+
+    @contextlib.contextmanager
+    def alone(self, topic: str) -> Iterator[None]:
+        """Be the only orderer that makes this topic, if that can be had soon. Blocks."""
+        lock = self._client.Lock(f"{self._config.root}/topics/{topic}")
+        held = False
+        try:
+            held = self._client.connected and lock.acquire(timeout=LOCK_S)
+        except (KazooException, KazooTimeoutError) as error:
+            _log.info("a topic is made without asking ZooKeeper", extra={"topic": topic, "why": str(error)})
+        try:
+            yield
+        finally:
+            if held:
+                with contextlib.suppress(KazooException, KazooTimeoutError):
+                    lock.release()
+
+    @property
+    def _session(self) -> int | None:
+        return self._client.client_id[0] if self._client.client_id else None
+
+    def _changed(self, state: str) -> None:
+        """On the library's connection thread, which must not wait."""
+        _log.info("ZooKeeper session", extra={"state": state})
+        if state == KazooState.CONNECTED:
+            self._client.handler.spawn(self._begin)
+
+    def _begin(self) -> None:
+        """At the first connection; watches survive the loss of connections, and of sessions."""
+        with self._lock:
+            if self._watches:
+                return
+            root, brokers = self._config.root, f"{self._config.brokers.rstrip('/')}/{BROKER_IDS}"
+            for folder in (f"{root}/orderers", f"{root}/posters", f"{root}/topics", brokers):
+                self._client.ensure_path(folder)
+            me = self._me
+            self._watches += [
+                self._watch_children(brokers, self._brokers, lambda raw: _endpoints(raw, self._protocol)),
+                self._watch_children(f"{root}/orderers", self._live, _orderer),
+            ]
+            self._hold(f"{root}/orderers/{me.host}:{me.port}", json.dumps(asdict(me)).encode())
+            for channel_id in self._channels:
+                self._hold(self._poster(channel_id), b"")
+
+    def _hold(self, path: str, value: bytes) -> None:
+        """Have an entry that lasts as long as its owner's session: now, or as soon as whoever has it is gone."""
+
+        def changed(_value: bytes | None, stat: ZnodeStat | None) -> None:
+            if stat is not None:
+                self._owners[path] = stat.owner_session_id
+                return
+            self._owners.pop(path, None)
+            with contextlib.suppress(NodeExistsError):  # another one was faster: this is called again
+                self._client.retry(self._client.create, path, value, ephemeral=True, makepath=True)
+
+        self._watches.append(DataWatch(self._client, path, changed))
+
+    def _watch_children(self, folder: str, found: dict[str, T], parse: Callable[[bytes], T]) -> ChildrenWatch:
+        """Keep what the entries of a folder say in `found`."""
+
+        def changed(names: Sequence[str]) -> None:
+            for name in set(found) - set(names):
+                del found[name]
+            for name in names:
+                with contextlib.suppress(KazooException, ValueError, KeyError, TypeError):  # gone, or not for us
+                    found[name] = parse(self._client.get(f"{folder}/{name}")[0])
+
+        return ChildrenWatch(self._client, folder, changed)
+
+    def _poster(self, channel_id: str) -> str:
+        return f"{self._config.root}/posters/{channel_id}"
+
+
+def _endpoints(raw: bytes, protocol: str) -> tuple[str, ...]:
+    """Where a broker listens for clients that speak this protocol (kafka.zk BrokerIdZNode)."""
+    entry = json.loads(raw)
+    protocols = entry.get("listener_security_protocol_map", {})
+    found = (address.split("://", 1) for address in entry["endpoints"])
+    return tuple(address for listener, address in found if protocols.get(listener, listener) == protocol)
+
+
+def _orderer(raw: bytes) -> LiveOrderer:
+    entry = json.loads(raw)
+    return LiveOrderer(str(entry["host"]), int(entry["port"]), str(entry["msp_id"]))
