@@ -57,14 +57,15 @@ def parse_proposal(raw: bytes) -> Proposal:
     if not chaincode.name:
         raise MalformedMessage("ChaincodeHeaderExtension.ChaincodeId.Name is empty")
     payload = decode(proposal_pb2.ChaincodeProposalPayload, message.payload)
+    invocation, transient = payload.input, payload.TransientMap
     return Proposal(
-        header=header,
-        chaincode=chaincode,
-        input=parse_invocation(payload.input),
-        transient=dict(payload.TransientMap),
+        header,
+        chaincode,
+        parse_invocation(invocation),
+        dict(transient) if transient else {},
         # Marshalled again from the input alone: a field that we do not know is not hashed, as in Fabric.
-        payload_without_transient=encode_proposal_payload(payload.input),
-        raw=raw,
+        encode_proposal_payload(invocation),
+        raw,
     )
 
 
@@ -81,9 +82,10 @@ def encode_proposal(channel_header: bytes, signature_header: bytes, payload: byt
 
 def encode_proposal_payload(invocation: bytes, transient: Mapping[str, bytes] | None = None) -> bytes:
     """ChaincodeProposalPayload; without transient data it is what a transaction carries."""
-    return proposal_pb2.ChaincodeProposalPayload(input=invocation, TransientMap=transient or {}).SerializeToString(
-        deterministic=True
-    )
+    if not transient:
+        return proposal_pb2.ChaincodeProposalPayload(input=invocation).SerializeToString()
+    message = proposal_pb2.ChaincodeProposalPayload(input=invocation, TransientMap=transient)
+    return message.SerializeToString(deterministic=True)
 
 
 def parse_proposal_payload(raw: bytes) -> ChaincodeInput:
@@ -93,12 +95,13 @@ def parse_proposal_payload(raw: bytes) -> ChaincodeInput:
 
 def parse_invocation(raw: bytes) -> ChaincodeInput:
     """Read the input of a ChaincodeInvocationSpec."""
-    spec = decode(chaincode_pb2.ChaincodeInvocationSpec, raw)
-    if not spec.HasField("chaincode_spec"):
+    invocation = decode(chaincode_pb2.ChaincodeInvocationSpec, raw)
+    if not invocation.HasField("chaincode_spec"):
         raise MalformedMessage("chaincode invocation spec did not contain chaincode spec")
-    if not spec.chaincode_spec.HasField("input"):
+    spec = invocation.chaincode_spec
+    if not spec.HasField("input"):
         raise MalformedMessage("chaincode input did not contain any input")
-    return _chaincode_input(spec.chaincode_spec.input)
+    return _chaincode_input(spec.input)
 
 
 def encode_invocation(chaincode: ChaincodeId, chaincode_input: ChaincodeInput) -> bytes:
@@ -312,7 +315,8 @@ def _fill_chaincode_id(message: chaincode_pb2.ChaincodeID, chaincode: ChaincodeI
 
 
 def _chaincode_input(message: chaincode_pb2.ChaincodeInput) -> ChaincodeInput:
-    return ChaincodeInput(tuple(message.args), dict(message.decorations), message.is_init)
+    decorations = message.decorations
+    return ChaincodeInput(tuple(message.args[:]), dict(decorations) if decorations else {}, message.is_init)
 
 
 def _fill_input(message: chaincode_pb2.ChaincodeInput, value: ChaincodeInput) -> None:

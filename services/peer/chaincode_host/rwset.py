@@ -5,10 +5,7 @@ the same bytes. Python orders strings by code point, which is the order of their
 """
 
 import hashlib
-from collections.abc import Iterable
-from dataclasses import dataclass, field
-from operator import itemgetter
-from typing import TypeVar
+from dataclasses import field
 
 from privysharing.protocol.codec.rwsets import encode_private_writes
 from privysharing.protocol.rwsets import (
@@ -22,12 +19,10 @@ from privysharing.protocol.rwsets import (
     Version,
     Write,
 )
-
-T = TypeVar("T")
-_BY_KEY = itemgetter(0)
+from privysharing.protocol.values import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class PrivateWrites:
     """What a simulation wrote into one collection, in the clear: for the collection's members alone."""
 
@@ -36,47 +31,52 @@ class PrivateWrites:
     writes: tuple[Write, ...] = field(repr=False)
 
 
-@dataclass(slots=True)
 class _Collection:
-    reads: dict[str, Version | None] = field(default_factory=dict)
-    writes: dict[str, bytes] = field(default_factory=dict)
+    __slots__ = ("reads", "writes")
 
-    def plain_writes(self) -> tuple[Write, ...]:
-        return _writes(self.writes)
+    def __init__(self) -> None:
+        self.reads: dict[str, Version | None] = {}
+        self.writes: dict[str, bytes] = {}
 
     def build(self, name: str) -> CollectionHashedRwSet:
         """Ordered by plain key, not by hash: committers' order."""
-        writes = self.plain_writes()
+        reads, writes = self.reads, _writes(self.writes)
         return CollectionHashedRwSet(
             collection=name,
-            reads=tuple(HashedRead(_sha256(key), version) for key, version in _sorted(self.reads)),
-            writes=tuple(
-                HashedWrite(_sha256(w.key), b"" if w.is_delete else hashlib.sha256(w.value).digest(), w.is_delete)
-                for w in writes
-            ),
+            reads=tuple([HashedRead(_sha256(key), reads[key]) for key in sorted(reads)]),
+            writes=tuple([_hashed(write) for write in writes]),
             private_rwset_hash=hashlib.sha256(encode_private_writes(writes)).digest() if writes else b"",
         )
 
 
-@dataclass(slots=True)
 class _Namespace:
-    reads: dict[str, Version | None] = field(default_factory=dict)
-    ranges: dict[tuple[str, str, bool], RangeQuery] = field(default_factory=dict)
-    writes: dict[str, bytes] = field(default_factory=dict)
-    collections: dict[str, _Collection] = field(default_factory=dict)
+    __slots__ = ("collections", "ranges", "reads", "writes")
+
+    def __init__(self) -> None:
+        self.reads: dict[str, Version | None] = {}
+        self.ranges: dict[tuple[str, str, bool], RangeQuery] = {}
+        self.writes: dict[str, bytes] = {}
+        self.collections: dict[str, _Collection] = {}
 
     def build(self, name: str) -> NamespaceRwSet:
+        reads, writes, collections = self.reads, self.writes, self.collections
         return NamespaceRwSet(
-            namespace=name,
-            reads=tuple([Read(key, version) for key, version in _sorted(self.reads)]),
-            range_queries=tuple(self.ranges.values()),
-            writes=_writes(self.writes),
-            collections=tuple([collection.build(name) for name, collection in _sorted(self.collections)]),
+            name,
+            tuple([Read(key, reads[key]) for key in sorted(reads)]) if reads else (),
+            tuple(self.ranges.values()),
+            _writes(writes) if writes else (),
+            collections=tuple([collections[each].build(each) for each in sorted(collections)]) if collections else (),
         )
+
+    def private_writes(self, name: str) -> list[PrivateWrites]:
+        written = {each: of.writes for each, of in self.collections.items() if of.writes}
+        return [PrivateWrites(name, each, _writes(written[each])) for each in sorted(written)]
 
 
 class RwSetBuilder:
     """Collects reads and writes; a later one of the same key replaces the earlier."""
+
+    __slots__ = ("_namespaces",)
 
     def __init__(self) -> None:
         self._namespaces: dict[str, _Namespace] = {}
@@ -100,16 +100,13 @@ class RwSetBuilder:
 
     def build(self) -> TxRwSet:
         """Everything so far, sorted by namespace and key."""
-        return TxRwSet(tuple(namespace.build(name) for name, namespace in _sorted(self._namespaces)))
+        namespaces = self._namespaces
+        return TxRwSet(tuple([namespaces[name].build(name) for name in sorted(namespaces)]))
 
     def private_writes(self) -> tuple[PrivateWrites, ...]:
         """The plain values behind the hashed writes."""
-        return tuple(
-            PrivateWrites(name, collection_name, collection.plain_writes())
-            for name, namespace in _sorted(self._namespaces)
-            for collection_name, collection in _sorted(namespace.collections)
-            if collection.writes
-        )
+        private = [name for name, namespace in self._namespaces.items() if namespace.collections]
+        return tuple([each for name in sorted(private) for each in self._namespaces[name].private_writes(name)])
 
     def _of(self, namespace: str) -> _Namespace:
         found = self._namespaces.get(namespace)
@@ -126,11 +123,12 @@ class RwSetBuilder:
 
 
 def _writes(values: dict[str, bytes]) -> tuple[Write, ...]:
-    return tuple([Write(key, value, is_delete=not value) for key, value in _sorted(values)])
+    return tuple([Write(key, values[key], not values[key]) for key in sorted(values)])
 
 
-def _sorted(values: dict[str, T]) -> Iterable[tuple[str, T]]:
-    return sorted(values.items(), key=_BY_KEY) if values else ()
+def _hashed(write: Write) -> HashedWrite:
+    value_hash = b"" if write.is_delete else hashlib.sha256(write.value).digest()
+    return HashedWrite(_sha256(write.key), value_hash, write.is_delete)
 
 
 def _sha256(key: str) -> bytes:

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from privysharing.protocol.codec.rwsets import encode_tx_rwset
 from privysharing.protocol.rwsets import TxRwSet, Version, VersionedValue
+from privysharing.protocol.values import value
 from services.peer.chaincode_host.errors import ChaincodeError, LimitExceeded
 from services.peer.chaincode_host.ranges import TOTAL_QUERY_LIMIT, RecordedRange
 from services.peer.chaincode_host.rwset import PrivateWrites, RwSetBuilder
@@ -33,7 +34,7 @@ class SimulationLimits:
             raise ValueError("every simulation limit must be at least 1")
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class SimulationResults:
     """What a simulation came to."""
 
@@ -101,7 +102,9 @@ class TxSimulator:
     def read(self, namespace: str, key: str) -> VersionedValue | None:
         """A key with its version and metadata, None when it does not exist."""
         self._count_key()
-        stored = self.state.get(namespace, _checked(key))
+        if not key.isascii():
+            _check_text(key)
+        stored = self.state.get(namespace, key)
         self._rwset.read(namespace, key, stored.version if stored else None)
         return stored
 
@@ -169,7 +172,10 @@ class TxSimulator:
 
     def _count_write(self, key: str, size: int) -> None:
         self._count_key()
-        key_size = len(_checked(key).encode())
+        key_size = len(key)
+        if not key.isascii():
+            _check_text(key)
+            key_size = len(key.encode())
         if key_size > self._limits.key_bytes_max:
             raise self._break(f"key of {key_size} bytes, at most {self._limits.key_bytes_max} are allowed")
         self._write_bytes += key_size + size
@@ -187,10 +193,9 @@ class TxSimulator:
         return self._broken
 
 
-def _checked(key: str) -> str:
-    if not key.isascii() and any("\ud800" <= letter <= "\udfff" for letter in key):
+def _check_text(key: str) -> None:
+    if any("\ud800" <= letter <= "\udfff" for letter in key):
         raise ChaincodeError("a key must be valid UTF-8")
-    return key
 
 
 def _height(version: Version) -> str:
