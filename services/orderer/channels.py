@@ -10,8 +10,10 @@ from privysharing.protocol.blocks import Block, header_hash
 from privysharing.protocol.channel.bundle import ChannelConfig
 from privysharing.protocol.codec.blocks import encode_block, last_config_index, parse_block
 from privysharing.protocol.errors import ProtocolError
+from services.orderer.catching_up import CatchingUp
 from services.orderer.chain import Chain, ChainContext
-from services.orderer.log import LogPlace, OpenLog
+from services.orderer.fellows import BlockCalls
+from services.orderer.log import LogPlace, LostRecords, OpenLog
 from services.orderer.log.filelog import open_file_log
 from services.orderer.sealing import position_of
 from services.orderer.store import BlockStore
@@ -50,10 +52,18 @@ def read_genesis(path: Path) -> Genesis:
 class Channels:
     """Chains by channel id."""
 
-    def __init__(self, disk: Disk, location: Path, context: ChainContext, open_log: OpenLog = open_file_log) -> None:
+    def __init__(
+        self,
+        disk: Disk,
+        location: Path,
+        context: ChainContext,
+        open_log: OpenLog = open_file_log,
+        calls: BlockCalls | None = None,
+    ) -> None:
         self._disk = disk
         self._location = location
         self._context = context
+        self._calls = calls
         self._open_log = open_log
         self._chains: dict[str, Chain] = {}
         self._lock: DiskLock | None = None
@@ -133,7 +143,12 @@ class Channels:
             first = parse_block(store.read(0))
             if header_hash(first.header) != header_hash(genesis.block.header):
                 raise ConfigError(f"channel {channel_id} was started from another genesis block than the one given")
-        log = await self._open_log(self._place(channel_id, store))
+        place = self._place(channel_id, store)
+        log = await self._open_log(place)
+        if log.start() > place.next_offset:
+            if self._calls is None:
+                raise LostRecords(f"channel {channel_id}: the log has dropped records from {place.next_offset} on")
+            await CatchingUp(store, self._calls).reach(log.start())
         return Chain(store, log, self._context)
 
     def _place(self, channel_id: str, store: BlockStore) -> LogPlace:

@@ -11,6 +11,7 @@ from services.orderer.chain import ChainContext
 from services.orderer.channels import Channels, Genesis
 from services.orderer.config import OrdererConfig
 from services.orderer.delivery import Delivery
+from services.orderer.fellows import Fellows
 from services.orderer.intake import Intake
 from services.orderer.log import OpenLog
 from services.orderer.log.filelog import open_file_log
@@ -47,7 +48,8 @@ class Orderer:
         neighbours = neighbours or Nobody(config.me)
         context = ChainContext(config.signer, metrics, config.cut_interval_s, outside, neighbours.leads)
         self.space = DiskSpace(machine.disk, config.location, registry, config.disk_watermark)
-        self._channels = Channels(machine.disk, config.location, context, open_log)
+        fellows = Fellows(config.signer, config.tls, config.me, neighbours.live, outside)
+        self._channels = Channels(machine.disk, config.location, context, open_log, fellows)
         intake = Intake(
             self._channels,
             config.signer,
