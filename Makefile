@@ -59,6 +59,8 @@ soak: $(READY) ## What takes hours: ten thousand seeds, every mutant, 200 kills,
 	@$(BIN)/python -W ignore -m tests.fuzz --inputs 1000000
 	@$(BIN)/python -m tests.powerloss --cuts 10000
 	@HOSTILE_TRANSACTIONS=500 SPOILT_ROUNDS=200 $(BIN)/pytest -q tests/e2e/test_hostile_clients.py tests/e2e/test_spoilt_calls.py
+	@$(BIN)/python -m bench --workload overload
+	@$(BIN)/python -m bench.endurance
 
 up: $(LOG_READY) ## Start the demo network and leave it running (var/demo); ORDERING=
 	@$(BIN)/privy network up $(if $(filter kafka,$(ORDERING)),$(LOG))

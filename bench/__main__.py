@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import gc
 import json
 from pathlib import Path
 from typing import get_args
@@ -12,12 +11,11 @@ import click
 from bench import overload, summary
 from bench.display import Display
 from bench.load import Load
-from bench.measuring import Figures, measure
+from bench.measuring import Figures, measure, settle_memory
 from bench.profiling import report
 from bench.profiling.sampling import CannotSample, Sampler
 from bench.workloads import WORKLOADS
 from privysharing.sdk import Transport
-from services.runtime.process import CONTAINERS_BETWEEN_COLLECTIONS
 
 OVERLOAD = "overload"
 
@@ -64,7 +62,7 @@ def main(
     profile: Path | None,
 ) -> None:
     """Measure networks of processes on this machine, this client included: a new one for each run."""
-    _settle_memory()
+    settle_memory()
     display = Display()
     load = Load(duration, in_flight, rate, warm_up)
     sampler = Sampler(profile) if profile is not None else None
@@ -81,12 +79,6 @@ async def _one(workload: str, load: Load, transport: Transport, display: Display
     if workload == OVERLOAD:
         return await overload.measure(load, transport, display)
     return await measure(WORKLOADS[workload], load, transport, display, sampler)
-
-
-def _settle_memory() -> None:
-    """As the nodes do, see `services.runtime.process`: the client's share of the machine is measured too."""
-    gc.freeze()
-    gc.set_threshold(CONTAINERS_BETWEEN_COLLECTIONS)
 
 
 if __name__ == "__main__":

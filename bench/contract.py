@@ -29,6 +29,13 @@ class Bench(Contract):
         context.put(f"{new_key}.2", value.encode())
         return None
 
+    @transaction
+    def fill(self, context: Context, prefix: str, count: int, value: str) -> JsonValue:
+        """Writes `value` to the keys `<prefix>.0` and on: a ledger is large sooner."""
+        for number in range(count):
+            context.put(f"{prefix}.{number}", value.encode())
+        return None
+
     @query
     def get(self, context: Context, key: str) -> JsonValue:
         """The value of a key as text."""

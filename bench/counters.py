@@ -1,8 +1,10 @@
 """What nodes count themselves, read where an operator reads it: the metrics of their operations ports."""
 
 import asyncio
+import http.client
 import urllib.request
 from collections import Counter
+from collections.abc import Iterable
 
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -23,11 +25,25 @@ _ITEMS = {
 }
 
 
-async def counts_of(network: Network) -> Counts:
-    """What all nodes have counted up to now."""
+async def pages_of(network: Network) -> list[tuple[NodeEntry, str]]:
+    """The page of every node, to be read when there is time for it."""
     pages = await asyncio.gather(*(asyncio.to_thread(_page, node) for node in network.nodes))
+    return list(zip(network.nodes, pages, strict=True))
+
+
+async def height_of(peer: NodeEntry) -> int:
+    """How many blocks a peer has, of all channels; 0 before it answers."""
+    try:
+        page = await asyncio.to_thread(_page, peer)
+    except (OSError, http.client.HTTPException):
+        return 0
+    return parse(page, peer.role)["ledger_blockchain_height", ""]
+
+
+def counted(pages: Iterable[tuple[NodeEntry, str]]) -> Counts:
+    """What all nodes had counted up to then."""
     counts: Counts = Counter()
-    for node, page in zip(network.nodes, pages, strict=True):
+    for node, page in pages:
         counts.update(parse(page, node.role))
     return counts
 

@@ -1,12 +1,13 @@
 """One run: a network of its own, a load on it, and the figures that come of it."""
 
 import asyncio
+import gc
 import os
 from typing import Any
 
 import psutil
 
-from bench.counters import counts_of, items_per_message, transactions_per_block
+from bench.counters import counted, items_per_message, pages_of, transactions_per_block
 from bench.display import Display
 from bench.floor import crypto_floor_tps
 from bench.flows import Flows, flows_of
@@ -18,10 +19,17 @@ from bench.workloads import Workload
 from deploy.topology import load_topology
 from privysharing.sdk import Transport
 from services.client.network.processes import Processes
+from services.runtime.process import CONTAINERS_BETWEEN_COLLECTIONS
 
 Figures = dict[str, Any]  # by name, as they go into JSON
 
 CLIENT = "client"
+
+
+def settle_memory() -> None:
+    """Collect garbage as seldom as the nodes do: the client shares the machine with what it measures."""
+    gc.freeze()
+    gc.set_threshold(CONTAINERS_BETWEEN_COLLECTIONS)
 
 
 async def measure(
@@ -56,12 +64,13 @@ async def apply(
     async with display.bar(about, load, tally), asyncio.TaskGroup() as group:
         applying = group.create_task(run(flows.attempt, load, tally))
         await asyncio.sleep(load.warmup_s)
-        counted, cpu = await counts_of(processes.network), CpuMeter(pids)
+        before, cpu = await pages_of(processes.network), CpuMeter(pids)
         if sampler is not None:
             group.create_task(sampler.sample(pids, load.duration_s))
         await asyncio.wait((applying,), timeout=load.duration_s)
         spent, resident = cpu.spent_s(), cpu.resident_mb()
-        counted = await counts_of(processes.network) - counted
+        after = await pages_of(processes.network)
+    counts = counted(after) - counted(before)
     done = max(1, tally.in_time)
     return {
         "tps": round(tally.in_time / load.duration_s, 1),
@@ -73,8 +82,8 @@ async def apply(
         "committed": tally.succeeded,
         "cpu_us_per_tx": {process: round(seconds / done * 1e6) for process, seconds in spent.items()},
         "resident_mb": resident,
-        "transactions_per_block": transactions_per_block(counted),
-        "items_per_message": items_per_message(counted),
+        "transactions_per_block": transactions_per_block(counts),
+        "items_per_message": items_per_message(counts),
         "in_flight": None if load.rate else load.in_flight,
         "rate": load.rate,
         "duration_s": load.duration_s,

@@ -55,6 +55,8 @@ def _bench(call: Callable[[Flow], tuple[str, ...]]) -> tuple[Step, ...]:
     return (Step(OWNER, of),)
 
 
+FILLED_KEYS = 500  # by one transaction
+FILL = Workload("write many keys at once", _bench(lambda flow: ("Fill", flow.name, str(FILLED_KEYS), value())))
 CREATE = _bench(lambda flow: ("Create", flow.name, value()))
 
 WORKLOADS = {

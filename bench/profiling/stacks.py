@@ -11,7 +11,7 @@ _THREAD = re.compile(r"thread \((\d+)\).*")
 _FRAME = re.compile(r"(?P<function>.+) \((?P<file>.+):\d+\)")
 _LIBRARIES = re.compile(r".*/(?:site-packages|lib/python3\.\d+)/")
 OWN = ("privysharing", "services", "bench", "deploy")
-_LOOPS = ("services.runtime.process:run", "bench.__main__:main")  # what they call is the event loop's own time
+_LOOPS = ("services.runtime.process:", "services.runtime.command:", "bench.__main__:")  # they run the event loop
 
 # Where threads wait for something. One that is seen there has just been woken, and waits for a processor.
 _WAITING = (

@@ -27,6 +27,11 @@ def test_read_write_is_one_read_and_two_writes():
     assert json.loads(simulate(world, "Get", "l.2")[0].payload) == VALUE
 
 
+def test_fill_writes_as_many_keys_as_it_is_told() -> None:
+    _, stub = simulate(MemoryWorld("bench"), "Fill", "many", "3", VALUE)
+    assert (stub.reads, sorted(stub.writes)) == ({}, ["many.0", "many.1", "many.2"])
+
+
 def test_a_key_that_nobody_wrote_is_not_found():
     response, _ = simulate(MemoryWorld("bench"), "Get", "k")
     assert (response.status, json.loads(response.message)["code"]) == (404, "NOT_FOUND")
