@@ -27,6 +27,8 @@ class SkipReason(StrEnum):
     NOT_A_RECORD = "not a record"
     UNSUPPORTED = "unsupported class"
     MALFORMED = "malformed envelope"
+    OVERSIZE = "larger than the channel takes"
+    NOT_RESUBMITTED = "resubmitted from behind itself"
     FUTURE = "admitted under a later configuration"
     REPEATED = "resubmitted before"
     NO_LONGER_VALID = "no longer valid"
@@ -116,6 +118,8 @@ class Sequencer:
     def _regular(self, offset: int, record: Regular, message: Message | Refusal) -> list[Effect]:
         if record.kind is RecordClass.UNKNOWN:
             return [Skip(SkipReason.UNSUPPORTED)]
+        if record.original_offset >= max(offset, 1):
+            return [Skip(SkipReason.NOT_RESUBMITTED)]  # or it would count as dealt with what is still to come
         if record.original_offset and record.original_offset <= self._original:
             return [Skip(SkipReason.REPEATED)]
         if record.config_sequence > self.config.sequence:
@@ -123,11 +127,17 @@ class Sequencer:
         is_config = record.kind is RecordClass.CONFIG
         if isinstance(message, Refusal) or not self._belongs(message, is_config):
             return self._drop(record, SkipReason.MALFORMED, message.info if isinstance(message, Refusal) else "")
+        if record.config_sequence == self.config.sequence and self._oversize(message):
+            return self._drop(record, SkipReason.OVERSIZE, f"{message.size} bytes")
         if is_config:
             return self._config(offset, record, message)
         if record.config_sequence < self.config.sequence:
             return self._examine_again(offset, record, message)
         return self._normal(offset, record, message)
+
+    def _oversize(self, message: Message) -> bool:
+        """Nobody who asked an orderer can have put it here."""
+        return message.size > self.config.orderer.batch_size.absolute_max_bytes
 
     def _belongs(self, message: Message, is_config: bool) -> bool:
         """A peer refuses whole blocks over an envelope that is unsigned, or a configuration among transactions."""

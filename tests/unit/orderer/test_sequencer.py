@@ -116,6 +116,8 @@ def test_records_that_make_no_sense_are_skipped_and_the_channel_goes_on() -> Non
     assert feed.skip(Regular(envelope(), 0, RecordClass.CONFIG)) is SkipReason.MALFORMED
     assert feed.skip(Regular(envelope(kind=HeaderType.CONFIG), 0, RecordClass.CONFIG)) is SkipReason.BAD_CONFIG
     assert feed.skip(normal(sequence=1)) is SkipReason.FUTURE
+    assert feed.skip(normal(envelope(b"x" * CONFIG.orderer.batch_size.absolute_max_bytes))) is SkipReason.OVERSIZE
+    assert feed.skip(normal(original=2**40)) is SkipReason.NOT_RESUBMITTED
     assert feed.take(normal()) == []
     assert len(feed.cut(TimeToCut(1)).envelopes) == 1
 
