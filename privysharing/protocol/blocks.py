@@ -2,8 +2,10 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import IntEnum
+
+from privysharing.protocol.values import value
 
 
 class MetadataIndex(IntEnum):
@@ -16,7 +18,7 @@ class MetadataIndex(IntEnum):
     COMMIT_HASH = 4
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class BlockHeader:
     """common.BlockHeader. The genesis block has an empty previous hash."""
 
@@ -25,7 +27,7 @@ class BlockHeader:
     data_hash: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Block:
     """common.Block: `data` holds raw envelopes, `metadata` five entries in `MetadataIndex` order (Fabric's)."""
 
@@ -40,7 +42,7 @@ class Block:
         return replace(self, metadata=tuple(entries))
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class BlockSignature:
     """common.MetadataSignature. BFT orderers leave `signature_header` empty and fill `identifier_header`."""
 
@@ -49,7 +51,7 @@ class BlockSignature:
     identifier_header: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class OrdererMetadata:
     """Metadata entry SIGNATURES: the bytes signed (OrdererBlockMetadata), what they say, and the signatures."""
 

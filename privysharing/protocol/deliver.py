@@ -1,10 +1,10 @@
 """What a client asks of Deliver, and the filtered form in which a peer may answer."""
 
-from dataclasses import dataclass
 from enum import Enum, IntEnum, auto
 
 from privysharing.protocol.codes import Status, TxCode
 from privysharing.protocol.envelopes import TxId
+from privysharing.protocol.values import value
 
 
 class SeekKind(Enum):
@@ -17,7 +17,7 @@ class SeekKind(Enum):
     UNSET = auto()  # a position that names no place: nothing is found there
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class SeekPosition:
     """orderer.SeekPosition; `number` counts only when SPECIFIED."""
 
@@ -56,7 +56,7 @@ class SeekContentType(IntEnum):
     HEADER_WITH_SIG_BYTES = 1
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class SeekInfo:
     """orderer.SeekInfo: which blocks, from `start` to `stop`, both included. None: left out, which is refused."""
 
@@ -67,7 +67,7 @@ class SeekInfo:
     content_type: SeekContentType = SeekContentType.BLOCK
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class FilteredEvent:
     """A chaincode event as a filtered block shows it: without its payload."""
 
@@ -76,7 +76,7 @@ class FilteredEvent:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class FilteredTransaction:
     """protos.FilteredTransaction. `events` holds one entry per action with an event, for endorser transactions."""
 
@@ -86,7 +86,7 @@ class FilteredTransaction:
     events: tuple[FilteredEvent, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class FilteredBlock:
     """protos.FilteredBlock: a block's verdicts and events, without data, arguments or payloads."""
 
@@ -95,7 +95,7 @@ class FilteredBlock:
     transactions: tuple[FilteredTransaction, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class DeliverResponse:
     """orderer.DeliverResponse or protos.DeliverResponse: exactly one of these is set."""
 

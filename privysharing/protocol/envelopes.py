@@ -1,15 +1,16 @@
 """Envelopes: who says what on which channel, and the id that binds a transaction to its creator."""
 
 import hashlib
-from dataclasses import dataclass
 from typing import NewType
+
+from privysharing.protocol.values import value
 
 TxId = NewType("TxId", str)
 
 NONCE_BYTES = 24  # fabric common/crypto GetRandomNonce
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ChannelHeader:
     """common.ChannelHeader. `type` stays a plain int: an unknown type is a verdict, not a parse error."""
 
@@ -23,7 +24,7 @@ class ChannelHeader:
     tls_cert_hash: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class SignatureHeader:
     """common.SignatureHeader: the creator's serialized identity, and a nonce that makes its messages unique."""
 
@@ -31,7 +32,7 @@ class SignatureHeader:
     nonce: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Header:
     """Both headers of a payload, and the bytes that they came from: hashes are over those bytes."""
 
@@ -41,7 +42,7 @@ class Header:
     signature_bytes: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Payload:
     """common.Payload: a header, and data whose meaning the header's type gives."""
 
@@ -49,7 +50,7 @@ class Payload:
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Envelope:
     """common.Envelope: payload bytes and the creator's signature over them."""
 

@@ -5,10 +5,11 @@ nothing but the bytes, so they are found here, and each is kept for its stage. O
 stay unread until somebody asks for them: whether anybody endorsed them is not known here.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import field
+from functools import lru_cache
 
 from privysharing.protocol.codec.envelopes import join_header, parse_envelope, parse_signature_header, split_payload
-from privysharing.protocol.codec.rwsets import outline_tx_rwset, parse_tx_rwset
+from privysharing.protocol.codec.rwsets import UnreadRwSet
 from privysharing.protocol.codec.transactions import (
     parse_action,
     parse_chaincode_action,
@@ -17,40 +18,31 @@ from privysharing.protocol.codec.transactions import (
     parse_only_action,
     proposal_hash,
 )
+from privysharing.protocol.codec.whole import parse_whole_payload
 from privysharing.protocol.codes import HeaderType, TxCode
 from privysharing.protocol.envelopes import Envelope, Header, SignatureHeader, TxId, compute_tx_id
 from privysharing.protocol.errors import MalformedMessage
-from privysharing.protocol.rwsets import RwSetOutline, TxRwSet
+from privysharing.protocol.rwsets import TxRwSet
 from privysharing.protocol.transactions import ChaincodeAction, EndorserTransaction
+from privysharing.protocol.values import value
 
 # validation validateChannelHeader: any other type is a bad header
 KNOWN_TYPES = frozenset({HeaderType.ENDORSER_TRANSACTION, HeaderType.CONFIG, HeaderType.CONFIG_UPDATE})
-EMPTY_OUTLINE = RwSetOutline()
+NO_RESULTS = UnreadRwSet()
+
+# Header extensions whose chaincode is remembered, and how long one may be.
+EXTENSIONS_KEPT_MAX = 256
+EXTENSION_BYTES_KEPT_MAX = 256
 
 
-@dataclass(slots=True)
-class UnreadRwSet:
-    """A read/write set that is well-formed, down to the last key: `outline` was made of it."""
-
-    raw: bytes = field(default=b"", repr=False)
-    outline: RwSetOutline = EMPTY_OUTLINE
-    _whole: TxRwSet | None = field(default=None, repr=False)
-
-    def whole(self) -> TxRwSet:
-        """All of it, in work and memory many times the bytes: for those that were endorsed, or that one looks at."""
-        if self._whole is None:
-            self._whole = parse_tx_rwset(self.raw)
-        return self._whole
-
-
-@dataclass(frozen=True, slots=True)
+@value
 class EndorsedAction:
     """What an endorser transaction says, and the first fault of the action itself (plugindispatcher Dispatch)."""
 
     transaction: EndorserTransaction = field(repr=False)
     fault: TxCode = TxCode.VALID
     action: ChaincodeAction | None = field(default=None, repr=False)  # None: unreadable, so there is a fault
-    results: UnreadRwSet = field(default_factory=UnreadRwSet)
+    results: UnreadRwSet = field(default=NO_RESULTS, repr=False)
 
     @property
     def rwset(self) -> TxRwSet:
@@ -62,10 +54,10 @@ class EndorsedAction:
         """Whose endorsement policies decide: the chaincode that was called, then what else was written."""
         assert self.action is not None
         assert self.action.chaincode is not None
-        return tuple(dict.fromkeys((self.action.chaincode.name, *self.results.outline.written)))
+        return tuple(dict.fromkeys((self.action.chaincode.name, *self.results.written)))
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ReadTransaction:
     """One envelope of a block: what could be read of it, and the first fault of each stage (VALID: none).
 
@@ -98,6 +90,39 @@ def read_transaction(raw: bytes) -> ReadTransaction:
         envelope = parse_envelope(raw)
     except MalformedMessage:
         return ReadTransaction(raw, TxCode.INVALID_OTHER_REASON)
+    return _read_whole(envelope) or read_by_levels(envelope)
+
+
+def _read_whole(envelope: Envelope) -> ReadTransaction | None:
+    """A transaction with which all is well, as most are; None leaves it to `read_by_levels` to find out what is not."""
+    whole = parse_whole_payload(envelope.payload)
+    if whole is None:
+        return None
+    channel, transaction, action = whole.channel, whole.transaction, whole.action
+    try:
+        header = Header(
+            channel, parse_signature_header(whole.signature_bytes), whole.channel_bytes, whole.signature_bytes
+        )
+        results = UnreadRwSet(action.results)
+        sound = (
+            channel.type == HeaderType.ENDORSER_TRANSACTION
+            and _is_common_header(header)
+            and channel.tx_id == compute_tx_id(header.signature.nonce, header.signature.creator)
+            and transaction.action_header == header.signature_bytes
+            and _is_bound(header, transaction)
+            and _content_fault(_called(channel.extension), action, results) is TxCode.VALID
+        )
+    except MalformedMessage:
+        return None
+    if not sound:
+        return None
+    endorsed = EndorsedAction(transaction, TxCode.VALID, action, results)
+    return ReadTransaction(envelope.raw, TxCode.VALID, TxCode.VALID, envelope, header, b"", endorsed)
+
+
+def read_by_levels(envelope: Envelope) -> ReadTransaction:
+    """Read what is in an envelope level by level, and so find its first fault of each stage."""
+    raw = envelope.raw
     try:
         parts = split_payload(envelope.payload)
     except MalformedMessage:
@@ -112,7 +137,7 @@ def read_transaction(raw: bytes) -> ReadTransaction:
     if not _is_common_header(header):
         return ReadTransaction(raw, TxCode.BAD_COMMON_HEADER, TxCode.VALID, envelope, header, data)
     fault, endorsed = _read_data(header, data)
-    return ReadTransaction(raw, TxCode.VALID, fault, envelope, header, data, endorsed)
+    return ReadTransaction(raw, TxCode.VALID, fault, envelope, header, b"" if endorsed else data, endorsed)
 
 
 def _is_common_header(header: Header) -> bool:
@@ -150,16 +175,19 @@ def _read_endorser_transaction(header: Header, data: bytes) -> EndorserTransacti
         transaction = parse_action(action_header, action_payload)
     except MalformedMessage:
         return None
-    if not transaction.proposal_payload:  # protoutil GetProposalHash2 makes no hash of nothing
-        return None
-    expected = proposal_hash(header.channel_bytes, action_header, transaction.proposal_payload)
-    return transaction if transaction.proposal_hash == expected else None
+    return transaction if _is_bound(header, transaction) else None
+
+
+def _is_bound(header: Header, transaction: EndorserTransaction) -> bool:
+    """Whether the endorsers signed for this proposal. Protoutil GetProposalHash2 makes no hash of nothing."""
+    expected = proposal_hash(header.channel_bytes, transaction.action_header, transaction.proposal_payload)
+    return bool(transaction.proposal_payload) and transaction.proposal_hash == expected
 
 
 def _read_action(header: Header, transaction: EndorserTransaction) -> EndorsedAction:
     """Plugindispatcher Dispatch, as far as it needs no ledger."""
     try:
-        called = parse_chaincode_header_extension(header.channel.extension)
+        called = _called(header.channel.extension)
     except MalformedMessage:
         return EndorsedAction(transaction, TxCode.BAD_HEADER_EXTENSION)
     if not transaction.action_bytes:
@@ -169,15 +197,24 @@ def _read_action(header: Header, transaction: EndorserTransaction) -> EndorsedAc
     except MalformedMessage:
         return EndorsedAction(transaction, TxCode.BAD_RESPONSE_PAYLOAD)
     try:
-        outline = outline_tx_rwset(action.results)
+        results = UnreadRwSet(action.results)
     except MalformedMessage:
         return EndorsedAction(transaction, TxCode.BAD_RWSET, action)
-    called_name = None if called is None else called.name
-    fault = _content_fault(called_name, action, outline)
-    return EndorsedAction(transaction, fault, action, UnreadRwSet(action.results, outline))
+    return EndorsedAction(transaction, _content_fault(called, action, results), action, results)
 
 
-def _content_fault(called: str | None, action: ChaincodeAction, outline: RwSetOutline) -> TxCode:
+def _called(extension: bytes) -> str | None:
+    """Which chaincode a header names; mostly one of a few."""
+    return _named_in(extension) if len(extension) <= EXTENSION_BYTES_KEPT_MAX else _named_in.__wrapped__(extension)
+
+
+@lru_cache(EXTENSIONS_KEPT_MAX)
+def _named_in(extension: bytes) -> str | None:
+    called = parse_chaincode_header_extension(extension)
+    return None if called is None else called.name
+
+
+def _content_fault(called: str | None, action: ChaincodeAction, results: UnreadRwSet) -> TxCode:
     """What the parts of a readable action say against each other."""
     if called is None or action.chaincode is None:
         return TxCode.INVALID_OTHER_REASON
@@ -190,4 +227,4 @@ def _content_fault(called: str | None, action: ChaincodeAction, outline: RwSetOu
             return TxCode.INVALID_OTHER_REASON
         if event.chaincode_id != called:
             return TxCode.INVALID_OTHER_REASON
-    return TxCode.ILLEGAL_WRITESET if outline.repeats_namespace else TxCode.VALID
+    return TxCode.ILLEGAL_WRITESET if results.repeats_namespace else TxCode.VALID

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from privysharing.protocol.values import value
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Version:
@@ -12,7 +14,7 @@ class Version:
     tx_num: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Read:
     """kvrwset.KVRead. `version` is None when the key did not exist; Version(0, 0) exists."""
 
@@ -20,7 +22,7 @@ class Read:
     version: Version | None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Write:
     """kvrwset.KVWrite. An empty value is a delete (FAB-18386), on both sides of the wire."""
 
@@ -29,7 +31,7 @@ class Write:
     is_delete: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class MetadataWrite:
     """kvrwset.KVMetadataWrite: the entries replace a key's metadata as a whole; none deletes it."""
 
@@ -37,7 +39,7 @@ class MetadataWrite:
     entries: tuple[tuple[str, bytes], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class MerkleSummary:
     """kvrwset.QueryReadsMerkleSummary: hashes that stand for more than 50 reads of a range."""
 
@@ -46,7 +48,7 @@ class MerkleSummary:
     hashes: tuple[bytes, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class RangeQuery:
     """kvrwset.RangeQueryInfo: the results of a range, so that a committer can repeat it.
 
@@ -64,7 +66,7 @@ class RangeQuery:
 VALIDATION_PARAMETER = "VALIDATION_PARAMETER"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class HashedRead:
     """kvrwset.KVReadHash."""
 
@@ -72,7 +74,7 @@ class HashedRead:
     version: Version | None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class HashedWrite:
     """kvrwset.KVWriteHash."""
 
@@ -82,7 +84,7 @@ class HashedWrite:
     is_purge: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class HashedMetadataWrite:
     """kvrwset.KVMetadataWriteHash."""
 
@@ -90,7 +92,7 @@ class HashedMetadataWrite:
     entries: tuple[tuple[str, bytes], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class CollectionHashedRwSet:
     """rwset.CollectionHashedReadWriteSet: a collection as everybody sees it. Ordered by plain key, not by hash."""
 
@@ -101,7 +103,7 @@ class CollectionHashedRwSet:
     private_rwset_hash: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class NamespaceRwSet:
     """rwset.NsReadWriteSet: one chaincode's part. Everything but range queries is sorted by key."""
 
@@ -113,26 +115,18 @@ class NamespaceRwSet:
     collections: tuple[CollectionHashedRwSet, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class TxRwSet:
     """rwset.TxReadWriteSet: sorted by namespace."""
 
     namespaces: tuple[NamespaceRwSet, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class RwSetOutline:
-    """What a committer must know of a read/write set before it knows that anybody endorsed it."""
-
-    written: Mapping[str, bytes] = field(default_factory=dict)  # namespaces with writes, in order: rwset.NsReadWriteSet
-    repeats_namespace: bool = False
-
-
 PublicKey = tuple[str, str]  # namespace, key
 HashedKey = tuple[str, str, bytes]  # namespace, collection, key hash
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class VersionedValue:
     """A committed key: its value (a hash, in a collection's hashed space), its version, its encoded metadata."""
 
@@ -141,7 +135,7 @@ class VersionedValue:
     metadata: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Update:
     """The last word of a block on one key. `value` None deletes; `metadata` is the key's whole metadata after it."""
 
@@ -150,7 +144,7 @@ class Update:
     metadata: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class UpdateBatch:
     """What the valid transactions of one block change, merged (last writer per key).
 

@@ -1,7 +1,6 @@
 """Who signed a transaction: the expensive part of judging one, one call each, in any order, on any thread."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from privysharing.protocol.build import endorsement_message
@@ -10,6 +9,7 @@ from privysharing.protocol.msp.identity import Identity, InvalidIdentity
 from privysharing.protocol.msp.manager import MspManager
 from privysharing.protocol.reading import ReadTransaction
 from privysharing.protocol.transactions import Endorsement, EndorserTransaction
+from privysharing.protocol.values import value
 
 
 class Vouched(Protocol):
@@ -18,7 +18,7 @@ class Vouched(Protocol):
     def __contains__(self, endorsed: tuple[bytes, Endorsement], /) -> bool: ...
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Signers:
     """Whose signatures on one transaction are good: the creator's, and those of distinct endorsers in order."""
 

@@ -1,12 +1,13 @@
 """Proposals, endorsements and the transactions made of them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from privysharing.protocol.envelopes import Header, TxId
+from privysharing.protocol.values import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ChaincodeId:
     """protos.ChaincodeID."""
 
@@ -15,7 +16,7 @@ class ChaincodeId:
     path: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ChaincodeInput:
     """protos.ChaincodeInput: by convention args[0] is the function."""
 
@@ -24,7 +25,7 @@ class ChaincodeInput:
     is_init: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class SignedProposal:
     """protos.SignedProposal: proposal bytes and the client's signature over them."""
 
@@ -32,7 +33,7 @@ class SignedProposal:
     signature: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Proposal:
     """A parsed protos.Proposal of type ENDORSER_TRANSACTION.
 
@@ -48,7 +49,7 @@ class Proposal:
     raw: bytes = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Response:
     """protos.Response: status below 400 succeeds."""
 
@@ -57,7 +58,7 @@ class Response:
     payload: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ChaincodeEvent:
     """protos.ChaincodeEvent."""
 
@@ -67,7 +68,7 @@ class ChaincodeEvent:
     payload: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ChaincodeAction:
     """protos.ChaincodeAction: what a simulation came to."""
 
@@ -77,7 +78,7 @@ class ChaincodeAction:
     chaincode: ChaincodeId | None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Endorsement:
     """protos.Endorsement: signature over ProposalResponsePayload bytes followed by the endorser's identity bytes."""
 
@@ -85,7 +86,7 @@ class Endorsement:
     signature: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ProposalResponse:
     """protos.ProposalResponse. Without payload and endorsement it is a refusal."""
 
@@ -97,7 +98,7 @@ class ProposalResponse:
     interest: bytes = b""  # protos.ChaincodeInterest
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class EndorserTransaction:
     """The one action of an endorser transaction, as a committer reads it (protos.Transaction)."""
 

@@ -39,9 +39,9 @@ OWN = (
     mutant(
         "Endorsements count for any proposal",
         (
-            "privysharing.protocol.reading:_read_endorser_transaction",
-            "if transaction.proposal_hash == expected",
-            "if expected",
+            "privysharing.protocol.reading:_is_bound",
+            "and transaction.proposal_hash == expected",
+            "and bool(expected)",
         ),
     ),
 )

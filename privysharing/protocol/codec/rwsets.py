@@ -1,6 +1,7 @@
 """rwset.TxReadWriteSet and the sets encoded inside it."""
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 from privysharing.protocol.codec.decode import decode
 from privysharing.protocol.rwsets import (
@@ -15,7 +16,6 @@ from privysharing.protocol.rwsets import (
     PublicKey,
     RangeQuery,
     Read,
-    RwSetOutline,
     TxRwSet,
     Version,
     Write,
@@ -24,50 +24,105 @@ from privysharing.wire.ledger.rwset import rwset_pb2
 from privysharing.wire.ledger.rwset.kvrwset import kv_rwset_pb2 as kv
 from privysharing.wire.privysharing.v1 import outline_pb2
 
+# Parts of read/write sets that are kept once they are decoded: upb takes up to 20 times the bytes for them.
+DECODED_BYTES_MAX = 4096
+# Parts that are looked up by their bytes: all transactions of a chaincode read the same key of its definition.
+SHARED_BYTES_MAX = 256
+SHARED_PARTS_MAX = 256
+
 
 def parse_tx_rwset(raw: bytes) -> TxRwSet:
     """Read a whole read/write set, down to every key (rwsetutil TxRwSetFromProtoMsg)."""
-    message = decode(rwset_pb2.TxReadWriteSet, raw)
-    return TxRwSet(tuple(map(_parse_namespace, message.ns_rwset)))
+    entries = decode(outline_pb2.Namespaces, raw).ns_rwset
+    return TxRwSet(tuple([unread_namespace(entry).whole() for entry in entries]))
 
 
-def outline_tx_rwset(raw: bytes) -> RwSetOutline:
-    """See that all of a read/write set can be read, and make nothing of its entries.
+class UnreadNamespace:
+    """One namespace's part of a read/write set, well-formed down to the last key: made of its bytes, not of its keys.
 
     Two bytes are an entry, and anybody who may write to a channel can have millions of them ordered: what costs more
-    than decoding them waits until the endorsers are known to have signed, and what repeats is looked at once.
+    than decoding them waits until the endorsers are known to have signed.
     """
-    entries = decode(outline_pb2.Namespaces, raw).ns_rwset
-    distinct = dict.fromkeys(entries)
-    names: set[str] = set()
-    written: dict[str, bytes] = {}
-    for entry in distinct:
-        ns = decode(outline_pb2.Namespace, entry)
-        names.add(ns.namespace)
-        if (ns.rwset or ns.collection_hashed_rwset) and _writes_anything(ns):
-            written[ns.namespace] = entry
-    return RwSetOutline(written, repeats_namespace=len(names) < len(entries))
+
+    __slots__ = ("_decoded", "_entry", "_whole", "has_metadata", "namespace", "writes")
+
+    def __init__(self, entry: bytes) -> None:
+        """Raises MalformedMessage."""
+        decoded = _decode_namespace(entry)
+        namespace, public = decoded
+        self.namespace: str = namespace.namespace
+        self.writes = _writes_anything(namespace, public)  # whether a committer must ask its endorsement policy
+        self.has_metadata = bool(public.metadata_writes or namespace.collection_hashed_rwset)  # perhaps, at least
+        self._entry = entry
+        self._decoded = decoded if len(entry) <= DECODED_BYTES_MAX else None
+        self._whole: NamespaceRwSet | None = None
+
+    def decoded(self) -> "Decoded":
+        """The messages, for this module."""
+        return self._decoded or _decode_namespace(self._entry)
+
+    def whole(self) -> NamespaceRwSet:
+        """All of it, in work and memory many times the bytes: for those that were endorsed, or that one looks at."""
+        if self._whole is None:
+            self._whole = _parse_namespace(*self.decoded())
+        return self._whole
 
 
-def written_keys(raw: bytes) -> Iterator[PublicKey | HashedKey]:
+def unread_namespace(entry: bytes) -> UnreadNamespace:
+    """The part that these bytes are. Raises MalformedMessage."""
+    return _shared_namespace(entry) if len(entry) <= SHARED_BYTES_MAX else UnreadNamespace(entry)
+
+
+_shared_namespace = lru_cache(SHARED_PARTS_MAX)(UnreadNamespace)
+
+
+class UnreadRwSet:
+    """A read/write set that is well-formed, down to the last key, and of which no more is known than its namespaces."""
+
+    __slots__ = ("_parts", "_raw", "repeats_namespace", "written")
+
+    def __init__(self, raw: bytes = b"") -> None:
+        """See that all of it can be read; what repeats is looked at once. Raises MalformedMessage."""
+        entries = decode(outline_pb2.Namespaces, raw).ns_rwset
+        parts = [unread_namespace(entry) for entry in dict.fromkeys(entries)]
+        self.written = {part.namespace: part for part in parts if part.writes}  # in order
+        self.repeats_namespace = len({part.namespace for part in parts}) < len(entries)
+        self._raw = raw
+        self._parts = parts
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, UnreadRwSet) and self._raw == other._raw
+
+    def __hash__(self) -> int:
+        return hash(self._raw)
+
+    def whole(self) -> TxRwSet:
+        """What was read and is to be written; see `UnreadNamespace.whole`."""
+        if self.repeats_namespace:
+            return parse_tx_rwset(self._raw)
+        return TxRwSet(tuple([part.whole() for part in self._parts]))
+
+
+def written_keys(part: UnreadNamespace) -> Iterator[PublicKey | HashedKey]:
     """What one namespace's part writes to, each key when it is asked for; those of values come first."""
-    ns = decode(outline_pb2.Namespace, raw)
-    public = decode(kv.KVRWSet, ns.rwset)
+    ns, public = part.decoded()
+    namespace = part.namespace
     for write in public.writes:
-        yield ns.namespace, write.key
+        yield namespace, write.key
     for metadata in public.metadata_writes:
-        yield ns.namespace, metadata.key
-    for collection in _collections(ns):
-        for hashed in decode(kv.HashedRWSet, collection.hashed_rwset).hashed_writes:
-            yield ns.namespace, collection.collection_name, hashed.key_hash
-    yield from _hashed_metadata_keys(ns)
+        yield namespace, metadata.key
+    if ns.collection_hashed_rwset:
+        for collection in _collections(ns):
+            for hashed in decode(kv.HashedRWSet, collection.hashed_rwset).hashed_writes:
+                yield namespace, collection.collection_name, hashed.key_hash
+        yield from _hashed_metadata_keys(ns)
 
 
-def metadata_keys(raw: bytes) -> Iterator[PublicKey | HashedKey]:
+def metadata_keys(part: UnreadNamespace) -> Iterator[PublicKey | HashedKey]:
     """Those keys of one namespace's part whose metadata it replaces, each when it is asked for."""
-    ns = decode(outline_pb2.Namespace, raw)
-    for metadata in decode(kv.KVRWSet, ns.rwset).metadata_writes:
-        yield ns.namespace, metadata.key
+    ns, public = part.decoded()
+    for metadata in public.metadata_writes:
+        yield part.namespace, metadata.key
     yield from _hashed_metadata_keys(ns)
 
 
@@ -107,14 +162,19 @@ def encode_state_metadata(entries: Iterable[tuple[str, bytes]]) -> bytes:
     return message.SerializeToString()
 
 
-def _writes_anything(ns: outline_pb2.Namespace) -> bool:
-    """Whether a committer must ask this namespace's endorsement policy. Reads all of it: each part may be malformed."""
-    writes = False
-    if ns.rwset:
-        public = decode(kv.KVRWSet, ns.rwset)
-        writes = bool(public.writes or public.metadata_writes)
-    for collection in _collections(ns):
-        if collection.hashed_rwset:
+Decoded = tuple[outline_pb2.Namespace, kv.KVRWSet]
+
+
+def _decode_namespace(entry: bytes) -> Decoded:
+    ns = decode(outline_pb2.Namespace, entry)
+    return ns, decode(kv.KVRWSet, ns.rwset)
+
+
+def _writes_anything(ns: outline_pb2.Namespace, public: kv.KVRWSet) -> bool:
+    """Whether there are writes of any kind. Reads all collections: each part may be malformed."""
+    writes = bool(public.writes or public.metadata_writes)
+    if ns.collection_hashed_rwset:
+        for collection in _collections(ns):
             hashed = decode(kv.HashedRWSet, collection.hashed_rwset)
             writes = writes or bool(hashed.hashed_writes or hashed.metadata_writes)
     return writes
@@ -132,19 +192,19 @@ def _hashed_metadata_keys(ns: outline_pb2.Namespace) -> Iterator[HashedKey]:
             yield ns.namespace, collection.collection_name, metadata.key_hash
 
 
-def _parse_namespace(message: rwset_pb2.NsReadWriteSet) -> NamespaceRwSet:
-    sets = decode(kv.KVRWSet, message.rwset)
+def _parse_namespace(ns: outline_pb2.Namespace, public: kv.KVRWSet) -> NamespaceRwSet:
     return NamespaceRwSet(
-        namespace=message.namespace,
-        reads=tuple(map(_parse_read, sets.reads)),
-        range_queries=tuple(map(_parse_range_query, sets.range_queries_info)),
-        writes=tuple(map(_parse_write, sets.writes)),
-        metadata_writes=tuple(map(_parse_metadata_write, sets.metadata_writes)),
-        collections=tuple(map(_parse_collection, message.collection_hashed_rwset)),
+        ns.namespace,
+        tuple(map(_parse_read, public.reads)),
+        tuple(map(_parse_range_query, public.range_queries_info)),
+        tuple(map(_parse_write, public.writes)),
+        tuple(map(_parse_metadata_write, public.metadata_writes)),
+        tuple(map(_parse_collection, ns.collection_hashed_rwset)),
     )
 
 
-def _parse_collection(message: rwset_pb2.CollectionHashedReadWriteSet) -> CollectionHashedRwSet:
+def _parse_collection(raw: bytes) -> CollectionHashedRwSet:
+    message = decode(rwset_pb2.CollectionHashedReadWriteSet, raw)
     sets = decode(kv.HashedRWSet, message.hashed_rwset)
     return CollectionHashedRwSet(
         collection=message.collection_name,

@@ -7,13 +7,15 @@ later ones of the block fail on that key, since they were endorsed under the old
 from collections.abc import Sequence
 
 from privysharing.protocol.channel.bundle import ChannelConfig
-from privysharing.protocol.codec.rwsets import metadata_keys, parse_state_metadata, written_keys
+from privysharing.protocol.codec.rwsets import UnreadNamespace, metadata_keys, parse_state_metadata, written_keys
 from privysharing.protocol.codes import TxCode
 from privysharing.protocol.msp.identity import Identity
 from privysharing.protocol.reading import EndorsedAction
 from privysharing.protocol.rwsets import VALIDATION_PARAMETER, HashedKey, PublicKey
 from services.peer.validation.policies import ChaincodeRules, EndorsementPolicies
 from services.peer.validation.view import StateView
+
+NOTHING_WRITTEN = UnreadNamespace(b"")
 
 
 class Endorsements:
@@ -26,19 +28,19 @@ class Endorsements:
 
     def check(self, action: EndorsedAction, endorsers: Sequence[Identity]) -> TxCode:
         """Every namespace that matters by its own policies (plugindispatcher Dispatch, its last loop)."""
-        written = action.results.outline.written
+        written = action.results.written
         for namespace in action.namespaces:
             rules = self._policies.chaincode(namespace)
             if rules is None:
                 return TxCode.INVALID_CHAINCODE
-            part = written.get(namespace, b"")
-            if not self._is_endorsed(namespace, part, rules, endorsers):
+            part = written.get(namespace, NOTHING_WRITTEN)
+            if not self._is_endorsed(part, rules, endorsers):
                 return TxCode.ENDORSEMENT_POLICY_FAILURE
             # From here on, also if the transaction turns out stale or a duplicate: Fabric knows neither yet.
             self._policy_changed.update(metadata_keys(part))
         return TxCode.VALID
 
-    def _is_endorsed(self, namespace: str, part: bytes, rules: ChaincodeRules, endorsers: Sequence[Identity]) -> bool:
+    def _is_endorsed(self, part: UnreadNamespace, rules: ChaincodeRules, endorsers: Sequence[Identity]) -> bool:
         """Statebased baseEvaluator Evaluate and checkSBAndCCEP.
 
         A key's own policy comes before its collection's, that before the chaincode's; each of the latter two is
@@ -63,7 +65,7 @@ class Endorsements:
             collection = place[1] if len(place) == 3 else ""
             if collection in asked:
                 continue
-            policy = self._policies.collection(namespace, collection, rules) if collection else rules.policy
+            policy = self._policies.collection(part.namespace, collection, rules) if collection else rules.policy
             if not policy.evaluate(endorsers):
                 return False
             asked.add(collection)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from privysharing.protocol.channel.bundle import ChannelConfig
 from privysharing.protocol.codec.lifecycle import parse_collections
@@ -27,6 +28,10 @@ from services.peer.validation.errors import ChannelHalted
 from services.peer.validation.view import StateView
 
 REJECT = RejectPolicy()
+
+# Compiled policies that outlive their block, and how long one of a key's may be.
+POLICIES_KEPT_MAX = 256
+POLICY_BYTES_KEPT_MAX = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,16 +71,10 @@ class EndorsementPolicies:
         return self._collections[place]
 
     def key(self, parameter: bytes) -> Policy:
-        """The policy that a key's metadata holds.
-
-        One that cannot be read is met by nobody. (Fabric's peers stop at it; no verdict of theirs differs from this.)
-        """
+        """The policy that a key's metadata holds."""
         if parameter not in self._keys:
-            try:
-                policy: Policy = SignaturePolicyEvaluator(parse_signature_policy(parameter), self._config.msps)
-            except ProtocolError:
-                policy = REJECT
-            self._keys[parameter] = policy
+            kept = len(parameter) <= POLICY_BYTES_KEPT_MAX
+            self._keys[parameter] = (_key_policy if kept else _key_policy.__wrapped__)(self._config, parameter)
         return self._keys[parameter]
 
     def _defined(self, namespace: str) -> ChaincodeRules | None:
@@ -91,7 +90,7 @@ class EndorsementPolicies:
         by_name: dict[str, CollectionConfig] = {}
         for collection in collections:
             by_name.setdefault(collection.name, collection)
-        return ChaincodeRules(self._application_policy(definition.validation_parameter), by_name)
+        return ChaincodeRules(_application_policy(self._config, definition.validation_parameter), by_name)
 
     def _committed_lifecycle_key(self, key: str) -> bytes | None:
         found = self._view.get(LIFECYCLE, key)
@@ -102,14 +101,16 @@ class EndorsementPolicies:
         if self._config.has_policy(LIFECYCLE_ENDORSEMENT_POLICY):
             return self._config.policy(LIFECYCLE_ENDORSEMENT_POLICY)
         msp_ids = [org.msp_id for org in self._config.application_orgs.values()]
-        return self._compiled(signed_by_n_of(len(msp_ids) // 2 + 1, MspRole.MEMBER, msp_ids))
+        return _compiled(self._config, signed_by_n_of(len(msp_ids) // 2 + 1, MspRole.MEMBER, msp_ids))
 
     def _collection_policy(self, collection: str, rules: ChaincodeRules) -> Policy:
         """A collection that says nothing leaves it to its chaincode; one that is not defined cannot be written."""
         config = rules.collections.get(collection)
         if config is None:
             return REJECT
-        return self._application_policy(config.endorsement_policy) if config.endorsement_policy else rules.policy
+        if not config.endorsement_policy:
+            return rules.policy
+        return _application_policy(self._config, config.endorsement_policy)
 
     def _org_policy(self, msp_id: str) -> Policy:
         """An implicit collection's: its organisation's own (ImplicitCollectionEndorsementPolicyAsBytes)."""
@@ -118,17 +119,30 @@ class EndorsementPolicies:
                 path = f"/Channel/Application/{org.name}/Endorsement"
                 if self._config.has_policy(path):
                     return self._config.policy(path)
-                return self._compiled(signed_by_n_of(1, MspRole.MEMBER, [msp_id]))
+                return _compiled(self._config, signed_by_n_of(1, MspRole.MEMBER, [msp_id]))
         return REJECT
 
-    def _application_policy(self, raw: bytes) -> Policy:
-        """ApplicationPolicyEvaluator: one that cannot be read, or names no policy of the channel, is met by nobody."""
-        try:
-            return self._compiled(parse_application_policy(raw))
-        except ProtocolError:
-            return REJECT
 
-    def _compiled(self, policy: ApplicationPolicy) -> Policy:
-        if isinstance(policy, ChannelPolicyReference):
-            return self._config.policy(policy.path)
-        return SignaturePolicyEvaluator(policy, self._config.msps)
+# What repeats from block to block is compiled once under each configuration, and remembers what it decided.
+@lru_cache(POLICIES_KEPT_MAX)
+def _application_policy(config: ChannelConfig, raw: bytes) -> Policy:
+    """ApplicationPolicyEvaluator: one that cannot be read, or names no policy of the channel, is met by nobody."""
+    try:
+        return _compiled(config, parse_application_policy(raw))
+    except ProtocolError:
+        return REJECT
+
+
+@lru_cache(POLICIES_KEPT_MAX)
+def _key_policy(config: ChannelConfig, raw: bytes) -> Policy:
+    """One that cannot be read is met by nobody. (Fabric's peers stop at it; no verdict of theirs differs from this.)"""
+    try:
+        return SignaturePolicyEvaluator(parse_signature_policy(raw), config.msps)
+    except ProtocolError:
+        return REJECT
+
+
+def _compiled(config: ChannelConfig, policy: ApplicationPolicy) -> Policy:
+    if isinstance(policy, ChannelPolicyReference):
+        return config.policy(policy.path)
+    return SignaturePolicyEvaluator(policy, config.msps)
