@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -19,17 +19,22 @@ import click
 from rich.console import Console
 from rich.progress import Progress
 
+from deploy.kafka.cluster import MemberFault
+from deploy.manifest import Network, NodeEntry
+from deploy.ordering import Wish, with_ordering
 from services.client.network.processes import NodeFault
 from tests.chaos.evidence import Evidence, resident_mb, states, unsound
 from tests.chaos.load import Load
 from tests.chaos.opinion import objections
 from tests.chaos.records import Records
-from tests.chaos.schedule import FullDisk, Step, schedule
+from tests.chaos.relays import Relays
+from tests.chaos.schedule import STOPPED_SECONDS, FullDisk, Step, Victims, schedule
 from tests.chaos.smalldisk import MISSING, can_be_filled, with_own_mounts
 from tests.chaos.strikes import Hand, Stuck
 from tests.support.live import LiveNetwork
 
-TOPOLOGY = "demo"
+TOPOLOGY, KAFKA_TOPOLOGY = "demo", "ordering4"
+MINUTE = (60.0, 60.0)
 EXIT_BROKEN = 1
 # Nodes stop taking work long before their disk is full; here they are to fill it.
 NO_WATERMARK = {"CORE_PRIVYSHARING_DISKWATERMARK": "0", "ORDERER_PRIVYSHARING_DISKWATERMARK": "0"}
@@ -38,7 +43,9 @@ NO_WATERMARK = {"CORE_PRIVYSHARING_DISKWATERMARK": "0", "ORDERER_PRIVYSHARING_DI
 @click.command()
 @click.option("--kills", default=60, type=click.IntRange(min=0), show_default=True, help="Processes to kill.")
 @click.option("--seed", type=int, help="Who is struck, how and when.  [default: drawn at random]")
-def main(kills: int, seed: int | None) -> None:
+@click.option("--minutes", is_flag=True, help="Freeze, and cut connections, for a minute each time.")
+@with_ordering
+def main(kills: int, seed: int | None, minutes: bool, ordering: Wish) -> None:
     """Strike the processes of a network under load, then look for everything that was acknowledged."""
     with_own_mounts([sys.executable, "-m", "tests.chaos", *sys.argv[1:]])
     os.environ.update(NO_WATERMARK)
@@ -47,7 +54,7 @@ def main(kills: int, seed: int | None) -> None:
     folder = Path(tempfile.mkdtemp(prefix="privy-chaos-"))
     console.print(f"seed {seed}, in {folder}")
     try:
-        result, broken = run(folder, kills, seed, console)
+        result, broken = run(folder, Plan(kills, seed, minutes, ordering), console)
     except BaseException:
         console.print(f"broke off; logs and data are in {folder}")
         raise
@@ -59,14 +66,54 @@ def main(kills: int, seed: int | None) -> None:
     sys.exit(EXIT_BROKEN if broken else 0)
 
 
-def run(folder: Path, kills: int, seed: int, console: Console) -> tuple[dict[str, Any], list[str]]:
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is asked for."""
+
+    kills: int
+    seed: int
+    minutes: bool
+    ordering: Wish
+
+    def steps(self, network: LiveNetwork) -> list[Step]:
+        """Against this network."""
+        kafka = network.processes.kafka
+        victims = Victims(
+            nodes=tuple(node.name for node in network.network.nodes),
+            orderers=tuple(orderer.name for orderer in network.orderers),
+            brokers=tuple(broker.name for broker in kafka.brokers) if kafka else (),
+            ensemble=tuple(member.name for member in kafka.ensemble) if kafka else (),
+        )
+        return list(schedule(self.seed, self.kills, victims, MINUTE if self.minutes else STOPPED_SECONDS))
+
+
+def run(folder: Path, plan: Plan, console: Console) -> tuple[dict[str, Any], list[str]]:
     """The figures of one run on a network that is made for it, and which of them must be 0 and are not."""
     began = time.monotonic()
-    network = LiveNetwork(TOPOLOGY, folder / "network")
-    records = Records()
-    hand = Hand(network.processes, lambda: records.progress, console.print)
+    with contextlib.ExitStack() as stack:
+        relays: list[Relays] = []
+
+        def prepare(manifest: Network) -> None:
+            if manifest.ordering.cluster:
+                relays.append(stack.enter_context(contextlib.closing(Relays(manifest, _cut_off(manifest)))))
+
+        topology = KAFKA_TOPOLOGY if plan.ordering.through_kafka else TOPOLOGY
+        network = LiveNetwork(topology, folder / "network", plan.ordering, prepare)
+        return _judged(folder, plan, network, relays[0] if relays else None, began, console)
+
+
+def _cut_off(manifest: Network) -> NodeEntry:
+    """The orderer that can be cut off from its brokers."""
+    return [node for node in manifest.nodes if node.role == "orderer"][-1]
+
+
+def _judged(
+    folder: Path, plan: Plan, network: LiveNetwork, relays: Relays | None, began: float, console: Console
+) -> tuple[dict[str, Any], list[str]]:
+    records, seed = Records(), plan.seed
+    hand = Hand(network.processes, relays, lambda: records.progress, console.print)
     load = Load(network.network, records, Random(seed))
-    steps = list(schedule(seed, kills, [node.name for node in network.network.nodes]))
+    steps = plan.steps(network)
     if not can_be_filled():
         console.print(f"no disk is filled: {MISSING}")
         steps = [step for step in steps if not isinstance(step.strike, FullDisk)]
@@ -94,6 +141,8 @@ def run(folder: Path, kills: int, seed: int, console: Console) -> tuple[dict[str
         "seconds": round(time.monotonic() - began),
         "blocks": evidence.height,
         "codes": evidence.codes(),
+        "topic": len(evidence.topic),
+        "configurations": records.configurations,
         "failures": dict(records.failures),
         "resident_mb": memory,
         **({} if can_be_filled() else {"missing": MISSING}),
@@ -108,6 +157,8 @@ def _findings(
     first, *others = dumped
     return {
         **asdict(evidence.findings(records)),
+        "differing_orderers": evidence.differing_orderers(),
+        "contradicted": evidence.contradicted(),
         "unsettled": sorted(records.unsettled),
         "faults": evidence.faults(),
         "differing_states": [other for other in others if dumped[other] != dumped[first]],
@@ -129,7 +180,7 @@ async def _strike(network: LiveNetwork, load: Load, hand: Hand, steps: Sequence[
                     await hand.strike(step.strike)
                     progress.advance(bar)
                 await hand.recovered()
-            except (NodeFault, Stuck) as fault:
+            except (NodeFault, MemberFault, Stuck) as fault:
                 console.print(str(fault))
                 stuck.append(str(fault))
     with contextlib.suppress(AssertionError):  # who does not agree in time is found by comparing

@@ -2,21 +2,25 @@
 
 import json
 import os
+import time
 from collections import Counter
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
 
+import psutil
+
 from deploy.manifest import NodeEntry
 from privysharing.protocol.audit import verify_chain
 from privysharing.protocol.codec.blocks import parse_block
 from tests.chaos.judging import Chain, Findings, judge
-from tests.chaos.records import Records
-from tests.support.live import LiveNetwork, privy
+from tests.chaos.records import Records as Told
+from tests.support.live import CHANNEL, LiveNetwork, privy
+from tests.support.topics import Records, contradictions, differences, read_topic
 
+SETTLING_SECONDS_MAX = 30.0  # for orderers to have the same blocks
 CHECKING_SECONDS_MAX = 1_800.0  # of one stopped peer: every signature of a long run
 
 
@@ -27,14 +31,22 @@ class Evidence:
     genesis: bytes
     ordered: dict[str, list[bytes]]
     stored: dict[str, list[bytes]]
+    topic: Records = ()  # where there is one
 
     @classmethod
     def collect(cls, network: LiveNetwork) -> "Evidence":
-        """From nodes that run, and have had the time to agree."""
+        """From nodes that run, and have had the time to agree; orderers have some more."""
+        deadline = time.monotonic() + SETTLING_SECONDS_MAX
+        ordered = _ordered(network)
+        while len({len(blocks) for blocks in ordered.values()}) > 1 and time.monotonic() < deadline:
+            time.sleep(1)
+            ordered = _ordered(network)
+        brokers = network.network.ordering.brokers
         return cls(
             genesis=network.genesis.read_bytes(),
-            ordered={network.orderer.name: network.blocks(network.orderer)},
+            ordered=ordered,
             stored={peer.name: network.blocks(peer) for peer in network.peers},
+            topic=read_topic(brokers, CHANNEL) if brokers else (),
         )
 
     @property
@@ -42,11 +54,22 @@ class Evidence:
         """Of the longest chain."""
         return max(map(len, self._chains.values()))
 
-    def findings(self, records: Records) -> Findings:
+    def findings(self, records: Told) -> Findings:
         """Compared with what clients were told."""
         orderers = [Chain.read(node, blocks, judged=False) for node, blocks in self.ordered.items()]
         peers = [Chain.read(node, blocks, judged=True) for node, blocks in self.stored.items()]
-        return judge(records, orderers, peers)
+        return judge(records, orderers, peers, repeated=bool(self.topic))
+
+    def differing_orderers(self) -> list[int]:
+        """Blocks that orderers made otherwise than each other: header, data, and metadata but for signatures."""
+        return differences(list(self.ordered.values()))
+
+    def contradicted(self) -> dict[str, list[str]]:
+        """What orderers made otherwise than the topic says, by node."""
+        if not self.topic:
+            return {}
+        found = {node: contradictions(self.topic, blocks) for node, blocks in self.ordered.items()}
+        return {node: what for node, what in found.items() if what}
 
     def faults(self) -> dict[str, str]:
         """What an auditor objects to, by node: signatures, hashes, ids, and whatever else follows from the blocks.
@@ -82,7 +105,8 @@ class Evidence:
 
 def states(network: LiveNetwork) -> dict[str, list[str]]:
     """Of stopped peers, a line of JSON for each key."""
-    return {peer.name: _of_stopped(network, "dump-state", peer).stdout.splitlines() for peer in network.peers}
+    dumped = {peer.name: _of_stopped(network, "dump-state", peer, "--channel", CHANNEL) for peer in network.peers}
+    return {peer: dump.stdout.splitlines() for peer, dump in dumped.items()}
 
 
 def unsound(network: LiveNetwork) -> dict[str, str]:
@@ -96,13 +120,16 @@ def unsound(network: LiveNetwork) -> dict[str, str]:
     }
 
 
-def _of_stopped(network: LiveNetwork, command: str, peer: NodeEntry) -> "CompletedProcess[str]":
-    return privy("peer", command, peer.name, "--network", network.network.folder, timeout_s=CHECKING_SECONDS_MAX)
+def _ordered(network: LiveNetwork) -> dict[str, list[bytes]]:
+    return {orderer.name: network.blocks(orderer) for orderer in network.orderers}
+
+
+def _of_stopped(network: LiveNetwork, command: str, peer: NodeEntry, *options: str) -> "CompletedProcess[str]":
+    where = ("--network", network.network.folder)
+    return privy("peer", command, peer.name, *where, *options, timeout_s=CHECKING_SECONDS_MAX)
 
 
 def resident_mb(network: LiveNetwork) -> dict[str, float]:
     """Memory of each node that runs."""
-    running: Sequence[tuple[str, Any]] = [
-        (node.name, network.processes.process(node)) for node in network.network.nodes
-    ]
-    return {name: round(process.memory_info().rss / 1e6, 1) for name, process in running if process is not None}
+    pids = network.processes.pids()
+    return {name: round(psutil.Process(pid).memory_info().rss / 1e6, 1) for name, pid in pids.items()}

@@ -62,12 +62,12 @@ class Findings:
     untrue: dict[TxId, str] = field(default_factory=dict)  # a client was told another verdict than the chain has
 
 
-def judge(records: Records, orderers: Sequence[Chain], peers: Sequence[Chain]) -> Findings:
-    """Compare what clients were told with what every node holds."""
+def judge(records: Records, orderers: Sequence[Chain], peers: Sequence[Chain], *, repeated: bool = False) -> Findings:
+    """Compare what clients were told with what every node holds. A log may have `repeated` what was sent once."""
     findings = Findings()
     _compare(orderers, peers, findings)
     for chain in (*orderers, *peers):
-        _count(records, chain, findings)
+        _count(records, chain, findings, repeated)
     for chain in peers:
         _judge_verdicts(records, chain, findings)
     return findings
@@ -86,14 +86,14 @@ def _compare(orderers: Sequence[Chain], peers: Sequence[Chain], findings: Findin
                 findings.forks.setdefault(number, f"{kind} of block {number}: {dict(by_hash)}")
 
 
-def _count(records: Records, chain: Chain, findings: Findings) -> None:
+def _count(records: Records, chain: Chain, findings: Findings, repeated: bool) -> None:
     """As many copies as were acknowledged at least, and as were sent at most."""
     found = Counter(copy.digest for copy in chain.copies)
     for name, tx_id in records.ids.items():
         acknowledged, sent = records.acknowledged[name], records.sends[name]
         if found[name] < acknowledged:
             findings.lost[tx_id] = f"{chain.node} has {found[name]} of {acknowledged} acknowledged copies"
-        if found[name] > sent:
+        if found[name] > sent and not repeated:
             findings.duplicated[tx_id] = f"{chain.node} has {found[name]} copies, of {sent} that were sent"
 
 

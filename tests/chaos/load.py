@@ -3,6 +3,7 @@
 import asyncio
 import functools
 import itertools
+import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -13,17 +14,21 @@ import grpc
 
 from deploy.manifest import Network as Manifest
 from privysharing.chaincode.identity import client_identity
+from privysharing.protocol.channel.settings import BatchSize
+from privysharing.protocol.codec.config_values import encode_batch_size
+from privysharing.protocol.codec.configs import parse_config
 from privysharing.protocol.codes import Status, TxCode
 from privysharing.protocol.envelopes import TxId
 from privysharing.rpc.channels import ClientTls, open_channel
 from privysharing.sdk import Call, Channel, Endorsed, Pending, Receipt, Timeouts, connect
 from privysharing.sdk.errors import CommitRefused, CommitUnknown, ContractRefused, Refused, SdkError, Unavailable
 from privysharing.sdk.profile import ConnectionProfile
-from services.client.network.identities import network_wallet, profile_of
+from services.client.network.identities import ADMIN_PREFIX, admin_of, network_wallet, profile_of
 from tests.chaos.records import Records
 from tests.simulation.judge import operations
 from tests.simulation.judge.operations import Answer, Committed, Operation, Told, Unknown
 from tests.simulation.judge.workload import Planned, Workload
+from tests.support.config_updates import difference, signed_update, with_value_at
 from tests.support.foreign_client import ab
 from tests.support.live import CHANNEL, CONTRACT
 
@@ -35,6 +40,9 @@ PAUSE_S = 0.15  # of a client between two calls, on average: the load is to be t
 AT_ONCE = 4  # envelopes that a bare client writes before it reads their answers
 ANSWER_SECONDS_MAX = 5.0
 ASSET_TYPE = "heart_rate"
+GOVERNED_S = (2.0, 8.0)  # between two changes of the configuration
+MESSAGES = (5, 20, 100)  # in a block, at most, by such a change
+ENVELOPE_BYTES_MAX = 2 * 1024 * 1024
 
 _BROADCAST = "/orderer.AtomicBroadcast/Broadcast"
 _REPEATED = 0.5  # of the envelopes without an answer are sent again
@@ -91,6 +99,7 @@ class Load:
             lambda: self._broadcast(self._clients[CAROL]),
             lambda: self._broadcast(self._clients[DOCTOR]),
             *(functools.partial(self._live, f"session {number}") for number in range(SESSIONS)),
+            self._govern,
         )
 
     async def _repeat(self, work: Callable[[], Awaitable[None]]) -> None:
@@ -103,6 +112,17 @@ class Load:
 
     async def _create(self, client: Client) -> None:
         await self._submit(client, Call(CONTRACT, "CreateAsset", (ASSET_TYPE, self._name())), contested=False)
+
+    async def _govern(self) -> None:
+        """Now and then, all administrators agree on blocks of another size."""
+        await asyncio.sleep(self._random.uniform(*GOVERNED_S))
+        async with self._connected(f"{ADMIN_PREFIX}{self._manifest.channel(CHANNEL).members[0]}") as client:
+            config = parse_config(await client.channel.evaluate(Call("cscc", "GetChannelConfig", (CHANNEL,))))
+            size = encode_batch_size(BatchSize(self._random.choice(MESSAGES), absolute_max_bytes=ENVELOPE_BYTES_MAX))
+            update = difference(CHANNEL, config.root, with_value_at(config.root, ("Orderer",), "BatchSize", size))
+            admins = [admin_of(self._manifest, org.name) for org in self._manifest.organisations]
+            await client.channel.order(signed_update(update, admins, os.urandom, time.time_ns()))
+            self.records.configurations += 1
 
     async def _live(self, session: str) -> None:
         """What the town thinks of next, but for settings: everybody reads them, and nobody would be uncontested."""
@@ -186,7 +206,7 @@ class Load:
 
     async def _sent(self, client: Client, envelopes: Sequence[Endorsed]) -> int:
         """How many of these, from the first on, an orderer has acknowledged."""
-        (orderer,) = client.channel.nodes.orderers
+        orderer = self._random.choice(client.channel.nodes.orderers)
         tls = ClientTls(orderer.tls_ca, client.profile.tls_certificate, client.profile.tls_key)
         connection = open_channel(orderer.address, tls, server_name=orderer.server_name)
         answered = 0

@@ -31,6 +31,7 @@ class Records:
     told: dict[TxId, list[Told]] = field(default_factory=dict)
     contested: set[TxId] = field(default_factory=set)  # those that others may have overtaken
     unsettled: set[TxId] = field(default_factory=set)  # nobody could tell what became of them
+    configurations: int = 0  # changes of the channel's configuration that were acknowledged
     failures: Counter[str] = field(default_factory=Counter)  # of calls that came to nothing, or to nothing certain
 
     def send(self, tx_id: TxId, envelope: bytes) -> None:

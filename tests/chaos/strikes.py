@@ -5,17 +5,22 @@ import signal
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from random import Random
 
 import psutil
 
 from deploy.manifest import NodeEntry
 from services.client.network.processes import NodeFault, Processes
-from tests.chaos.schedule import FullDisk, Kill, Restart, Stop, Strike
+from tests.chaos.relays import Relays
+from tests.chaos.schedule import ENSEMBLE_LEADER, Cut, FullDisk, Kill, Meddle, Restart, Stop, Strike
 from tests.chaos.smalldisk import SmallDisk
+from tests.support.live import CHANNEL
+from tests.support.topics import read_topic, write_topic
 
 RECOVERY_SECONDS_MAX = 60.0
 NOTICING_SECONDS_MAX = 60.0  # of a disk that is full, with load on the network
 STARVED_SECONDS = 3.0  # how long a node may try to start on a full disk
+MEANINGLESS = (b"", b"\xff" * 30, b"not a record", bytes(1_000_000))  # to orderers
 SAYS_WHY = "space"  # in what a node logs before a full disk ends it
 _PROBE_INTERVAL_S = 0.05
 
@@ -32,15 +37,23 @@ class Struck:
     stops: int = 0
     restarts: int = 0
     full_disks: int = 0
+    cuts: int = 0
+    meddled: int = 0  # records that somebody else wrote into the topic
     slowest_recovery_s: float = 0.0
     slowest_recovery: str = ""  # from what
 
 
 class Hand:
-    """Strikes nodes. `progress` grows whenever the network has done something for a client."""
+    """Strikes nodes. `progress` grows whenever the network has done something for a client.
 
-    def __init__(self, processes: Processes, progress: Callable[[], int], say: Callable[[str], None]) -> None:
+    `relays` are on the way from one orderer to the brokers, where the network has a Kafka cluster of its own.
+    """
+
+    def __init__(
+        self, processes: Processes, relays: Relays | None, progress: Callable[[], int], say: Callable[[str], None]
+    ) -> None:
         self._processes = processes
+        self._relays = relays
         self._progress = progress
         self._say = say
         self._disk: SmallDisk | None = None
@@ -60,6 +73,10 @@ class Hand:
                 self.struck.restarts += 1
             case FullDisk():
                 await self._full_disk(strike)
+            case Cut(seconds):
+                await self._cut(seconds)
+            case Meddle(records):
+                await asyncio.to_thread(self._meddle, records)
 
     async def recovered(self) -> None:
         """Return once every node serves and the network works for clients."""
@@ -81,13 +98,14 @@ class Hand:
             self._disk = None
 
     async def _kill(self, strike: Kill) -> None:
-        await self._end_at_once(strike.victims)
+        victims = [self._named(victim) for victim in strike.victims]
+        await self._end_at_once(victims)
         await asyncio.sleep(strike.down_s)
         for after_s in strike.again_after_s:
-            await self._start(strike.victims)
+            await self._start(victims)
             await asyncio.sleep(after_s)
-            await self._end_at_once(strike.victims)
-        await self._start(strike.victims)
+            await self._end_at_once(victims)
+        await self._start(victims)
         if strike.waits:
             await self.recovered()
 
@@ -100,6 +118,28 @@ class Hand:
             process.send_signal(signal.SIGCONT)
         self.struck.stops += 1
         await self.recovered()
+
+    async def _cut(self, seconds: float) -> None:
+        assert self._relays is not None, "whoever cuts has something to cut"
+        with self._relays.cut():
+            await asyncio.sleep(seconds)
+        self.struck.cuts += 1
+        await self.recovered()
+
+    def _meddle(self, records: int) -> None:
+        brokers = self._processes.network.ordering.brokers
+        there = [record for _, record in read_topic(brokers, CHANNEL)]
+        again = Random(len(there)).choices(there, k=records)
+        write_topic(brokers, CHANNEL, [*again, *MEANINGLESS])
+        self.struck.meddled += len(again) + len(MEANINGLESS)
+
+    def _named(self, victim: str) -> str:
+        """Who that is now."""
+        kafka = self._processes.kafka
+        if victim != ENSEMBLE_LEADER or kafka is None:
+            return victim
+        leads = [member.name for member in kafka.ensemble if kafka.mode(member) in ("leader", "standalone")]
+        return leads[0] if leads else kafka.ensemble[0].name
 
     async def _restart(self, victim: str) -> None:
         self._running(victim)
@@ -161,8 +201,8 @@ class Hand:
 
     def _running(self, victim: str) -> psutil.Process:
         """A node that is to be struck must run: one that does not has ended by itself."""
-        node = self._processes.network.node(victim)
-        process = self._processes.process(node)
+        running = self._processes.running(victim)
+        process = running.process
         if process is None:
-            raise NodeFault(node.name, "ended by itself", self._processes.log(node))
+            raise NodeFault(victim, "ended by itself", running.log)
         return process

@@ -17,22 +17,19 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from privysharing.protocol.build import make_header, make_payload, signed
 from privysharing.protocol.channel.bundle import ChannelConfig
-from privysharing.protocol.channel.config import ConfigGroup, ConfigSignature, ConfigUpdate, ConfigUpdateEnvelope
+from privysharing.protocol.channel.config import ConfigGroup, ConfigUpdate
 from privysharing.protocol.channel.settings import BatchSize
 from privysharing.protocol.codec.blocks import parse_block
 from privysharing.protocol.codec.config_values import encode_batch_size
-from privysharing.protocol.codec.configs import encode_config_update, encode_config_update_envelope, parse_config
-from privysharing.protocol.codec.envelopes import encode_signature_header
+from privysharing.protocol.codec.configs import parse_config
 from privysharing.protocol.codec.lifecycle import (
     encode_approve_args,
     encode_query_approved_args,
     parse_query_approved_result,
 )
 from privysharing.protocol.codec.msps import encode_msp_config, parse_msp_config
-from privysharing.protocol.codes import HeaderType, TxCode
-from privysharing.protocol.envelopes import NONCE_BYTES, SignatureHeader
+from privysharing.protocol.codes import TxCode
 from privysharing.protocol.lifecycle import LIFECYCLE, ChaincodeDefinition
 from privysharing.protocol.system_chaincodes import CSCC
 from privysharing.sdk import Call, Channel, Network, connect
@@ -43,6 +40,7 @@ from services.runtime.machine import Machine
 from tests.simulation.computers import Program
 from tests.simulation.judge.workload import MALLORY
 from tests.simulation.town import BEGINNING, CHANNEL, Town
+from tests.support.config_updates import difference, signed_update, with_value_at
 
 PATIENCE: Final = Timeouts(evaluate=5.0, endorse=10.0, broadcast=5.0, commit=20.0)
 BETWEEN_S: Final = 4.0  # mean time between two acts
@@ -95,7 +93,7 @@ class _Office:
         """Blocks of another size."""
         size = BatchSize(self._chance.choice(MESSAGES), preferred_max_bytes=self._chance.choice(BYTES))
         value = encode_batch_size(size)
-        await self._update("blocks of another size", lambda root: _with(root, ("Orderer",), "BatchSize", value))
+        await self._update("blocks of another size", lambda root: with_value_at(root, ("Orderer",), "BatchSize", value))
 
     async def outlaw(self) -> None:
         """A person whose certificate is taken back."""
@@ -109,7 +107,7 @@ class _Office:
                     config = parse_msp_config(org.values["MSP"].value)
                     if config.name == msp_id:
                         value = encode_msp_config(replace(config, revocation_list=(crl,)))
-                        root = _with(root, (section, name), "MSP", value)
+                        root = with_value_at(root, (section, name), "MSP", value)
             return root
 
         if (sequence := await self._update("a certificate revoked", change)) is not None:
@@ -152,7 +150,7 @@ class _Office:
             try:
                 peer = self._chance.choice(channel.nodes.endorsers)
                 config = parse_config(await channel.evaluate(CHANNEL_CONFIG, (peer,)))
-                await channel.order(self._signed(_difference(config.root, change(config.root))))
+                await channel.order(self._signed(difference(CHANNEL, config.root, change(config.root))))
             except SdkError:
                 return None
             for _ in range(int(EFFECT_S)):
@@ -198,22 +196,9 @@ class _Office:
 
     def _signed(self, update: ConfigUpdate) -> bytes:
         """By every administrator."""
-        outside = self._machine.outside
         admins = [self._town.user_identity(org.name, "Admin") for org in self._town.topology.organisations]
-        raw = encode_config_update(update)
-        signatures = []
-        for admin in admins:
-            signer = encode_signature_header(SignatureHeader(admin.serialized, outside.random_bytes(NONCE_BYTES)))
-            signatures.append(ConfigSignature(signer, admin.sign(signer + raw)))
-        header = make_header(
-            HeaderType.CONFIG_UPDATE,
-            CHANNEL,
-            admins[0].serialized,
-            nonce=outside.random_bytes(NONCE_BYTES),
-            timestamp_ns=outside.now_ns(),
-        )
-        data = encode_config_update_envelope(ConfigUpdateEnvelope(raw, tuple(signatures)))
-        return signed(make_payload(header, data), admins[0]).raw
+        outside = self._machine.outside
+        return signed_update(update, admins, outside.random_bytes, outside.now_ns())
 
 
 def _own(channel: Channel, msp_id: str) -> Node:
@@ -230,36 +215,6 @@ async def _insist(channel: Channel, call: Call, msp_id: str) -> bytes | str:
             said = str(error)
         await asyncio.sleep(BETWEEN_S)
     return said
-
-
-def _with(root: ConfigGroup, path: tuple[str, ...], name: str, value: bytes) -> ConfigGroup:
-    """The tree with one value changed."""
-    if not path:
-        return replace(root, values={**root.values, name: replace(root.values[name], value=value)})
-    child = _with(root.groups[path[0]], path[1:], name, value)
-    return replace(root, groups={**root.groups, path[0]: child})
-
-
-def _difference(old: ConfigGroup, new: ConfigGroup) -> ConfigUpdate:
-    """The update from one tree to another with other values."""
-    read, write = _sets(old, new)
-    return ConfigUpdate(CHANNEL, read, write)
-
-
-def _sets(old: ConfigGroup, new: ConfigGroup) -> tuple[ConfigGroup, ConfigGroup]:
-    """Of what is different: the groups above it, by version; and the same with it."""
-    below = {
-        name: _sets(old.groups[name], new.groups[name]) for name in old.groups if old.groups[name] != new.groups[name]
-    }
-    values = {
-        name: replace(new.values[name], version=value.version + 1)
-        for name, value in old.values.items()
-        if new.values[name] != value
-    }
-    bare = ConfigGroup(version=old.version, mod_policy=old.mod_policy)
-    read = replace(bare, groups={name: group for name, (group, _) in below.items()})
-    write = replace(bare, groups={name: group for name, (_, group) in below.items()}, values=values)
-    return read, write
 
 
 def _revocation_list(town: Town, party: str) -> bytes:

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ import pytest
 
 from deploy.generate import generate
 from deploy.manifest import Network, NodeEntry
+from deploy.ordering import Wish
 from deploy.topology import load_topology
 from privysharing.sdk import Contract, connect
 from privysharing.sdk import Network as Connection
@@ -43,8 +44,8 @@ def privy(*arguments: str | Path, timeout_s: float = 120.0) -> subprocess.Comple
 class GeneratedNetwork:
     """The keys of a network that need not run."""
 
-    def __init__(self, topology: str, folder: Path) -> None:
-        self.network: Network = generate(load_topology(topology), folder)
+    def __init__(self, topology: str, folder: Path, ordering: Wish = Wish()) -> None:
+        self.network: Network = generate(load_topology(topology).ordered(ordering), folder)
         fill_wallet(self.network)
 
     def node(self, name: str) -> NodeEntry:
@@ -59,8 +60,12 @@ class GeneratedNetwork:
         return [node for node in self.peers if node.endorses]
 
     @property
+    def orderers(self) -> list[NodeEntry]:
+        return [node for node in self.network.nodes if node.role == "orderer"]
+
+    @property
     def orderer(self) -> NodeEntry:
-        return next(node for node in self.network.nodes if node.role == "orderer")
+        return self.orderers[0]
 
     @property
     def genesis(self) -> Path:
@@ -95,10 +100,20 @@ class GeneratedNetwork:
 
 
 class LiveNetwork(GeneratedNetwork):
-    """A network whose nodes run, until `stop` or the end of this process. `ready_s`: how long that took."""
+    """A network whose nodes run, until `stop` or the end of this process. `ready_s`: how long that took.
 
-    def __init__(self, topology: str, folder: Path) -> None:
-        super().__init__(topology, folder)
+    `prepare` has the network before its nodes start.
+    """
+
+    def __init__(
+        self,
+        topology: str,
+        folder: Path,
+        ordering: Wish = Wish(),
+        prepare: Callable[[Network], None] = lambda _network: None,
+    ) -> None:
+        super().__init__(topology, folder, ordering)
+        prepare(self.network)
         self.processes = Processes(self.network, stop_with=os.getpid())
         began = time.monotonic()
         asyncio.run(bring_up(self.processes))
