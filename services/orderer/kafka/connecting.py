@@ -36,17 +36,17 @@ class Connecting:
     brokers: Callable[[], Sequence[str]]
     alone: Callable[[str], AbstractContextManager[None]] = among_many  # held by whoever makes a topic
 
-    def producer(self) -> KafkaProducer:
+    def producer(self, *, repeats: bool = True) -> KafkaProducer:
         """Sends records in order, one request at a time, and gives up after DeliveryTimeout.
 
-        Not an idempotent one: that fails for good when brokers forget it, and repeated records are no harm.
+        `repeats`: what was sent again may be there twice. One that never repeats fails for good when brokers forget it.
         """
         timeout_ms = int(self.config.delivery_timeout_s * _MS)
         return _make(
             KafkaProducer,
             **self._common(),
             acks="all",
-            enable_idempotence=False,
+            enable_idempotence=not repeats,
             max_in_flight_requests_per_connection=1,
             linger_ms=0,
             batch_size=REQUEST_BYTES,

@@ -13,6 +13,7 @@ from services.orderer.kafka.config import KafkaConfig
 from services.orderer.kafka.gauges import KafkaGauges
 from services.orderer.log import LogPlace, OrderedLog
 from services.orderer.log.filelog import open_file_log
+from services.runtime.config import ConfigError
 from services.runtime.metrics import Registry
 
 if TYPE_CHECKING:
@@ -47,6 +48,11 @@ class Ordering:
         from services.orderer.kafka.kafkalog import KafkaLog, Wanted
 
         channel = place.config
+        if place.disk.exists(place.folder):
+            raise ConfigError(
+                f"channel {channel.channel_id} is to be ordered by Kafka, and {place.folder} holds its embedded log; "
+                "copy it first: privy orderer migrate orderer.yaml"
+            )
         named = self._config.brokers or channel.orderer.kafka_brokers
         ensemble = self._ensemble
         if ensemble is not None:
