@@ -34,28 +34,31 @@ DURATION ?= 20
 TRANSPORT ?= batch
 RUNS ?= 1
 LOAD = --workload $(WORKLOAD) --in-flight $(IN_FLIGHT) --duration $(DURATION) --transport $(TRANSPORT) $(if $(RATE),--rate $(RATE))
-bench: $(READY) ## Load on a network of its own; WORKLOAD= IN_FLIGHT= DURATION= RATE= TRANSPORT=batch|unary RUNS=
-	@$(BIN)/python -m bench $(LOAD) --runs $(RUNS)
+ORDERERS ?= 1
+bench: $(LOG_READY) ## Load on a network of its own; WORKLOAD= IN_FLIGHT= DURATION= RATE= TRANSPORT=batch|unary RUNS= ORDERING= ORDERERS=
+	@$(BIN)/python -m bench $(LOAD) $(LOG) --orderers $(ORDERERS) --runs $(RUNS)
 
-profile: $(READY) ## Where each process spends its time under such a load, step by step; flame graphs go to var/profile
-	@$(BIN)/python -m bench $(LOAD) --profile var/profile
+profile: $(LOG_READY) ## Where each process spends its time under such a load, step by step; flame graphs go to var/profile
+	@$(BIN)/python -m bench $(LOAD) $(LOG) --orderers $(ORDERERS) --profile var/profile
 
 SEEDS ?= 1000
 sim: $(READY) ## Networks in one process, where seeds say what goes wrong; SEEDS= (one again: python -m tests.simulation --seed N)
 	@$(BIN)/python -m tests.simulation --seeds $(SEEDS)
 
 KILLS ?= 60
-chaos: $(READY) ## Kill, stop and starve nodes under load, then look for all that was acknowledged; KILLS= SEED=
-	@$(BIN)/python -m tests.chaos --kills $(KILLS) $(if $(SEED),--seed $(SEED))
+chaos: $(LOG_READY) ## Kill, stop and starve nodes under load, then look for all that was acknowledged; KILLS= SEED= ORDERING=
+	@$(BIN)/python -m tests.chaos --kills $(KILLS) $(LOG) $(if $(SEED),--seed $(SEED))
 
 INPUTS ?= 100000
 fuzz: $(READY) ## Hostile input for every reader and door, in one process; INPUTS= SEED= TARGET=
 	@$(BIN)/python -W ignore -m tests.fuzz --inputs $(INPUTS) $(if $(SEED),--seed $(SEED)) $(if $(TARGET),--target $(TARGET))
 
-soak: $(READY) ## What takes hours: ten thousand seeds, every mutant, 200 kills, a million inputs, every power cut
+soak: $(READY) kafka-ready ## What takes hours: ten thousand seeds, every mutant, 200 kills, a million inputs, every power cut
 	@$(BIN)/python -m tests.simulation --seeds 10000
 	@$(BIN)/python -m tests.simulation.mutants --seeds 200
 	@$(BIN)/python -m tests.chaos --kills 200
+	@$(BIN)/python -m tests.chaos --kills 200 --ordering kafka
+	@$(BIN)/python -m tests.chaos --kills 40 --ordering kafka --minutes
 	@$(BIN)/python -W ignore -m tests.fuzz --inputs 1000000
 	@$(BIN)/python -m tests.powerloss --cuts 10000
 	@HOSTILE_TRANSACTIONS=500 SPOILT_ROUNDS=200 $(BIN)/pytest -q tests/e2e/test_hostile_clients.py tests/e2e/test_spoilt_calls.py

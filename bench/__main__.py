@@ -12,9 +12,11 @@ from bench import overload, summary
 from bench.display import Display
 from bench.load import Load
 from bench.measuring import Figures, measure, settle_memory
+from bench.networks import Shape
 from bench.profiling import report
 from bench.profiling.sampling import CannotSample, Sampler
 from bench.workloads import WORKLOADS
+from deploy.ordering import Wish, with_ordering
 from privysharing.sdk import Transport
 
 OVERLOAD = "overload"
@@ -51,6 +53,8 @@ OVERLOAD = "overload"
 @click.option(
     "--profile", type=click.Path(file_okay=False, path_type=Path), help="Say where the time goes; details go here."
 )
+@click.option("--orderers", default=1, type=click.IntRange(1, 4), show_default=True, help="On Kafka: one or more.")
+@with_ordering
 def main(
     workload: str,
     in_flight: int,
@@ -60,14 +64,19 @@ def main(
     transport: Transport,
     runs: int,
     profile: Path | None,
+    orderers: int,
+    ordering: Wish,
 ) -> None:
     """Measure networks of processes on this machine, this client included: a new one for each run."""
+    if orderers > 1 and not ordering.through_kafka:
+        raise click.UsageError("several orderers share a log: --ordering kafka")
     settle_memory()
+    shape = Shape(ordering, orderers)
     display = Display()
     load = Load(duration, in_flight, rate, warm_up)
     sampler = Sampler(profile) if profile is not None else None
     try:
-        results = [asyncio.run(_one(workload, load, transport, display, sampler)) for _ in range(runs)]
+        results = [asyncio.run(_one(workload, load, transport, shape, display, sampler)) for _ in range(runs)]
     except* CannotSample as errors:
         raise click.ClickException(str(errors.exceptions[0])) from None
     if sampler is not None:
@@ -75,10 +84,12 @@ def main(
     print(json.dumps({"workload": workload, **summary.of(results)}))
 
 
-async def _one(workload: str, load: Load, transport: Transport, display: Display, sampler: Sampler | None) -> Figures:
+async def _one(
+    workload: str, load: Load, transport: Transport, shape: Shape, display: Display, sampler: Sampler | None
+) -> Figures:
     if workload == OVERLOAD:
-        return await overload.measure(load, transport, display)
-    return await measure(WORKLOADS[workload], load, transport, display, sampler)
+        return await overload.measure(load, transport, shape, display)
+    return await measure(WORKLOADS[workload], load, transport, shape, display, sampler)
 
 
 if __name__ == "__main__":

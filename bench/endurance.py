@@ -23,6 +23,7 @@ from bench.meter import Tally
 from bench.networks import network_of, peers_agree
 from bench.workloads import FILL, FILLED_KEYS, WORKLOADS
 from deploy.manifest import NodeEntry
+from deploy.topology import load_topology
 from services.client.network.processes import Processes
 from services.peer.layout import LEDGERS
 
@@ -46,7 +47,7 @@ def main(transactions: int, keys: int, portion: float) -> None:
 async def endure(transactions: int, keys: int, portion_s: float, display: Display) -> Figures:
     """The figures of one network's life."""
     rows: list[Figures] = []
-    async with network_of(WORKLOADS["yardstick"].topology) as processes:
+    async with network_of(load_topology(WORKLOADS["yardstick"].topology)) as processes:
         written = await _grow(processes, rows, Load(portion_s, _IN_FLIGHT), transactions, display)
         agree = await peers_agree(processes)
         peer, other = (node for node in processes.network.nodes if node.role == "peer")

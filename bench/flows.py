@@ -6,13 +6,13 @@ import itertools
 import secrets
 from collections import deque
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bench.load import commit_everywhere
 from bench.steps import OWNER, Flow
 from bench.workloads import CONTRACT, Workload, prepared_key, value
 from deploy.manifest import Network
-from privysharing.sdk import Call, Channel, Transport, connect
+from privysharing.sdk import Call, Channel, ConnectionProfile, Transport, connect
 from privysharing.sdk import Network as Connection
 from privysharing.sdk.commits import CommitListener
 from services.client.network.identities import network_wallet, profile_of
@@ -58,26 +58,37 @@ async def flows_of(workload: Workload, network: Network, transport: Transport) -
     """Connect whoever takes part, prepare what the workload reads, and listen to every peer."""
     async with contextlib.AsyncExitStack() as stack:
         labels = dict.fromkeys(step.caller for step in workload.steps)
-        connections = {
-            label: await stack.enter_async_context(_connected(network, label, transport)) for label in labels
-        }
-        places = [await _place(connections, channel.name) for channel in network.channels]
-        for place in places:
-            await _prepare(place.channels[OWNER], workload.prepared_keys)
+        places: list[Place] = []
+        for turn in range(sum(node.role == "orderer" for node in network.nodes)):
+            connections = {
+                label: await stack.enter_async_context(_connected(network, label, transport, turn)) for label in labels
+            }
+            for number, channel in enumerate(network.channels):
+                channels = {label: connection.channel(channel.name) for label, connection in connections.items()}
+                if turn:  # the same ledgers, by way of another orderer
+                    places.append(Place(channels, places[number].listeners))
+                    continue
+                owners = channels[OWNER]
+                await _prepare(owners, workload.prepared_keys)
+                places.append(Place(channels, [await owners.commits(node) for node in owners.nodes.event_sources]))
         yield Flows(workload, places)
 
 
 @contextlib.asynccontextmanager
-async def _connected(network: Network, label: str, transport: Transport) -> AsyncIterator[Connection]:
+async def _connected(network: Network, label: str, transport: Transport, turn: int) -> AsyncIterator[Connection]:
     entry = network_wallet(network).get(label)
-    async with connect(profile_of(network, entry.msp_id), entry.signing_identity(), transport=transport) as connection:
+    profile = _turned(profile_of(network, entry.msp_id), turn)
+    async with connect(profile, entry.signing_identity(), transport=transport) as connection:
         yield connection
 
 
-async def _place(connections: Mapping[str, Connection], name: str) -> Place:
-    channels = {label: connection.channel(name) for label, connection in connections.items()}
-    owners = channels[OWNER]
-    return Place(channels, [await owners.commits(node) for node in owners.nodes.event_sources])
+def _turned(profile: ConnectionProfile, turn: int) -> ConnectionProfile:
+    """The profile with another orderer first, so that all take traffic."""
+    channels = {
+        name: replace(nodes, orderers=nodes.orderers[turn:] + nodes.orderers[:turn])
+        for name, nodes in profile.channels.items()
+    }
+    return replace(profile, channels=channels)
 
 
 async def _prepare(channel: Channel, keys: int) -> None:

@@ -13,10 +13,9 @@ from bench.floor import crypto_floor_tps
 from bench.flows import Flows, flows_of
 from bench.load import Load, run
 from bench.meter import CpuMeter, Tally
-from bench.networks import network_of, peers_agree
+from bench.networks import Shape, network_of, peers_agree
 from bench.profiling.sampling import Sampler
 from bench.workloads import Workload
-from deploy.topology import load_topology
 from privysharing.sdk import Transport
 from services.client.network.processes import Processes
 from services.runtime.process import CONTAINERS_BETWEEN_COLLECTIONS
@@ -33,14 +32,20 @@ def settle_memory() -> None:
 
 
 async def measure(
-    workload: Workload, load: Load, transport: Transport, display: Display, sampler: Sampler | None = None
+    workload: Workload,
+    load: Load,
+    transport: Transport,
+    shape: Shape,
+    display: Display,
+    sampler: Sampler | None = None,
 ) -> Figures:
     """The figures of one run. A sampler, which costs time itself, sees where the processes spend theirs."""
     display.says("measuring what cryptography alone allows, and starting a network")
-    everybody = load_topology(workload.topology).peers
+    topology = shape.of(workload.topology)
+    everybody = topology.peers
     endorsers, peers = sum(peer.endorses for peer in everybody), len(everybody)
     floor = await asyncio.to_thread(crypto_floor_tps, workload.crypto_work(endorsers, peers))
-    async with network_of(workload.topology) as processes:
+    async with network_of(topology) as processes:
         async with flows_of(workload, processes.network, transport) as flows:
             figures = await apply(flows, load, processes, workload.about, display, sampler)
         figures["peers_agree"] = await peers_agree(processes)

@@ -6,25 +6,43 @@ import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from deploy.generate import generate
-from deploy.topology import load_topology
+from deploy.ordering import Wish
+from deploy.topology import Topology, load_topology
 from services.client.network.contracts import bring_up
 from services.client.network.identities import fill_wallet
 from services.client.network.processes import Processes
 from services.client.network.status import network_status
 
+ORDERERS_OF = "ordering4"
 _AGREE_SECONDS_MAX = 10.0
 _AGREE_INTERVAL_S = 0.1
 
 
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How a workload's network is ordered: as it is described, or otherwise; by how many orderers."""
+
+    ordering: Wish = Wish()
+    orderers: int = 1
+
+    def of(self, topology: str) -> Topology:
+        """A described network, so ordered."""
+        described = load_topology(topology).ordered(self.ordering)
+        if self.orderers == 1:
+            return described
+        return replace(described, orderers=load_topology(ORDERERS_OF).orderers[: self.orderers])
+
+
 @contextlib.asynccontextmanager
-async def network_of(topology: str) -> AsyncIterator[Processes]:
+async def network_of(topology: Topology) -> AsyncIterator[Processes]:
     """Generated, started, serving, with its contracts defined; its nodes end with this process at the latest."""
     folder = Path(tempfile.mkdtemp(prefix="privysharing-bench-"))
     try:
-        network = generate(load_topology(topology), folder)
+        network = generate(topology, folder)
         fill_wallet(network)
         processes = Processes(network, stop_with=os.getpid())
         try:

@@ -28,7 +28,7 @@ from tests.chaos.load import Load
 from tests.chaos.opinion import objections
 from tests.chaos.records import Records
 from tests.chaos.relays import Relays
-from tests.chaos.schedule import STOPPED_SECONDS, FullDisk, Step, Victims, schedule
+from tests.chaos.schedule import KAFKA_KINDS, KINDS, STOPPED_SECONDS, FullDisk, Step, Victims, schedule
 from tests.chaos.smalldisk import MISSING, can_be_filled, with_own_mounts
 from tests.chaos.strikes import Hand, Stuck
 from tests.support.live import LiveNetwork
@@ -44,8 +44,9 @@ NO_WATERMARK = {"CORE_PRIVYSHARING_DISKWATERMARK": "0", "ORDERER_PRIVYSHARING_DI
 @click.option("--kills", default=60, type=click.IntRange(min=0), show_default=True, help="Processes to kill.")
 @click.option("--seed", type=int, help="Who is struck, how and when.  [default: drawn at random]")
 @click.option("--minutes", is_flag=True, help="Freeze, and cut connections, for a minute each time.")
+@click.option("--only", multiple=True, type=click.Choice([*KINDS, *KAFKA_KINDS]), help="Strike in these ways only.")
 @with_ordering
-def main(kills: int, seed: int | None, minutes: bool, ordering: Wish) -> None:
+def main(kills: int, seed: int | None, minutes: bool, only: tuple[str, ...], ordering: Wish) -> None:
     """Strike the processes of a network under load, then look for everything that was acknowledged."""
     with_own_mounts([sys.executable, "-m", "tests.chaos", *sys.argv[1:]])
     os.environ.update(NO_WATERMARK)
@@ -54,7 +55,7 @@ def main(kills: int, seed: int | None, minutes: bool, ordering: Wish) -> None:
     folder = Path(tempfile.mkdtemp(prefix="privy-chaos-"))
     console.print(f"seed {seed}, in {folder}")
     try:
-        result, broken = run(folder, Plan(kills, seed, minutes, ordering), console)
+        result, broken = run(folder, Plan(kills, seed, minutes, only, ordering), console)
     except BaseException:
         console.print(f"broke off; logs and data are in {folder}")
         raise
@@ -73,6 +74,7 @@ class Plan:
     kills: int
     seed: int
     minutes: bool
+    only: tuple[str, ...]
     ordering: Wish
 
     def steps(self, network: LiveNetwork) -> list[Step]:
@@ -84,7 +86,7 @@ class Plan:
             brokers=tuple(broker.name for broker in kafka.brokers) if kafka else (),
             ensemble=tuple(member.name for member in kafka.ensemble) if kafka else (),
         )
-        return list(schedule(self.seed, self.kills, victims, MINUTE if self.minutes else STOPPED_SECONDS))
+        return list(schedule(self.seed, self.kills, victims, MINUTE if self.minutes else STOPPED_SECONDS, self.only))
 
 
 def run(folder: Path, plan: Plan, console: Console) -> tuple[dict[str, Any], list[str]]:

@@ -1,6 +1,6 @@
 """What is done to which node, and when: a function of the seed."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
 
@@ -16,7 +16,17 @@ MEDDLED_MAX = 20
 ENSEMBLE_LEADER = "the leader of the ensemble"  # whoever that is when it is struck
 # How often each kind of strike comes, once each has been there.
 KINDS = {"kill": 10, "again": 5, "all": 1, "stop": 4, "restart": 2, "disk": 1}
-KAFKA_KINDS = {"broker": 6, "zookeeper": 2, "leader": 2, "cluster": 1, "turn": 1, "freeze": 2, "cut": 2, "meddle": 3}
+KAFKA_KINDS = {
+    "orderer": 6,
+    "broker": 6,
+    "zookeeper": 2,
+    "leader": 2,
+    "cluster": 1,
+    "turn": 1,
+    "freeze": 2,
+    "cut": 2,
+    "meddle": 3,
+}
 HEADROOM_BYTES_MAX = MIB // 4  # left on a disk that fills up: nodes write some kilobytes for a transaction
 
 
@@ -93,13 +103,16 @@ class Step:
     strike: Strike
 
 
-def schedule(seed: int, kills: int, victims: Victims, stopped_s: Range = STOPPED_SECONDS) -> Iterator[Step]:
+def schedule(
+    seed: int, kills: int, victims: Victims, stopped_s: Range = STOPPED_SECONDS, only: Collection[str] = ()
+) -> Iterator[Step]:
     """Strikes with exactly so many kills among them. They begin with one of each kind that fits, in any order.
 
-    Processes are stopped, and connections cut, for so many seconds at least and at most.
+    Processes are stopped, and connections cut, for so many seconds at least and at most. `only` these kinds.
     """
     random = Random(seed)
     weights = KINDS | (KAFKA_KINDS if victims.brokers else {})
+    weights = {kind: weight for kind, weight in weights.items() if not only or kind in only}
     kinds = [kind for kind in weights if kind != "kill"]
     random.shuffle(kinds)
     left = kills
@@ -128,6 +141,8 @@ def _strikes(kind: str, random: Random, victims: Victims, left: int, stopped_s: 
             return [Restart(random.choice(victims.nodes))]
         case "disk":
             return [FullDisk(random.choice(victims.nodes), random.randrange(HEADROOM_BYTES_MAX))]
+        case "orderer":
+            return _kills([random.choice(victims.orderers)], random, left)
         case "broker":
             return _kills([random.choice(victims.brokers)], random, left)
         case "zookeeper":
