@@ -27,7 +27,7 @@ from tests.support.ordering import (
 )
 
 LARGEST = 100_000
-FIRST = genesis(batch=BatchSize(absolute_max_bytes=LARGEST))
+FIRST = genesis(batch=BatchSize(absolute_max_bytes=LARGEST, preferred_max_bytes=LARGEST))
 CONFIG = ChannelConfig.from_block(FIRST)
 
 
@@ -75,7 +75,7 @@ async def order(running: RunningChain, record: Regular) -> None:
 async def test_a_configuration_between_transactions_loses_none_and_doubles_none(kafka_cluster: Cluster) -> None:
     topic = support.new_topic()
     orderers = [await start(kafka_cluster, topic) for _ in range(3)]
-    derived = derive(CONFIG, batch_update(CONFIG, BatchSize(max_message_count=3, absolute_max_bytes=LARGEST)))
+    derived = derive(CONFIG, batch_update(CONFIG, BatchSize(3, LARGEST, LARGEST)))
     change = config_envelope(CONFIG.channel_id, derived, signer=SIGNER, now_ns=NOW_NS, nonce=b"n" * 24)
     envelopes = [envelope() for _ in range(60)]
     records = [Regular(raw, 0, RecordClass.NORMAL) for raw in envelopes]  # all admitted before it is in force
