@@ -3,9 +3,10 @@
 import asyncio
 from collections.abc import Callable, Sequence
 
+from privysharing.protocol.codec.batches import encode_batch_answer
 from services.orderer.chain import Chain
 from services.orderer.intake import Answer, Intake, Progress
-from services.runtime.batching import Call
+from services.runtime.batching import Call, answer_all
 
 _Waiting = tuple[Call, Progress]
 
@@ -26,7 +27,7 @@ class BatchBroadcast:
             progress = self._intake.judge(call.payload, clock)
             chain = progress.chain
             if progress.refusal is not None or chain is None:
-                self._answer(call, progress)
+                self._answer_all([(call, progress)])
             elif not chain.has_room:
                 waiting = asyncio.create_task(self._order_later(call, progress, chain))
                 self._held_up.add(waiting)
@@ -45,7 +46,7 @@ class BatchBroadcast:
         """Whether it is on its way into the log; else it is refused."""
         self._intake.order(progress)
         if progress.durable is None:
-            self._answer(call, progress)
+            self._answer_all([(call, progress)])
         return progress.durable is not None
 
     def _answer_when_durable(self, waiting: list[_Waiting]) -> None:
@@ -55,11 +56,10 @@ class BatchBroadcast:
         last.add_done_callback(lambda _: self._answer_all(waiting))
 
     def _answer_all(self, waiting: list[_Waiting]) -> None:
+        answers = []
         for call, progress in waiting:
             if progress.durable is not None and not progress.durable.done():
                 self._answer_when_durable([(call, progress)])
             else:
-                self._answer(call, progress)
-
-    def _answer(self, call: Call, progress: Progress) -> None:
-        call.answer(self._encode(self._intake.conclude(progress)))
+                answers.append((call, encode_batch_answer(call.id, self._encode(self._intake.conclude(progress)))))
+        answer_all(answers)
