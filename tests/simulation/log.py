@@ -1,7 +1,8 @@
 """The ordering log that several orderers share, as a cluster of brokers keeps it: durable whatever happens to them.
 
-As with Kafka, a producer whose acknowledgement was lost may have its record in the log all the same, and a retry may
-put it there twice; the order of records never changes, and everybody reads the same.
+As with Kafka, a producer sends what has waited as one batch, one at a time. A batch whose acknowledgement was lost may
+be in the log all the same, and a retry may put it there twice; the order of records never changes, and everybody reads
+the same. While there is no leader a producer gives up after a while, refuses what comes, and tries one batch at a time.
 """
 
 import asyncio
@@ -9,11 +10,12 @@ import random
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 
-from services.orderer.log import Entry, LogClosed, LogPlace
+from services.orderer.log import Entry, LogClosed, LogPlace, LogUnavailable
 from tests.simulation.loop import Life, SimulatedLoop, current_life
 
 BROKER_S = 0.002  # mean time to the brokers, and back
-REPEATED_SHARE = 0.03  # records that a retry put into the log twice
+REPEATED_SHARE = 0.03  # batches that a retry put into the log twice
+DELIVERY_S = 5.0  # after which a producer gives up (KafkaConfig.delivery_timeout_s)
 
 
 class Topic:
@@ -62,14 +64,20 @@ class Cluster:
         """Return when there are new records, or a leader."""
         await self._changed.wait()
 
-    def take(self, record: bytes) -> int:
-        """Put a record into the log; its offset."""
-        self.topic.records.append(record)
+    def take(self, batch: Sequence[bytes]) -> int:
+        """Put records into the log; the offset of the first, where it was acknowledged."""
+        self.topic.records += batch
         if self._chance.random() < REPEATED_SHARE:
-            self.met["log: record repeated"] += 1
-            self.topic.records.append(record)
+            self.met["log: batch repeated"] += 1
+            self.topic.records += batch
         self._wake()
-        return len(self.topic.records) - 1
+        return len(self.topic.records) - len(batch)
+
+    def loses_answer(self) -> bool:
+        """Whether what the leader last took was never acknowledged, since it went away."""
+        lost = self._chance.random() < 0.5
+        self.met["log: taken without an answer" if lost else "log: not taken"] += 1
+        return lost
 
     def _wake(self) -> None:
         self._changed.set()
@@ -83,17 +91,21 @@ class SharedLog:
         self._cluster = cluster
         self._life = life
         self._seen = len(cluster.topic.records)  # the end that the brokers last told us
-        self._unanswered: list[asyncio.Future[int]] = []
-        self._line: asyncio.Queue[tuple[bytes, asyncio.Future[int]]] = asyncio.Queue()
+        self._queue: list[tuple[bytes, asyncio.Future[int]]] = []
+        self._sent: list[tuple[bytes, asyncio.Future[int]]] = []
+        self._appended = asyncio.Event()
+        self._refused = False
         self._closed = False
         self._producer = life.start(self._produce())
 
     def append(self, record: bytes) -> "asyncio.Future[int]":
         if self._closed:
             raise LogClosed("the log is closed")
+        if self._refused and (self._queue or self._sent):
+            raise LogUnavailable("no leader")
         durable: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        self._unanswered.append(durable)
-        self._line.put_nowait((record, durable))
+        self._queue.append((record, durable))
+        self._appended.set()
         return durable
 
     async def room(self) -> None:
@@ -123,28 +135,51 @@ class SharedLog:
         return self._seen
 
     def quiet(self, offset: int) -> bool:
-        return offset == self._seen and not self._unanswered
+        return offset == self._seen and not self._queue and not self._sent
 
     def illness(self) -> str | None:
-        return None
+        return "no leader" if self._refused else None
 
     async def close(self) -> None:
         self._closed = True
         self._producer.cancel()
         await asyncio.gather(self._producer, return_exceptions=True)
-        for durable in self._unanswered:
-            if not durable.done():
-                durable.set_exception(LogClosed("the log was closed before the brokers answered"))
-                durable.exception()
+        _refuse((*self._sent, *self._queue), LogClosed("the log was closed before the brokers answered"))
 
     async def _produce(self) -> None:
         """One request after the other, which keeps their order."""
         while True:
-            record, durable = await self._line.get()
-            await self._cluster.reachable()
-            await asyncio.sleep(self._cluster.delay())
-            offset = self._cluster.take(record)
-            await asyncio.sleep(self._cluster.delay())
-            self._unanswered.remove(durable)
-            if not durable.done():
-                durable.set_result(offset)
+            while not self._queue:
+                self._appended.clear()
+                await self._appended.wait()
+            self._sent, self._queue = self._queue, []
+            try:
+                async with asyncio.timeout(DELIVERY_S):
+                    first = await self._deliver([record for record, _ in self._sent])
+            except TimeoutError:
+                self._refused = True
+                _refuse(self._sent, LogUnavailable("no leader"))
+            else:
+                self._refused = False
+                self._seen = max(self._seen, first + len(self._sent))
+                for offset, (_, durable) in enumerate(self._sent, first):
+                    if not durable.done():
+                        durable.set_result(offset)
+            self._sent = []
+
+    async def _deliver(self, batch: Sequence[bytes]) -> int:
+        """The offset of the first record, once the leader has told it. It may go away before it does."""
+        if self._cluster.away and self._cluster.loses_answer():
+            self._cluster.take(batch)
+        await self._cluster.reachable()
+        await asyncio.sleep(self._cluster.delay())
+        first = self._cluster.take(batch)
+        await asyncio.sleep(self._cluster.delay())
+        return first
+
+
+def _refuse(batch: Sequence[tuple[bytes, "asyncio.Future[int]"]], why: Exception) -> None:
+    for _, durable in batch:
+        if not durable.done():
+            durable.set_exception(why)
+            durable.exception()  # whoever waits gets it; nobody has to
