@@ -1,7 +1,5 @@
 """Which chaincodes a channel has defined, and whether this peer may run them (lifecycle/endorsement_info.go)."""
 
-from dataclasses import dataclass
-
 from privysharing.protocol.lifecycle import LIFECYCLE, ChaincodeDefinition, implicit_collection
 from privysharing.protocol.lifecycle_state import (
     NAMESPACES,
@@ -14,11 +12,12 @@ from privysharing.protocol.lifecycle_state import (
 )
 from privysharing.protocol.rwsets import Version
 from privysharing.protocol.system_chaincodes import LSCC, SYSTEM_CHAINCODE_VERSION, SYSTEM_CHAINCODES
+from privysharing.protocol.values import value
 from services.peer.chaincode_host.errors import ChaincodeError
 from services.peer.chaincode_host.simulator import State, TxSimulator, get_hash_of, get_of
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ChaincodeInfo:
     """What is needed to run and endorse a chaincode."""
 
@@ -27,14 +26,24 @@ class ChaincodeInfo:
     init_required: bool = False
 
 
+@value
+class _Found:
+    """A definition that our organisation approved."""
+
+    info: ChaincodeInfo
+    key: str  # of the definition's sequence
+    version: Version  # of that key
+    height: int  # at which the key was last seen to have it
+
+
 class Definitions:
     """Looks definitions up in simulations, so that their read sets say which definition they rest on."""
 
     def __init__(self, msp_id: str) -> None:
         self._approvals = implicit_collection(msp_id)
-        # Definitions that our organisation approved: an approval of a committed sequence is never taken back, so
-        # what was found once holds for as long as the sequence key has the same version.
-        self._approved: dict[tuple[str, str], tuple[Version, ChaincodeInfo]] = {}
+        # An approval of a committed sequence is never taken back, so what was found once holds for as long as the
+        # sequence key has the same version; and that cannot change at one height.
+        self._approved: dict[tuple[str, str], _Found] = {}
 
     def find(self, channel_id: str, name: str, simulator: TxSimulator | None) -> ChaincodeInfo:
         """A chaincode that this peer may run. Raises ChaincodeError."""
@@ -42,14 +51,20 @@ class Definitions:
             return ChaincodeInfo(name, SYSTEM_CHAINCODE_VERSION)
         if simulator is None:
             raise ChaincodeError(f"could not get channel config for channel '{channel_id}'")
-        sequence = simulator.read(LIFECYCLE, sequence_key(name))
+        known = self._approved.get((channel_id, name))
+        height = simulator.state.height
+        if known is not None and known.height == height:
+            simulator.saw(LIFECYCLE, known.key, known.version)
+            return known.info
+        key = sequence_key(name)
+        sequence = simulator.read(LIFECYCLE, key)
         if sequence is None:
             raise _undefined(name, simulator)
-        known = self._approved.get((channel_id, name))
-        if known is not None and known[0] == sequence.version:
-            return known[1]
-        info = self._approved_info(channel_id, name, simulator.state)
-        self._approved[channel_id, name] = sequence.version, info
+        if known is not None and known.version == sequence.version:
+            info = known.info
+        else:
+            info = self._approved_info(channel_id, name, simulator.state)
+        self._approved[channel_id, name] = _Found(info, key, sequence.version, height)
         return info
 
     def _approved_info(self, channel_id: str, name: str, state: State) -> ChaincodeInfo:

@@ -170,10 +170,9 @@ class ChaincodeHost:
         if channel_id == transaction.channel_id:
             return self._call_here(transaction, name, args)
         # Another channel is read, in a simulation of its own whose results nobody keeps.
-        with channel.ledger.snapshot() as snapshot:
-            simulator = TxSimulator(snapshot, self._private_values, self._limits)
-            elsewhere = replace(transaction, channel=channel, channel_id=channel_id, simulator=simulator)
-            return self._call_here(elsewhere, name, args)
+        simulator = TxSimulator(channel.ledger.view, self._private_values, self._limits)
+        elsewhere = replace(transaction, channel=channel, channel_id=channel_id, simulator=simulator)
+        return self._call_here(elsewhere, name, args)
 
     def _call_here(self, transaction: Transaction, name: str, args: Sequence[bytes]) -> Response:
         try:

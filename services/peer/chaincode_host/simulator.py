@@ -52,7 +52,10 @@ class SimulationResults:
 
 
 class State(Protocol):
-    """What a simulation reads of a snapshot."""
+    """What a simulation reads: a channel's state at one height."""
+
+    @property
+    def height(self) -> int: ...
 
     def get(self, namespace: str, key: str) -> VersionedValue | None: ...
 
@@ -82,7 +85,7 @@ def get_hash_of(state: State, namespace: str, collection: str) -> Callable[[str]
 
 
 class TxSimulator:
-    """One simulation. Not for more than one thread; of no use after its snapshot is closed."""
+    """One simulation. Not for more than one thread."""
 
     def __init__(self, state: State, private_values: PrivateValues, limits: SimulationLimits | None = None) -> None:
         self.state = state
@@ -107,6 +110,11 @@ class TxSimulator:
         stored = self.state.get(namespace, key)
         self._rwset.read(namespace, key, stored.version if stored else None)
         return stored
+
+    def saw(self, namespace: str, key: str, version: Version) -> None:
+        """Record a read of a key whose version is known, from this state, without looking it up again."""
+        self._count_key()
+        self._rwset.read(namespace, key, version)
 
     def put(self, namespace: str, key: str, value: bytes) -> None:
         """Write a value; an empty one is a delete (FAB-18386)."""

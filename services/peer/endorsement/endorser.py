@@ -226,10 +226,9 @@ class Endorser:
             if channel is None or name in WITHOUT_SIMULATION:
                 simulated = self._simulate(Transaction(proposal, creator, channel, None, channel_id, decorations))
             else:
-                with channel.ledger.snapshot() as snapshot:
-                    simulator = TxSimulator(snapshot, self._private_values, self._config.limits)
-                    transaction = Transaction(proposal, creator, channel, simulator, channel_id, decorations)
-                    simulated = self._simulate(transaction)
+                simulator = TxSimulator(channel.ledger.view, self._private_values, self._config.limits)
+                transaction = Transaction(proposal, creator, channel, simulator, channel_id, decorations)
+                simulated = self._simulate(transaction)
         except _NotRunnable as error:
             return _failed(
                 f"make sure the chaincode {name} has been successfully defined on channel {channel_id} and try again: "

@@ -53,6 +53,7 @@ class Ledger:
         self._savepoint = _read_savepoint(store)
         self._broken = False
         self._state = StoredState(store)
+        self._view = self.snapshot()
 
     @classmethod
     def open(cls, channel_id: str, folder: Path, disk: Disk, databases: Databases, replay: Replay) -> Self:
@@ -92,6 +93,10 @@ class Ledger:
     @property
     def state(self) -> StateView:
         return self._state
+
+    @property
+    def view(self) -> StoredSnapshot:
+        return self._view
 
     def append(self, commit: Commit) -> AppendTimes:
         """See `LedgerPort`. After a fault nothing more is appended: what is stored is known at the next opening."""
@@ -145,6 +150,7 @@ class Ledger:
                 yield modification
 
     def close(self) -> None:
+        self._view.close()
         self._store.close()
         self._blocks.close()
         self._lock.release()
@@ -205,6 +211,7 @@ class Ledger:
         puts.append((keys.SAVEPOINT_KEY, savepoint.encode()))
         self._store.write(puts, deletes)
         self._savepoint = savepoint
+        self._view = self.snapshot()  # the one before goes with its last reader
 
     def _index(self, commit: Commit) -> list[tuple[bytes, bytes]]:
         """Index entries of ids seen for the first time: the first bearer keeps an id (blkstorage getTxIDVal)."""

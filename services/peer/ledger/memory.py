@@ -114,6 +114,10 @@ class MemoryLedger:
     def state(self) -> StateView:
         return self._state
 
+    @property
+    def view(self) -> StateSnapshot:
+        return self._state
+
     def append(self, commit: Commit) -> AppendTimes:
         header = commit.block.header
         if header.number != self.height or header.previous_hash != self.tip:

@@ -75,12 +75,8 @@ class StoredSnapshot(StoredState):
     def __init__(self, snapshot: DatabaseSnapshot) -> None:
         super().__init__(snapshot)
         self._snapshot = snapshot
-
-    @property
-    def height(self) -> int:
-        """Number of blocks that made this state."""
-        raw = self._reader.get(keys.SAVEPOINT_KEY)
-        return 0 if raw is None else keys.Savepoint.decode(raw).height
+        savepoint = snapshot.get(keys.SAVEPOINT_KEY)
+        self.height = 0 if savepoint is None else keys.Savepoint.decode(savepoint).height
 
     def __enter__(self) -> Self:
         return self

@@ -125,6 +125,11 @@ class LedgerPort(Protocol):
         """Store the next block durably, then its effects. Raises LedgerFault."""
         ...
 
+    @property
+    def view(self) -> StateSnapshot:
+        """The newest state as of one height: the same for all who ask between two commits, nobody's to close."""
+        ...
+
     def snapshot(self) -> StateSnapshot:
         """The state at one height."""
         ...

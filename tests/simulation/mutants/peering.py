@@ -59,15 +59,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     mutant(
         "Endorsers look at an old snapshot",
-        (
-            f"{ENDORSER}._endorse",
-            "with channel.ledger.snapshot() as snapshot:",
-            (
-                "snapshot = self.__dict__.get('old') or channel.ledger.snapshot()\n"
-                "                self.__dict__['old'] = snapshot\n"
-                "                if True:"
-            ),
-        ),
+        (f"{ENDORSER}._endorse", "channel.ledger.view", "self.__dict__.setdefault('old', channel.ledger.view)"),
     ),
     mutant(
         "Two simulations share what they write",
