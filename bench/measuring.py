@@ -71,7 +71,8 @@ async def apply(
         await asyncio.sleep(load.warmup_s)
         before, cpu = await pages_of(processes.network), CpuMeter(pids)
         if sampler is not None:
-            group.create_task(sampler.sample(pids, load.duration_s))
+            python = [*(node.name for node in processes.network.nodes), CLIENT]
+            group.create_task(sampler.sample({name: pids[name] for name in python}, load.duration_s))
         await asyncio.wait((applying,), timeout=load.duration_s)
         spent, resident = cpu.spent_s(), cpu.resident_mb()
         after = await pages_of(processes.network)

@@ -11,7 +11,7 @@ _THREAD = re.compile(r"thread \((\d+)\).*")
 _FRAME = re.compile(r"(?P<function>.+) \((?P<file>.+):\d+\)")
 _LIBRARIES = re.compile(r".*/(?:site-packages|lib/python3\.\d+)/")
 OWN = ("privysharing", "services", "bench", "deploy")
-_LOOPS = ("services.runtime.process:", "services.runtime.command:", "bench.__main__:")  # they run the event loop
+_LOOPS = ("services.runtime.process:", "services.runtime.command:", "deploy.ordering:", "bench.__main__:")  # run loops
 
 # Where threads wait for something. One that is seen there has just been woken, and waits for a processor.
 _WAITING = (
