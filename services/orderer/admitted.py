@@ -8,39 +8,38 @@ from collections import OrderedDict
 from typing import NamedTuple
 
 from privysharing.protocol.ordering import Regular
-from services.orderer.admission import Message
 
 BYTES_MAX = 64 * 1024 * 1024  # of records that have not come back; some never do
 
 
-class Reading(NamedTuple):
-    """A record, and the envelope in it."""
+class Transaction(NamedTuple):
+    """A record of a signed transaction of the channel, of `size` bytes as the limits of a batch count them."""
 
     record: Regular
-    message: Message
+    size: int
 
 
 class Admitted:
-    """Readings by the exact bytes of their records, each good for one return; the oldest are forgotten first."""
+    """Transactions by the exact bytes of their records, each good for one return; the oldest are forgotten first."""
 
     def __init__(self, bytes_max: int = BYTES_MAX) -> None:
-        self._readings: OrderedDict[bytes, Reading] = OrderedDict()
+        self._transactions: OrderedDict[bytes, Transaction] = OrderedDict()
         self._bytes = 0
         self._bytes_max = bytes_max
 
-    def put(self, raw: bytes, reading: Reading) -> None:
+    def put(self, raw: bytes, transaction: Transaction) -> None:
         """Remember what was read of a record that is about to be appended."""
-        if raw in self._readings:
+        if raw in self._transactions:
             return
-        self._readings[raw] = reading
+        self._transactions[raw] = transaction
         self._bytes += len(raw)
         while self._bytes > self._bytes_max:
-            forgotten, _ = self._readings.popitem(last=False)
+            forgotten, _ = self._transactions.popitem(last=False)
             self._bytes -= len(forgotten)
 
-    def take(self, raw: bytes) -> Reading | None:
+    def take(self, raw: bytes) -> Transaction | None:
         """What was read of a record that the log gives out."""
-        reading = self._readings.pop(raw, None)
-        if reading is not None:
+        transaction = self._transactions.pop(raw, None)
+        if transaction is not None:
             self._bytes -= len(raw)
-        return reading
+        return transaction

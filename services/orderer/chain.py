@@ -1,7 +1,7 @@
 """One channel's chain: the shell that reads the log, does what the sequencer says, and tells when to cut.
 
-Blocks depend on the log alone; the clock only decides when a TimeToCut record is posted to it: at once when the log has
-gone quiet, unless a block was cut less than `cut_interval_s` ago, and after the channel's BatchTimeout in any case.
+Blocks depend on the log alone; the clock only decides when a TimeToCut record is posted to it: right behind the first
+envelopes, unless a block was cut shortly before (see `pace`), and after the channel's BatchTimeout in any case.
 """
 
 import asyncio
@@ -19,10 +19,10 @@ from privysharing.protocol.crypto import SigningIdentity
 from privysharing.protocol.envelopes import NONCE_BYTES
 from privysharing.protocol.ordering import Connect, Record, RecordClass, Regular, TimeToCut
 from privysharing.rpc.outside import Outside
-from services.orderer.admission import Message
-from services.orderer.admitted import Reading
+from services.orderer.admitted import Transaction
 from services.orderer.log import Entry, LogClosed, LogUnavailable, LostRecords, OrderedLog
 from services.orderer.metrics import RELATION_CONSENTER, STATUS_ACTIVE, STATUS_INACTIVE, OrdererMetrics
+from services.orderer.pace import Pace
 from services.orderer.sealing import config_envelope, next_header, position_of, seal
 from services.orderer.sequencer import Cut, Effect, Reconfigure, Resubmit, Sequencer, Skip, SkipReason
 from services.orderer.store import BlockStore
@@ -83,26 +83,28 @@ class Chain:
         self._open = asyncio.Event()  # no configuration is on its way again
         self._open.set()
         self._pending_since = 0.0
-        self._last_cut = 0.0
+        self._pace = Pace(context.cut_interval_s)
         self._asked_for = -1  # the block for which a TimeToCut is on its way
-        self._alarm: asyncio.TimerHandle | None = None
+        self._alarm: asyncio.Handle | None = None
         context.metrics.relation.of(self.channel_id).set(RELATION_CONSENTER)
         context.metrics.status.of(self.channel_id).set(STATUS_ACTIVE)
         self._goal = log.end()  # blocks up to here are there before anybody is served
         if self._goal == 0:
             self._post(Connect())  # before anybody can put an envelope at offset 0
 
-    def order(self, record: Regular, message: Message | None = None) -> asyncio.Future[int]:
+    def order(self, record: Regular, size: int | None = None) -> asyncio.Future[int]:
         """Give a record its place; the future comes when the place is durable. Raises ChainHalted, LogClosed.
 
-        `message`: what has been read of its envelope already.
+        `size`: of its envelope, when that is known to be a signed transaction: it is not read again.
         """
         if self.halted:
             raise ChainHalted("consenter for this channel has been halted")
         raw = encode_record(record)
         durable = self._ordering.append(raw)
-        if message is not None:
-            self._sequencer.admitted.put(raw, Reading(record, message))
+        if size is not None:
+            self._sequencer.admitted.put(raw, Transaction(record, size))
+        if self._alarm is None:
+            self._alarm = asyncio.get_running_loop().call_soon(self._schedule_cut)  # behind all that comes with it
         return durable
 
     async def room(self) -> None:
@@ -223,6 +225,8 @@ class Chain:
         return Regular(envelope, config.sequence, RecordClass.CONFIG, effect.original_offset)
 
     def _skip(self, offset: int, skip: Skip) -> None:
+        if skip.reason is SkipReason.NOTHING_TO_CUT:
+            self._asked_for = -1  # what it was to cut came to nothing
         self._context.metrics.skipped.of(self.channel_id, skip.reason).inc()
         _log.log(
             logging.WARNING if skip.reason in _BROKEN_PROMISES else logging.DEBUG,
@@ -238,12 +242,13 @@ class Chain:
         self.height = number + 1
         if cut.config is not None:
             self.config = cut.config
-        self._last_cut = self._context.outside.monotonic()
+        stored = self._context.outside.monotonic()
+        self._pace.stored(stored)
         self._wake()
         metrics = self._context.metrics
         metrics.height.of(self.channel_id).set(self.height)
         metrics.last_offset.of(self.channel_id).set(cut.position.last_offset)
-        metrics.commit_time.of(self.channel_id).observe(self._last_cut - started)
+        metrics.commit_time.of(self.channel_id).observe(stored - started)
         metrics.fill_duration.of(self.channel_id).observe(max(0.0, started - self._pending_since))
         self._pending_since = started  # what is pending now came with the record that led to this block
         _log.debug(
@@ -267,19 +272,23 @@ class Chain:
         self._tip_hash = header_hash(header)
 
     def _schedule_cut(self) -> None:
-        """After each read: cut at once when nothing more is coming, else when the first envelope has waited enough."""
+        """Ask for a cut when it is time: what has been appended is in the log before it, and so in the block."""
         if self._alarm is not None:
             self._alarm.cancel()
             self._alarm = None
-        if not self._sequencer.pending or self._asked_for == self._sequencer.next_block or self.halted:
+        if self.idle or self._asked_for == self._sequencer.next_block or self.halted:
             return
         now = self._context.outside.monotonic()
-        due = self._pending_since + self._sequencer.config.orderer.batch_timeout_s
+        waiting_since = self._pending_since if self._sequencer.pending else now
+        timeout_s = self._sequencer.config.orderer.batch_timeout_s
         if not self._context.leads(self.channel_id):
-            due += BACK_UP_S
-        elif self._ordering.quiet(self._next_offset):
-            due = min(due, self._last_cut + self._context.cut_interval_s)
+            due = waiting_since + timeout_s + BACK_UP_S
+        elif self._ordering.end() > self._next_offset:
+            due = waiting_since + timeout_s  # perhaps it has been cut already
+        else:
+            due = self._pace.due(waiting_since, timeout_s)
         if due <= now:
+            self._pace.asked(now)
             self._ask_to_cut(self._sequencer.next_block)
         else:
             self._alarm = asyncio.get_running_loop().call_later(due - now, self._schedule_cut)

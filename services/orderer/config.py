@@ -36,7 +36,7 @@ class OrdererConfig:
     seek_window_ns: int  # how far a seek request's timestamp may be from our clock
     check_expiry: bool
     time_window_ns: int  # how far a transaction's timestamp may be from our clock; 0: any distance
-    cut_interval_s: float  # blocks that nothing but quiet calls for are at least so far apart
+    cut_interval_s: float  # blocks that are not full are at least so far apart
     disk_watermark: int  # nothing new is ordered while fewer bytes are left on the disk
     kafka: KafkaConfig = KafkaConfig()
     reporting: ReportingConfig = ReportingConfig()
@@ -77,7 +77,7 @@ def load(path: Path, environment: Mapping[str, str] | None = None) -> OrdererCon
         seek_window_ns=int(authentication.seconds("TimeWindow", "15m") * SECOND_NS),
         check_expiry=not authentication.flag("NoExpirationChecks", False),
         time_window_ns=int(ours.seconds("TimeWindow", "10m") * SECOND_NS),
-        cut_interval_s=ours.seconds("CutInterval", "20ms"),
+        cut_interval_s=ours.seconds("CutInterval", "10ms"),
         disk_watermark=ours.integer("DiskWatermark", WATERMARK_BYTES),
         kafka=kafka_config(root),
         reporting=reporting(

@@ -25,7 +25,6 @@ from services.orderer.admission import (
     judge_normal,
     read_message,
 )
-from services.orderer.admitted import Reading
 from services.orderer.chain import Chain, ChainHalted
 from services.orderer.channels import Channels
 from services.orderer.log import LogClosed, LogUnavailable
@@ -56,7 +55,8 @@ class Progress:
     started: float
     type: str = UNKNOWN  # not whatever a stranger writes: every value makes a series
     chain: Chain | None = None
-    admitted: Reading | None = None  # what goes into the log, unless it is refused
+    record: Regular | None = None  # what goes into the log, unless it is refused
+    size: int | None = None  # see `Chain.order`
     judged: float = 0.0
     durable: asyncio.Future[int] | None = None  # its place
     refusal: Refusal | None = None
@@ -89,17 +89,17 @@ class Intake:
         if isinstance(outcome, Refusal):
             progress.refusal = outcome
         else:
-            progress.admitted = outcome
+            progress.record = outcome
         progress.judged = time.perf_counter()
         return progress
 
     def order(self, progress: Progress) -> None:
         """Give an envelope that was not refused its place in the log, or a refusal."""
         assert progress.chain is not None
-        assert progress.admitted is not None
+        assert progress.record is not None
         try:
-            progress.durable = progress.chain.order(*progress.admitted)
-            progress.admitted = None  # the log has it: who does not take his answers does not keep it in memory
+            progress.durable = progress.chain.order(progress.record, progress.size)
+            progress.record = None  # the log has it: who does not take his answers does not keep it in memory
         except (ChainHalted, LogClosed, LogUnavailable) as error:
             progress.refusal = Refusal(Status.SERVICE_UNAVAILABLE, str(error))
 
@@ -123,7 +123,7 @@ class Intake:
         self._metrics.processed.of(*labels).inc()
         return answer
 
-    def _judged(self, raw: bytes, progress: Progress, clock: Clock) -> Reading | Refusal:
+    def _judged(self, raw: bytes, progress: Progress, clock: Clock) -> Regular | Refusal:
         message = read_message(raw)
         if isinstance(message, Refusal):
             return message
@@ -142,9 +142,11 @@ class Intake:
         refusal = judge_normal(message, chain.config, clock)
         if refusal is not None:
             return refusal
-        return Reading(Regular(message.canonical, chain.config.sequence, RecordClass.NORMAL), message)
+        if message.signature:
+            progress.size = message.size
+        return Regular(message.canonical, chain.config.sequence, RecordClass.NORMAL)
 
-    def _configuration(self, message: Message, config: ChannelConfig, clock: Clock) -> Reading | Refusal:
+    def _configuration(self, message: Message, config: ChannelConfig, clock: Clock) -> Regular | Refusal:
         """The configuration that an update leads to, signed by us (standardchannel ProcessConfigUpdateMsg)."""
         step = "config update for existing channel did not pass"
         refusal = judge_config(message, config, clock)
@@ -171,4 +173,4 @@ class Intake:
         refusal = judge_change(config, following)
         if refusal is not None:
             return refusal.within(f"{step} maintenance checks")
-        return Reading(Regular(envelope, config.sequence, RecordClass.CONFIG), made)
+        return Regular(envelope, config.sequence, RecordClass.CONFIG)

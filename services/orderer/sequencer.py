@@ -97,15 +97,15 @@ class Sequencer:
     def take(self, offset: int, raw: bytes) -> list[Effect]:
         """What the record at this offset leads to, in order."""
         known = self.admitted.take(raw)
-        if known is not None:
-            return self._regular(offset, known.record, known.message)
+        if known is not None and known.record.config_sequence == self.config.sequence:
+            return self._normal(offset, known.record, known.record.envelope, known.size)
         try:
             record = parse_record(raw)
         except MalformedMessage as error:
             return [Skip(SkipReason.NOT_A_RECORD, str(error))]
         if isinstance(record, TimeToCut):
             return [self._time_to_cut(offset, record.block_number)]
-        return self._regular(offset, record, read_message(record.envelope)) if isinstance(record, Regular) else []
+        return self._regular(offset, record) if isinstance(record, Regular) else []
 
     def _time_to_cut(self, offset: int, number: int) -> Effect:
         if number < self.next_block:
@@ -115,7 +115,7 @@ class Sequencer:
         batch = self._cutter.cut()
         return self._cut(batch, offset) if batch else Skip(SkipReason.NOTHING_TO_CUT)
 
-    def _regular(self, offset: int, record: Regular, message: Message | Refusal) -> list[Effect]:
+    def _regular(self, offset: int, record: Regular) -> list[Effect]:
         if record.kind is RecordClass.UNKNOWN:
             return [Skip(SkipReason.UNSUPPORTED)]
         if record.original_offset >= max(offset, 1):
@@ -124,6 +124,7 @@ class Sequencer:
             return [Skip(SkipReason.REPEATED)]
         if record.config_sequence > self.config.sequence:
             return [Skip(SkipReason.FUTURE)]
+        message = read_message(record.envelope)
         is_config = record.kind is RecordClass.CONFIG
         if isinstance(message, Refusal) or not self._belongs(message, is_config):
             return self._drop(record, SkipReason.MALFORMED, message.info if isinstance(message, Refusal) else "")
@@ -133,7 +134,7 @@ class Sequencer:
             return self._config(offset, record, message)
         if record.config_sequence < self.config.sequence:
             return self._examine_again(offset, record, message)
-        return self._normal(offset, record, message)
+        return self._normal(offset, record, message.canonical, message.size)
 
     def _oversize(self, message: Message) -> bool:
         """Nobody who asked an orderer can have put it here."""
@@ -147,9 +148,9 @@ class Sequencer:
             and is_config == (message.type == HeaderType.CONFIG)
         )
 
-    def _normal(self, offset: int, record: Regular, message: Message) -> list[Effect]:
+    def _normal(self, offset: int, record: Regular, envelope: bytes, size: int) -> list[Effect]:
         """Into the batch. A block that does not hold this record ends before it, with what was settled before it."""
-        ordered = self._cutter.ordered(message.canonical, message.size, self.config.orderer.batch_size)
+        ordered = self._cutter.ordered(envelope, size, self.config.orderer.batch_size)
         if not ordered.batches:
             self._settle(record)
             return []

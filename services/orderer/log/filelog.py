@@ -1,7 +1,8 @@
 """The ordered log of a single orderer, on its own disk.
 
 Whatever has been appended while the disk was busy is written and synced in one piece, so the number of syncs a second
-bounds the latency and not the throughput. Writing happens in a thread of its own.
+bounds the latency and not the throughput. The disk then rests for a while: each piece costs as much work as many
+records, and those that come meanwhile share the next one. Writing happens in a thread of its own.
 """
 
 import asyncio
@@ -16,6 +17,8 @@ from services.runtime.recordlog import RecordLog
 
 QUEUED_BYTES_MAX = 64 * 1024 * 1024  # appended and not yet durable: beyond it, `room` waits
 FRESH_BYTES_MAX = 64 * 1024 * 1024  # durable and not yet read: beyond it, the reader reads from disk
+REST_SHARE = 3.0  # the disk rests so many times as long as it has worked
+REST_S_MAX = 0.01
 READ_RECORDS_MAX = 512  # records read from disk at once
 READ_BYTES_MAX = 8 * 1024 * 1024  # and no more than about so many bytes
 
@@ -113,20 +116,26 @@ class FileLog:
     async def _write(self) -> None:
         """Write and sync, again and again, whatever has been appended meanwhile."""
         loop = asyncio.get_running_loop()
+        rested_at = 0.0
         try:
             while self._queue or not self._closed:
                 if not self._queue:
                     self._appended.clear()
                     await self._appended.wait()
                     continue
+                if rested_at > (now := loop.time()):
+                    await asyncio.sleep(rested_at - now)
                 batch, self._queue, self._queued_bytes = self._queue, [], 0
                 self._writing = True
+                began = loop.time()
                 records = [record for record, _ in batch]
                 try:
                     first = await loop.run_in_executor(self._thread, self._store, records)
                 except Exception as fault:
                     self._fail(fault, batch)
                     return
+                ended = loop.time()
+                rested_at = ended + min(REST_SHARE * (ended - began), REST_S_MAX)
                 self._writing = False
                 self._room.set()
                 self._publish(first, records)

@@ -60,19 +60,19 @@ class Admitting:
 
     def feed(self, raw: bytes) -> str:
         progress = self._intake.judge(raw, self._intake.clock())
-        if progress.admitted is None:
+        if progress.record is None:
             answer = self._intake.conclude(progress)
             check_told(answer.info)
             require(answer.status.value >= 400, "a refusal that says nothing")
             return f"refused {answer.status.name}"
         again = self._intake.judge(raw, self._intake.clock())
-        require(again.admitted is not None, "admitted once, and not again")
+        require(again.record is not None, "admitted once, and not again")
         sequencer = Sequencer(self._config, 1, _START)
-        effects = sequencer.take(1, encode_record(progress.admitted.record))
+        effects = sequencer.take(1, encode_record(progress.record))
         effects += sequencer.take(2, encode_record(TimeToCut(1)))
         blocks = [effect for effect in effects if isinstance(effect, Cut)]
         require(len(blocks) == 1, f"admitted, and then {effects}")
-        return f"admitted {progress.admitted.record.kind.name}"
+        return f"admitted {progress.record.kind.name}"
 
 
 class Sequencing:

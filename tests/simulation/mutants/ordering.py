@@ -61,19 +61,19 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     mutant(
         "An orderer cuts by its own clock",
         (
-            f"{CHAIN}._schedule_cut",
-            "self._post(TimeToCut(self._asked_for))",
-            "asyncio.ensure_future(self._take([Entry(self._next_offset - 1, encode_record(TimeToCut(self._asked_for)))]))",
+            f"{CHAIN}._ask_to_cut",
+            "self._post(TimeToCut(number)).add_done_callback(lambda posted: self._asked(number, posted))",
+            "asyncio.ensure_future(self._take([Entry(self._next_offset - 1, encode_record(TimeToCut(number)))]))",
         ),
     ),
     mutant(
         "An orderer that has just started never asks for a cut",
-        (f"{CHAIN}._schedule_cut", "if due <= now:", "if due <= now and self._last_cut:"),
+        (f"{CHAIN}._schedule_cut", "if due <= now:", "if due <= now and self._pace.due(now, 9e9):"),
     ),
     mutant(
         "An orderer that began to wait for more records never asks for a cut",
         (f"{CHAIN}._schedule_cut", "call_later(due - now, self._schedule_cut)", "call_later(9e9, self._schedule_cut)"),
-        (f"{CHAIN}._schedule_cut", "if self._ordering.quiet(self._next_offset):", "if False:"),
+        (f"{CHAIN}._schedule_cut", "self._pace.due(waiting_since, timeout_s)", "waiting_since + timeout_s"),
     ),
     mutant(
         "A block names the wrong last configuration",

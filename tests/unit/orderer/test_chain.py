@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -122,14 +123,41 @@ async def test_blocks_that_only_quiet_calls_for_keep_their_distance() -> None:
     await running.stop()
 
 
+async def test_what_comes_alone_is_stored_together_with_its_time_to_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    stored: list[list[type]] = []
+    store = FileLog._store
+
+    def noting(log: FileLog, records: Sequence[bytes]) -> int:
+        stored.append([type(parse_record(record)) for record in records])
+        return store(log, records)
+
+    monkeypatch.setattr(FileLog, "_store", noting)
+    running = run_chain(genesis(timeout_s=SLOW), await FileLog.open(MemoryDisk(), LOG_FOLDER))
+    await running.chain.caught_up()
+    await running.chain.order(normal())
+    await running.block(1)
+    assert stored == [[Connect], [Regular, TimeToCut]]
+    await running.stop()
+
+
+async def test_a_time_to_cut_what_comes_to_nothing_holds_up_no_later_block() -> None:
+    running = run_chain(genesis(timeout_s=SLOW), await FileLog.open(MemoryDisk(), LOG_FOLDER))
+    await running.chain.order(normal(sequence=1))  # of a configuration that is not in force
+    await running.chain.drained()
+    raw = envelope()
+    await running.chain.order(normal(raw))
+    assert (await running.block(1)).data == (raw,)
+    await running.stop()
+
+
 class BusyLog(MemoryLog):
-    """A log on which something is always on its way."""
+    """A log of which there is always more to be read, as after a start, or of one that others fill."""
 
-    def quiet(self, offset: int) -> bool:
-        return False
+    def end(self) -> int:
+        return super().end() + bool(super().end())
 
 
-async def test_a_log_that_is_never_quiet_is_cut_after_the_batch_timeout() -> None:
+async def test_a_log_that_is_read_never_to_its_end_is_cut_after_the_batch_timeout() -> None:
     running = run_chain(genesis(timeout_s=0.1), BusyLog())
     started = asyncio.get_running_loop().time()
     await running.chain.order(normal())

@@ -1,7 +1,7 @@
 """Both ordered logs promise the same; the one on disk keeps its promise through every crash."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -49,6 +49,28 @@ async def test_a_reader_waits_for_what_is_not_there_yet(log: OrderedLog) -> None
     await log.append(b"a")
     await log.append(b"b")
     assert [entry.record for entry in await reading] == [b"a", b"b"]
+
+
+async def test_records_that_come_while_the_disk_rests_share_a_sync(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(filelog_module, "REST_S_MAX", 0.05)
+    monkeypatch.setattr(filelog_module, "REST_SHARE", 1e9)
+    sizes: list[int] = []
+    store = FileLog._store
+
+    def noting(log: FileLog, records: Sequence[bytes]) -> int:
+        sizes.append(len(records))
+        return store(log, records)
+
+    monkeypatch.setattr(FileLog, "_store", noting)
+    log = await FileLog.open(MemoryDisk(), FOLDER)
+    await log.append(b"alone")
+    later = []
+    for number in range(5):
+        later.append(log.append(b"%d" % number))
+        await asyncio.sleep(0)
+    assert await asyncio.gather(*later) == [1, 2, 3, 4, 5]
+    assert sizes == [1, 5]
+    await log.close()
 
 
 async def test_a_log_is_quiet_when_nothing_stands_at_the_place_and_nothing_is_coming(log: OrderedLog) -> None:
