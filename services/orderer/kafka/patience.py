@@ -13,7 +13,7 @@ class Retry:
     short_interval_s: float = 1.0
     short_total_s: float = 600.0
     long_interval_s: float = LONG_PHASE_RETRY_S
-    dial_timeout_s: float = 10.0
+    dial_timeout_s: float = 3.0  # an attempt that is under way is not broken off when the orderer stops
     read_timeout_s: float = 10.0
     metadata_backoff_s: float = 0.25
     producer_backoff_s: float = 0.1
