@@ -26,7 +26,7 @@ from privysharing.sdk.errors import (
 )
 from privysharing.sdk.profile import ChannelNodes, Node
 from privysharing.sdk.transactions import Call, Endorsed, Pending, Receipt
-from privysharing.sdk.vouching import fault_of
+from privysharing.sdk.vouching import Vouching
 
 _log = logging.getLogger(__name__)
 
@@ -124,6 +124,7 @@ class Channel:
     async def endorse(self, call: Call, endorsers: Sequence[Node] = ()) -> Endorsed:
         """Have a call endorsed, by all of `endorsers` or by as many peers as the profile says, and sign the result."""
         signed_proposal, proposal = self._propose(call)
+        vouching = Vouching(proposal)
 
         def ask(node: Node) -> Awaitable[ProposalResponse]:
             return self._connections.endorser(node).process_proposal(signed_proposal, self.timeouts.endorse)
@@ -131,7 +132,7 @@ class Channel:
         def judge(node: Node, asked: Asked) -> ProposalResponse:
             with self._connections.failures.watching(node):
                 answer = asked.result()
-                fault = fault_of(node, proposal, answer) if answer.response.status in SUCCESS else None
+                fault = vouching.fault_of(node, answer) if answer.response.status in SUCCESS else None
                 if fault is not None:
                     _log.warning("a peer's endorsement does not count", extra={"peer": node.name, "reason": fault})
                     raise NodeError(node.name, fault)

@@ -21,35 +21,51 @@ from privysharing.protocol.errors import ProtocolError
 from privysharing.protocol.msp.certificates import parse_certificate
 from privysharing.protocol.msp.chains import signed_by
 from privysharing.protocol.msp.identity import InvalidIdentity
-from privysharing.protocol.transactions import Proposal, ProposalResponse
+from privysharing.protocol.transactions import ChaincodeAction, Proposal, ProposalResponse
 from privysharing.sdk.profile import Node
 
 _ENDORSERS_REMEMBERED = 256  # their keys, so that a certificate is read once
 
 
-def fault_of(node: Node, proposal: Proposal, answer: ProposalResponse) -> str | None:
-    """What is wrong with an answer that claims success; None when it is an endorsement."""
-    if answer.endorsement is None:
-        return "answered without an endorsement"
-    try:
-        hashed, action_bytes = parse_proposal_response_payload(answer.payload)
-        action = parse_chaincode_action(action_bytes)
-        msp_id, key = _endorser(answer.endorsement.endorser, node.signing_cas)
-    except ProtocolError as error:
-        return f"gave what is no endorsement: {error}"
-    header = proposal.header
-    if hashed != proposal_hash(header.channel_bytes, header.signature_bytes, proposal.payload_without_transient):
-        return "endorsed another proposal"
-    if action.chaincode is None or action.chaincode.name != proposal.chaincode.name:
-        return "endorsed a call of another chaincode"
-    if action.response != answer.response:
-        return "endorsed another response than it gave"
-    if node.msp_id and msp_id != node.msp_id:
-        return f"endorsed in the name of {msp_id}, and belongs to {node.msp_id}"
-    message = endorsement_message(answer.payload, answer.endorsement.endorser)
-    if not verify(key, answer.endorsement.signature, message):
-        return "gave an endorsement that it did not sign"
-    return None
+class Vouching:
+    """Tells which answers endorse one proposal."""
+
+    def __init__(self, proposal: Proposal) -> None:
+        header = proposal.header
+        self._chaincode = proposal.chaincode.name
+        self._hash = proposal_hash(header.channel_bytes, header.signature_bytes, proposal.payload_without_transient)
+        self._actions: dict[bytes, tuple[bytes, ChaincodeAction]] = {}  # by the very bytes: most answers are equal
+
+    def fault_of(self, node: Node, answer: ProposalResponse) -> str | None:
+        """What is wrong with an answer that claims success; None when it is an endorsement."""
+        endorsement = answer.endorsement
+        if endorsement is None:
+            return "answered without an endorsement"
+        try:
+            hashed, action = self._read(answer.payload)
+            msp_id, key = _endorser(endorsement.endorser, node.signing_cas)
+        except ProtocolError as error:
+            return f"gave what is no endorsement: {error}"
+        if hashed != self._hash:
+            return "endorsed another proposal"
+        if action.chaincode is None or action.chaincode.name != self._chaincode:
+            return "endorsed a call of another chaincode"
+        if action.response != answer.response:
+            return "endorsed another response than it gave"
+        if node.msp_id and msp_id != node.msp_id:
+            return f"endorsed in the name of {msp_id}, and belongs to {node.msp_id}"
+        message = endorsement_message(answer.payload, endorsement.endorser)
+        if not verify(key, endorsement.signature, message):
+            return "gave an endorsement that it did not sign"
+        return None
+
+    def _read(self, payload: bytes) -> tuple[bytes, ChaincodeAction]:
+        """Proposal hash and action of a ProposalResponsePayload. Raises ProtocolError."""
+        found = self._actions.get(payload)
+        if found is None:
+            hashed, action = parse_proposal_response_payload(payload)
+            found = self._actions[payload] = hashed, parse_chaincode_action(action)
+        return found
 
 
 @lru_cache(_ENDORSERS_REMEMBERED)

@@ -1,6 +1,7 @@
 """common.Envelope and what is inside it: payload, headers, timestamps."""
 
 from privysharing.protocol.codec.decode import decode
+from privysharing.protocol.codec.varint import bytes_field, message_field
 from privysharing.protocol.envelopes import ChannelHeader, Envelope, Header, Payload, SignatureHeader, TxId
 from privysharing.protocol.errors import MalformedMessage
 from privysharing.wire.common import common_pb2
@@ -24,7 +25,7 @@ def parse_and_marshal_envelope(raw: bytes) -> tuple[bytes, bytes, bytes]:
 
 def encode_envelope(payload: bytes, signature: bytes) -> bytes:
     """An envelope of these two fields."""
-    return common_pb2.Envelope(payload=payload, signature=signature).SerializeToString()
+    return bytes_field(b"\x0a", payload) + bytes_field(b"\x12", signature)
 
 
 def canonical_envelope(raw: bytes) -> bytes:
@@ -63,8 +64,7 @@ def parse_payload(raw: bytes) -> Payload:
 
 def encode_payload(channel_header: bytes, signature_header: bytes, data: bytes) -> bytes:
     """A payload from encoded headers and data."""
-    header = common_pb2.Header(channel_header=channel_header, signature_header=signature_header)
-    return common_pb2.Payload(header=header, data=data).SerializeToString()
+    return message_field(b"\x0a", encode_header(channel_header, signature_header)) + bytes_field(b"\x12", data)
 
 
 def parse_header(raw: bytes) -> Header:
@@ -75,7 +75,7 @@ def parse_header(raw: bytes) -> Header:
 
 def encode_header(channel_header: bytes, signature_header: bytes) -> bytes:
     """A common.Header from encoded headers."""
-    return common_pb2.Header(channel_header=channel_header, signature_header=signature_header).SerializeToString()
+    return bytes_field(b"\x0a", channel_header) + bytes_field(b"\x12", signature_header)
 
 
 def join_header(channel_bytes: bytes, signature_bytes: bytes) -> Header:
@@ -134,7 +134,7 @@ def parse_signature_header(raw: bytes) -> SignatureHeader:
 
 def encode_signature_header(header: SignatureHeader) -> bytes:
     """A signature header."""
-    return common_pb2.SignatureHeader(creator=header.creator, nonce=header.nonce).SerializeToString()
+    return bytes_field(b"\x0a", header.creator) + bytes_field(b"\x12", header.nonce)
 
 
 def timestamp(nanoseconds: int) -> Timestamp:

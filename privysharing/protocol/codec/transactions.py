@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from privysharing.protocol.codec.decode import decode
 from privysharing.protocol.codec.envelopes import encode_header, parse_header, timestamp, timestamp_ns
+from privysharing.protocol.codec.varint import bytes_field, message_field
 from privysharing.protocol.codes import TxCode
 from privysharing.protocol.envelopes import Header, TxId
 from privysharing.protocol.errors import MalformedMessage
@@ -44,7 +45,7 @@ def parse_signed_proposal(raw: bytes) -> SignedProposal:
 
 def encode_signed_proposal(signed: SignedProposal) -> bytes:
     """A signed proposal."""
-    return proposal_pb2.SignedProposal(proposal_bytes=signed.proposal, signature=signed.signature).SerializeToString()
+    return bytes_field(b"\x0a", signed.proposal) + bytes_field(b"\x12", signed.signature)
 
 
 def parse_proposal(raw: bytes) -> Proposal:
@@ -76,14 +77,13 @@ def parse_proposal_header(raw: bytes) -> Header:
 
 def encode_proposal(channel_header: bytes, signature_header: bytes, payload: bytes) -> bytes:
     """A proposal from encoded headers and an encoded ChaincodeProposalPayload."""
-    header = encode_header(channel_header, signature_header)
-    return proposal_pb2.Proposal(header=header, payload=payload).SerializeToString()
+    return bytes_field(b"\x0a", encode_header(channel_header, signature_header)) + bytes_field(b"\x12", payload)
 
 
 def encode_proposal_payload(invocation: bytes, transient: Mapping[str, bytes] | None = None) -> bytes:
     """ChaincodeProposalPayload; without transient data it is what a transaction carries."""
     if not transient:
-        return proposal_pb2.ChaincodeProposalPayload(input=invocation).SerializeToString()
+        return bytes_field(b"\x0a", invocation)
     message = proposal_pb2.ChaincodeProposalPayload(input=invocation, TransientMap=transient)
     return message.SerializeToString(deterministic=True)
 
@@ -106,12 +106,10 @@ def parse_invocation(raw: bytes) -> ChaincodeInput:
 
 def encode_invocation(chaincode: ChaincodeId, chaincode_input: ChaincodeInput) -> bytes:
     """A ChaincodeInvocationSpec; its type is GOLANG as Fabric's clients write it, and means nothing to a peer."""
-    message = chaincode_pb2.ChaincodeInvocationSpec()
-    spec = message.chaincode_spec
-    spec.type = chaincode_pb2.ChaincodeSpec.GOLANG
-    _fill_chaincode_id(spec.chaincode_id, chaincode)
-    _fill_input(spec.input, chaincode_input)
-    return message.SerializeToString(deterministic=True)
+    chaincode_id = message_field(b"\x12", _encode_chaincode_id(chaincode))
+    return message_field(
+        b"\x0a", b"\x08\x01" + chaincode_id + message_field(b"\x1a", encode_chaincode_input(chaincode_input))
+    )
 
 
 def parse_chaincode_input(raw: bytes) -> ChaincodeInput:
@@ -121,9 +119,11 @@ def parse_chaincode_input(raw: bytes) -> ChaincodeInput:
 
 def encode_chaincode_input(chaincode_input: ChaincodeInput) -> bytes:
     """A bare ChaincodeInput."""
-    message = chaincode_pb2.ChaincodeInput()
-    _fill_input(message, chaincode_input)
-    return message.SerializeToString(deterministic=True)
+    args = b"".join([message_field(b"\x0a", arg) for arg in chaincode_input.args])
+    if not chaincode_input.decorations and not chaincode_input.is_init:
+        return args
+    rest = chaincode_pb2.ChaincodeInput(decorations=chaincode_input.decorations, is_init=chaincode_input.is_init)
+    return args + rest.SerializeToString(deterministic=True)
 
 
 def parse_chaincode_header_extension(raw: bytes) -> ChaincodeId | None:
@@ -134,9 +134,7 @@ def parse_chaincode_header_extension(raw: bytes) -> ChaincodeId | None:
 
 def encode_chaincode_header_extension(chaincode: ChaincodeId) -> bytes:
     """ChaincodeHeaderExtension."""
-    message = proposal_pb2.ChaincodeHeaderExtension()
-    _fill_chaincode_id(message.chaincode_id, chaincode)
-    return message.SerializeToString()
+    return message_field(b"\x12", _encode_chaincode_id(chaincode))
 
 
 def parse_proposal_response(raw: bytes) -> ProposalResponse:
@@ -269,18 +267,10 @@ def encode_endorser_transaction(
     action_header: bytes, proposal_payload: bytes, response_payload: bytes, endorsements: Sequence[Endorsement]
 ) -> bytes:
     """A protos.Transaction of one action."""
-    action_payload = transaction_pb2.ChaincodeActionPayload(
-        chaincode_proposal_payload=proposal_payload,
-        action=transaction_pb2.ChaincodeEndorsedAction(
-            proposal_response_payload=response_payload,
-            endorsements=[
-                proposal_response_pb2.Endorsement(endorser=e.endorser, signature=e.signature) for e in endorsements
-            ],
-        ),
-    )
-    return transaction_pb2.Transaction(
-        actions=[transaction_pb2.TransactionAction(header=action_header, payload=action_payload.SerializeToString())]
-    ).SerializeToString()
+    endorsed = [bytes_field(b"\x0a", response_payload)]
+    endorsed += [message_field(b"\x12", _encode_endorsement(endorsement)) for endorsement in endorsements]
+    payload = bytes_field(b"\x0a", proposal_payload) + message_field(b"\x12", b"".join(endorsed))
+    return message_field(b"\x0a", bytes_field(b"\x0a", action_header) + bytes_field(b"\x12", payload))
 
 
 def parse_processed_transaction(raw: bytes) -> tuple[bytes, TxCode]:
@@ -303,8 +293,17 @@ def _endorsement(raw: bytes) -> Endorsement:
     return Endorsement(message.endorser, message.signature)
 
 
+def _encode_endorsement(endorsement: Endorsement) -> bytes:
+    return bytes_field(b"\x0a", endorsement.endorser) + bytes_field(b"\x12", endorsement.signature)
+
+
 def _chaincode_id(message: chaincode_pb2.ChaincodeID) -> ChaincodeId:
     return ChaincodeId(message.name, message.version, message.path)
+
+
+def _encode_chaincode_id(chaincode: ChaincodeId) -> bytes:
+    path, name, version = chaincode.path.encode(), chaincode.name.encode(), chaincode.version.encode()
+    return bytes_field(b"\x0a", path) + bytes_field(b"\x12", name) + bytes_field(b"\x1a", version)
 
 
 def _fill_chaincode_id(message: chaincode_pb2.ChaincodeID, chaincode: ChaincodeId) -> None:
@@ -317,13 +316,6 @@ def _fill_chaincode_id(message: chaincode_pb2.ChaincodeID, chaincode: ChaincodeI
 def _chaincode_input(message: chaincode_pb2.ChaincodeInput) -> ChaincodeInput:
     decorations = message.decorations
     return ChaincodeInput(tuple(message.args[:]), dict(decorations) if decorations else {}, message.is_init)
-
-
-def _fill_input(message: chaincode_pb2.ChaincodeInput, value: ChaincodeInput) -> None:
-    message.SetInParent()
-    message.args.extend(value.args)
-    message.decorations.update(value.decorations)
-    message.is_init = value.is_init
 
 
 def _response(message: proposal_response_pb2.Response) -> Response:

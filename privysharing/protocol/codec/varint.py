@@ -1,11 +1,34 @@
-"""The base-128 number of protobuf, for where bytes are framed without a message around them."""
+"""Fields of protobuf written by hand: for where bytes are framed without a message around them.
+
+Most messages of a transaction are one or two fields of bytes, and are written many times a second: to frame them takes
+a third of what it takes to make a message and to serialize it.
+"""
+
+from typing import Final
 
 
-def encode_varint(number: int) -> bytes:
-    """A non-negative number, seven bits a byte, the lowest first."""
+def _encode(number: int) -> bytes:
     encoded = bytearray()
     while number > 0x7F:
         encoded.append(number & 0x7F | 0x80)
         number >>= 7
     encoded.append(number)
     return bytes(encoded)
+
+
+_SHORT: Final = tuple(map(_encode, range(8192)))  # nearly all lengths there are
+
+
+def encode_varint(number: int) -> bytes:
+    """A non-negative number, seven bits a byte, the lowest first."""
+    return _SHORT[number] if number < 8192 else _encode(number)
+
+
+def message_field(tag: bytes, message: bytes) -> bytes:
+    """A field that is there: a message, or one of repeated bytes, which may be empty."""
+    return tag + encode_varint(len(message)) + message
+
+
+def bytes_field(tag: bytes, content: bytes) -> bytes:
+    """A field of bytes, which protobuf leaves out when it is empty."""
+    return tag + encode_varint(len(content)) + content if content else b""

@@ -9,7 +9,7 @@ import pytest
 from privysharing.protocol.codes import TxCode
 from privysharing.protocol.transactions import Proposal, ProposalResponse
 from privysharing.sdk.profile import Node
-from privysharing.sdk.vouching import fault_of
+from privysharing.sdk.vouching import Vouching
 from tests.support.endorsing import CHAINCODE, Network, endorsed, proposal, signed
 from tests.support.liars import LyingEndorser
 
@@ -42,6 +42,10 @@ def network() -> Iterator[Network]:
 def honest(network: Network, peer: int = 0) -> tuple[Proposal, ProposalResponse]:
     what = proposal(network.client, CHAINCODE, "rmw", "key", transient={"secret": b"for endorsers alone"})
     return what, endorsed(network.peers[peer].endorser.process(signed(what, network.client)))
+
+
+def fault_of(node: Node, what: Proposal, answer: ProposalResponse) -> str | None:
+    return Vouching(what).fault_of(node, answer)
 
 
 def test_every_lie_has_its_place_here() -> None:
@@ -82,3 +86,15 @@ def test_a_profile_that_names_the_cas_gives_a_made_up_certificate_away(network: 
     fault = "gave what is no endorsement: no CA of Org1MSP has issued the endorser's certificate"
     assert fault_of(knowing, what, told) == fault
     assert fault_of(replace(NODE, signing_cas=network.org2.ca.pem), what, answer) == fault
+
+
+@pytest.mark.parametrize("lie", LyingEndorser.LIES)
+def test_what_an_honest_answer_was_found_to_be_helps_no_liar(network: Network, lie: str) -> None:
+    liar = LyingEndorser(network.peers[0].signer, Random(0))
+    liar.answer(honest(network)[1])
+    what, answer = honest(network)
+    told = liar.answer(answer, lie)
+    vouching = Vouching(what)
+    assert vouching.fault_of(NODE, answer) is None
+    assert vouching.fault_of(NODE, told) == fault_of(NODE, what, told)
+    assert vouching.fault_of(NODE, answer) is None
