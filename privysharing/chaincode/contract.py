@@ -40,11 +40,7 @@ class Function:
     doc: str
     parameters: tuple[Parameter, ...]
     method: Callable[..., JsonValue]
-
-    @property
-    def required(self) -> int:
-        """How many arguments cannot be left out."""
-        return sum(1 for parameter in self.parameters if parameter.required)
+    required: int  # how many arguments cannot be left out
 
     def describe(self) -> JsonObject:
         parameters: list[JsonValue] = [parameter.describe() for parameter in self.parameters]
@@ -99,12 +95,14 @@ class Contract:
 
 def _function(method: Callable[..., JsonValue]) -> Function:
     _, _, *parameters = inspect.signature(method).parameters.values()  # without self and the context
+    taken = tuple(Parameter.of(parameter) for parameter in parameters)
     return Function(
         name="".join(word.capitalize() for word in method.__name__.split("_")),
         kind=vars(method)[_MARK],
         doc=inspect.getdoc(method) or "",
-        parameters=tuple(Parameter.of(parameter) for parameter in parameters),
+        parameters=taken,
         method=method,
+        required=sum(parameter.required for parameter in taken),
     )
 
 

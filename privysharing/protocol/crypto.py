@@ -34,10 +34,7 @@ class UnusableKey(ProtocolError):
 
 def sha256(*parts: bytes) -> bytes:
     """SHA-256 of the parts, one after the other."""
-    digest = hashlib.sha256()
-    for part in parts:
-        digest.update(part)
-    return digest.digest()
+    return hashlib.sha256(b"".join(parts)).digest()
 
 
 def to_low_s(signature: bytes, curve: ec.EllipticCurve | None = None) -> bytes:

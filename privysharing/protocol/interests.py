@@ -1,9 +1,9 @@
 """What a simulation touched, in the terms of whoever has to find endorsers for it."""
 
-from dataclasses import dataclass
+from privysharing.protocol.values import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ChaincodeCall:
     """protos.ChaincodeCall: one chaincode whose endorsement policy matters, or its keys' own policies."""
 
@@ -14,7 +14,7 @@ class ChaincodeCall:
     disregard_namespace_policy: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ChaincodeInterest:
     """protos.ChaincodeInterest."""
 

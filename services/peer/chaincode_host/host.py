@@ -125,7 +125,7 @@ class ChaincodeHost:
                 info.name,
                 call.args,
                 execution=execution,
-                call=lambda callee, args, channel_id: self._call(transaction, info.name, callee, args, channel_id),
+                call=self._call,
                 requests=self._metrics.requests(transaction.channel_id, chaincode_id),
             )
             return contract.invoke(stub), stub.event

@@ -46,21 +46,32 @@ class ShimRequests:
     def __init__(self, metrics: ChaincodeMetrics, channel_id: str, chaincode: str) -> None:
         self._metrics = metrics
         self._labels = channel_id, chaincode
-        self._series: dict[tuple[str, bool], tuple[Counter, Counter, Histogram]] = {}
+        self._served: dict[str, _Series] = {}
+        self._failed: dict[str, _Series] = {}
 
-    def completed(self, kind: str, seconds: float, *, success: bool) -> None:
+    def served(self, kind: str, seconds: float) -> None:
         """One request was answered."""
-        series = self._series.get((kind, success)) or self._make(kind, success)
-        series[0].inc()
-        series[1].inc()
-        series[2].observe(seconds)
+        _count(self._served.get(kind) or self._make(self._served, kind, "true"), seconds)
 
-    def _make(self, kind: str, success: bool) -> tuple[Counter, Counter, Histogram]:
+    def failed(self, kind: str, seconds: float) -> None:
+        """One request was answered with an error."""
+        _count(self._failed.get(kind) or self._make(self._failed, kind, "false"), seconds)
+
+    def _make(self, series: "dict[str, _Series]", kind: str, success: str) -> "_Series":
         labels = (kind, *self._labels)
-        outcome = (*labels, "true" if success else "false")
         made = (
             self._metrics.requests_received.of(*labels),
-            self._metrics.requests_completed.of(*outcome),
-            self._metrics.request_duration.of(*outcome),
+            self._metrics.requests_completed.of(*labels, success),
+            self._metrics.request_duration.of(*labels, success),
         )
-        return self._series.setdefault((kind, success), made)
+        return series.setdefault(kind, made)
+
+
+_Series = tuple[Counter, Counter, Histogram]  # received, completed, how long it took
+
+
+def _count(series: _Series, seconds: float) -> None:
+    received, completed, duration = series
+    received.inc()
+    completed.inc()
+    duration.observe(seconds)

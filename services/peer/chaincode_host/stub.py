@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TypeVar
+from typing import TypeVar, TypeVarTuple
 
 from privysharing.chaincode.stub import KeyModification
 from privysharing.protocol.transactions import ChaincodeEvent, Response
@@ -12,15 +12,18 @@ from services.peer.chaincode_host.metrics import ShimRequests
 from services.peer.chaincode_host.transaction import Transaction
 
 T = TypeVar("T")
+Arguments = TypeVarTuple("Arguments")
 
 EVENT_BYTES_MAX = 1024 * 1024
 
-# Runs a chaincode of a channel on behalf of another: (callee, arguments, channel id) -> its response.
-CallChaincode = Callable[[str, Sequence[bytes], str], Response]
+# Runs a chaincode of a channel on behalf of another: (transaction, caller, callee, arguments, channel id).
+CallChaincode = Callable[[Transaction, str, str, Sequence[bytes], str], Response]
 
 
 class InProcessStub:
     """One invocation of a contract in this process (privysharing.chaincode.stub.Stub)."""
+
+    __slots__ = ("_call", "_chaincode", "_execution", "_requests", "_simulator", "_transaction", "args", "event")
 
     def __init__(
         self,
@@ -33,14 +36,7 @@ class InProcessStub:
         requests: ShimRequests,
     ) -> None:
         assert transaction.simulator is not None
-        header = transaction.proposal.header
         self.args: Sequence[bytes] = tuple(args)
-        self.tx_id: str = header.channel.tx_id
-        self.channel_id = transaction.channel_id
-        self.creator = header.signature.creator
-        self.timestamp_ns = header.channel.timestamp_ns or 0
-        self.transient: Mapping[str, bytes] = transaction.proposal.transient
-        self.decorations: Mapping[str, bytes] = transaction.decorations
         self.event: ChaincodeEvent | None = None
         self._transaction = transaction
         self._simulator = transaction.simulator
@@ -49,20 +45,44 @@ class InProcessStub:
         self._call = call
         self._requests = requests
 
+    @property
+    def tx_id(self) -> str:
+        return self._transaction.tx_id
+
+    @property
+    def channel_id(self) -> str:
+        return self._transaction.channel_id
+
+    @property
+    def creator(self) -> bytes:
+        return self._transaction.proposal.header.signature.creator
+
+    @property
+    def timestamp_ns(self) -> int:
+        return self._transaction.proposal.header.channel.timestamp_ns or 0
+
+    @property
+    def transient(self) -> Mapping[str, bytes]:
+        return self._transaction.proposal.transient
+
+    @property
+    def decorations(self) -> Mapping[str, bytes]:
+        return self._transaction.decorations
+
     def get_state(self, key: str) -> bytes | None:
-        return self._request("GET_STATE", lambda: self._simulator.get(self._chaincode, key))
+        return self._request("GET_STATE", self._simulator.get, self._chaincode, key)
 
     def put_state(self, key: str, value: bytes) -> None:
         if not key or not value:
             raise ValueError("a key and its value cannot be empty: an empty write is a delete")
         # Copied: a contract may go on changing what it handed over.
-        self._request("PUT_STATE", lambda: self._simulator.put(self._chaincode, key, bytes(value)))
+        self._request("PUT_STATE", self._simulator.put, self._chaincode, key, bytes(value))
 
     def del_state(self, key: str) -> None:
-        self._request("DEL_STATE", lambda: self._simulator.delete(self._chaincode, key))
+        self._request("DEL_STATE", self._simulator.delete, self._chaincode, key)
 
     def get_range(self, start: str, end: str) -> Iterator[tuple[str, bytes]]:
-        results = self._request("GET_STATE_BY_RANGE", lambda: self._simulator.range(self._chaincode, start, end))
+        results = self._request("GET_STATE_BY_RANGE", self._simulator.range, self._chaincode, start, end)
         for item in results:
             self._execution.check()
             yield item
@@ -70,7 +90,7 @@ class InProcessStub:
     def get_history(self, key: str) -> Iterator[KeyModification]:
         channel = self._transaction.channel
         assert channel is not None
-        history = self._request("GET_HISTORY_FOR_KEY", lambda: channel.ledger.history(self._chaincode, key))
+        history = self._request("GET_HISTORY_FOR_KEY", channel.ledger.history, self._chaincode, key)
         for entry in history:
             self._execution.check()
             yield KeyModification(entry.tx_id, entry.timestamp_ns or 0, entry.value, entry.is_delete)
@@ -89,16 +109,16 @@ class InProcessStub:
         A callee that fails gives a response of status 500. Its event is lost.
         """
         channel_id = channel_id or self.channel_id
-        return self._request("INVOKE_CHAINCODE", lambda: self._call(name, args, channel_id))
+        return self._request("INVOKE_CHAINCODE", self._call, self._transaction, self._chaincode, name, args, channel_id)
 
-    def _request(self, kind: str, work: Callable[[], T]) -> T:
+    def _request(self, kind: str, work: Callable[[*Arguments], T], *arguments: *Arguments) -> T:
         """One request of the shim: not served to a contract whose time is over, and counted as Fabric does."""
         self._execution.check()
         began = time.perf_counter()
         try:
-            result = work()
+            result = work(*arguments)
         except BaseException:
-            self._requests.completed(kind, time.perf_counter() - began, success=False)
+            self._requests.failed(kind, time.perf_counter() - began)
             raise
-        self._requests.completed(kind, time.perf_counter() - began, success=True)
+        self._requests.served(kind, time.perf_counter() - began)
         return result

@@ -1,15 +1,16 @@
 """One transaction proposal while it is simulated (ccprovider.TransactionParams)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from privysharing.protocol.msp.identity import Identity
 from privysharing.protocol.transactions import Proposal
+from privysharing.protocol.values import value
 from services.peer.chaincode_host.ports import Channel
 from services.peer.chaincode_host.simulator import TxSimulator
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Transaction:
     """A proposal that passed the door, the channel that it is for, and its simulation.
 

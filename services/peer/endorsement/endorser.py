@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 from privysharing.chaincode.stub import PEER_TIME_DECORATION
 from privysharing.protocol import build
-from privysharing.protocol.codec.interests import encode_interest
 from privysharing.protocol.codec.transactions import (
     encode_chaincode_action,
     encode_chaincode_event,
@@ -33,6 +32,7 @@ from privysharing.protocol.transactions import (
     Response,
     SignedProposal,
 )
+from privysharing.protocol.values import value
 from services.peer.access import AccessControl
 from services.peer.chaincode_host.definitions import ChaincodeInfo
 from services.peer.chaincode_host.errors import ChaincodeError
@@ -95,7 +95,7 @@ class _NotRunnable(Exception):
     """A chaincode that the channel has not defined, or that this peer does not run."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class _Simulated:
     """What a chaincode's run came to."""
 
@@ -169,8 +169,8 @@ class Endorser:
         endorsed = answer.endorsement is not None or not channel_id
         if endorsed:
             self._metrics.successful.inc()
-        where = channel_id, self._label(proposal.chaincode.name)
-        self._metrics.duration.of(*where, "true" if endorsed else "false").observe(time.perf_counter() - began)
+        duration = self._metrics.duration.of(*self._where(proposal), "true" if endorsed else "false")
+        duration.observe(time.perf_counter() - began)
         return answer
 
     def _read(self, raw: bytes, now_ns: int) -> tuple[SignedProposal, Proposal]:
@@ -193,7 +193,6 @@ class Endorser:
 
     def _admit(self, proposal: Proposal, signed: SignedProposal, channel: Channel | None) -> Identity:
         """Check header, creator, uniqueness and access, in this order (Endorser.preProcess)."""
-        where = proposal.header.channel.channel_id, self._label(proposal.chaincode.name)
         try:
             checks.check_form(proposal, signed)
             creator = checks.identify_creator(proposal, signed, channel, self._access)
@@ -207,16 +206,17 @@ class Endorser:
             if proposal.chaincode.name not in SYSTEM_CHAINCODES:  # those check for themselves
                 checks.check_may_propose(creator, channel, self._access)
         except checks.DuplicateTransaction:
-            self._metrics.duplicates.of(*where).inc()
+            self._metrics.duplicates.of(*self._where(proposal)).inc()
             raise
         except checks.AccessRefusal:
-            self._metrics.acl_failures.of(*where).inc()
+            self._metrics.acl_failures.of(*self._where(proposal)).inc()
             raise
         return creator
 
-    def _label(self, chaincode: str) -> str:
-        """A chaincode in the metrics. Not whatever a client writes: every value makes a series, for ever."""
-        return chaincode if self._host.runs(chaincode) else "unknown"
+    def _where(self, proposal: Proposal) -> tuple[str, str]:
+        """Channel and chaincode in the metrics. Not whatever a client writes: every value makes a series, for ever."""
+        chaincode = proposal.chaincode.name
+        return proposal.header.channel.channel_id, chaincode if self._host.runs(chaincode) else "unknown"
 
     def _endorse(self, proposal: Proposal, creator: Identity, channel: Channel | None, now_ns: int) -> ProposalResponse:
         """Simulate on one view of the channel, and sign if it succeeded (ProcessProposalSuccessfullyOrError)."""
@@ -235,7 +235,7 @@ class Endorser:
                 f"{error}"
             )
         except (ChaincodeError, MalformedMessage) as error:
-            self._metrics.simulation_failures.of(channel_id, self._label(name)).inc()
+            self._metrics.simulation_failures.of(*self._where(proposal)).inc()
             return _failed(f"error in simulation: {error}")
         return self._answer(proposal, simulated)
 
@@ -254,10 +254,10 @@ class Endorser:
         if not self._has_room() and results.writes:
             raise _NoRoom
         # Durable before an endorsement with their hashes can leave.
-        values = [write.value for private in results.private for write in private.writes]
-        if values:
+        if results.private:
+            values = [write.value for private in results.private for write in private.writes]
             self._private_values.keep(values)
-        interest = encode_interest(interest_of(results.rwset, transaction.simulator.state))
+        interest = interest_of(results.rwset, transaction.simulator.state)
         return _Simulated(info, response, event, results.public, interest)
 
     def _answer(self, proposal: Proposal, simulated: _Simulated) -> ProposalResponse:
