@@ -2,10 +2,12 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
+from typing import Final
 
 from privysharing.protocol.codec.decode import decode
 from privysharing.protocol.codec.envelopes import encode_header, parse_header, timestamp, timestamp_ns
-from privysharing.protocol.codec.varint import bytes_field, message_field
+from privysharing.protocol.codec.varint import bytes_field, encode_varint, message_field
 from privysharing.protocol.codes import TxCode
 from privysharing.protocol.envelopes import Header, TxId
 from privysharing.protocol.errors import MalformedMessage
@@ -30,6 +32,10 @@ from privysharing.wire.peer import (
     transaction_pb2,
 )
 from privysharing.wire.privysharing.v1 import outline_pb2
+
+# Extensions of channel headers that are read once: there are as many as chaincodes, of some ten bytes each.
+EXTENSIONS_CACHED_MAX: Final = 256
+EXTENSION_BYTES_CACHED_MAX: Final = 256
 
 
 def proposal_hash(channel_header: bytes, signature_header: bytes, payload_without_transient: bytes) -> bytes:
@@ -128,8 +134,15 @@ def encode_chaincode_input(chaincode_input: ChaincodeInput) -> bytes:
 
 def parse_chaincode_header_extension(raw: bytes) -> ChaincodeId | None:
     """The chaincode that a channel header names; None when it names none."""
+    return _known_extension(raw) if len(raw) <= EXTENSION_BYTES_CACHED_MAX else _parse_extension(raw)
+
+
+def _parse_extension(raw: bytes) -> ChaincodeId | None:
     message = decode(proposal_pb2.ChaincodeHeaderExtension, raw)
     return _chaincode_id(message.chaincode_id) if message.HasField("chaincode_id") else None
+
+
+_known_extension = lru_cache(EXTENSIONS_CACHED_MAX)(_parse_extension)
 
 
 def encode_chaincode_header_extension(chaincode: ChaincodeId) -> bytes:
@@ -153,18 +166,15 @@ def parse_proposal_response(raw: bytes) -> ProposalResponse:
 
 def encode_proposal_response(answer: ProposalResponse) -> bytes:
     """An endorser's answer."""
-    message = proposal_response_pb2.ProposalResponse()
-    message.version = answer.version
-    message.payload = answer.payload
-    _fill_response(message.response, answer.response)
+    parts = [b"\x08" + encode_varint(answer.version) if answer.version else b""]
     if answer.timestamp_ns is not None:
-        message.timestamp.CopyFrom(timestamp(answer.timestamp_ns))
+        parts.append(message_field(b"\x12", timestamp(answer.timestamp_ns).SerializeToString()))
+    parts.append(message_field(b"\x22", encode_response(answer.response)))
+    parts.append(bytes_field(b"\x2a", answer.payload))
     if answer.endorsement is not None:
-        message.endorsement.endorser = answer.endorsement.endorser
-        message.endorsement.signature = answer.endorsement.signature
-    if answer.interest:
-        message.interest.MergeFromString(answer.interest)
-    return message.SerializeToString()
+        parts.append(message_field(b"\x32", _encode_endorsement(answer.endorsement)))
+    parts.append(bytes_field(b"\x3a", answer.interest))
+    return b"".join(parts)
 
 
 def parse_proposal_response_payload(raw: bytes) -> tuple[bytes, bytes]:
@@ -175,9 +185,7 @@ def parse_proposal_response_payload(raw: bytes) -> tuple[bytes, bytes]:
 
 def encode_proposal_response_payload(hashed_proposal: bytes, action: bytes) -> bytes:
     """ProposalResponsePayload from a proposal hash and an encoded ChaincodeAction."""
-    return proposal_response_pb2.ProposalResponsePayload(
-        proposal_hash=hashed_proposal, extension=action
-    ).SerializeToString()
+    return bytes_field(b"\x0a", hashed_proposal) + bytes_field(b"\x12", action)
 
 
 def parse_chaincode_action(raw: bytes) -> ChaincodeAction:
@@ -193,14 +201,12 @@ def parse_chaincode_action(raw: bytes) -> ChaincodeAction:
 
 def encode_chaincode_action(action: ChaincodeAction) -> bytes:
     """A ChaincodeAction."""
-    message = proposal_pb2.ChaincodeAction()
-    message.results = action.results
-    message.events = action.events
+    encoded = bytes_field(b"\x0a", action.results) + bytes_field(b"\x12", action.events)
     if action.response is not None:
-        _fill_response(message.response, action.response)
+        encoded += message_field(b"\x1a", encode_response(action.response))
     if action.chaincode is not None:
-        _fill_chaincode_id(message.chaincode_id, action.chaincode)
-    return message.SerializeToString()
+        encoded += message_field(b"\x22", _encode_chaincode_id(action.chaincode))
+    return encoded
 
 
 def parse_chaincode_event(raw: bytes) -> ChaincodeEvent:
@@ -223,9 +229,10 @@ def parse_response(raw: bytes) -> Response:
 
 def encode_response(response: Response) -> bytes:
     """A bare protos.Response."""
-    message = proposal_response_pb2.Response()
-    _fill_response(message, response)
-    return message.SerializeToString()
+    status, text, payload = response.status, response.message, response.payload
+    if not 0 < status < 1000:  # none of HTTP's: for protobuf to write, or to refuse
+        return proposal_response_pb2.Response(status=status, message=text, payload=payload).SerializeToString()
+    return b"\x08" + encode_varint(status) + bytes_field(b"\x12", text.encode()) + bytes_field(b"\x1a", payload)
 
 
 def parse_actions(raw: bytes) -> Iterator[tuple[bytes, bytes]]:
@@ -306,13 +313,6 @@ def _encode_chaincode_id(chaincode: ChaincodeId) -> bytes:
     return bytes_field(b"\x0a", path) + bytes_field(b"\x12", name) + bytes_field(b"\x1a", version)
 
 
-def _fill_chaincode_id(message: chaincode_pb2.ChaincodeID, chaincode: ChaincodeId) -> None:
-    message.SetInParent()  # also when all of it is empty
-    message.name = chaincode.name
-    message.version = chaincode.version
-    message.path = chaincode.path
-
-
 def _chaincode_input(message: chaincode_pb2.ChaincodeInput) -> ChaincodeInput:
     decorations = message.decorations
     return ChaincodeInput(tuple(message.args[:]), dict(decorations) if decorations else {}, message.is_init)
@@ -320,10 +320,3 @@ def _chaincode_input(message: chaincode_pb2.ChaincodeInput) -> ChaincodeInput:
 
 def _response(message: proposal_response_pb2.Response) -> Response:
     return Response(message.status, message.message, message.payload)
-
-
-def _fill_response(message: proposal_response_pb2.Response, response: Response) -> None:
-    message.SetInParent()
-    message.status = response.status
-    message.message = response.message
-    message.payload = response.payload

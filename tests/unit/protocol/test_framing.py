@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -10,20 +11,34 @@ from privysharing.protocol.codec.blocks import encode_block, parse_block
 from privysharing.protocol.codec.envelopes import encode_envelope, encode_payload, encode_signature_header
 from privysharing.protocol.codec.ordering import encode_record, parse_record
 from privysharing.protocol.codec.transactions import (
+    encode_chaincode_action,
     encode_chaincode_header_extension,
     encode_endorser_transaction,
     encode_invocation,
     encode_proposal,
     encode_proposal_payload,
+    encode_proposal_response,
+    encode_proposal_response_payload,
+    encode_response,
     encode_signed_proposal,
+    parse_chaincode_header_extension,
 )
 from privysharing.protocol.envelopes import SignatureHeader
 from privysharing.protocol.ordering import RecordClass, Regular
-from privysharing.protocol.transactions import ChaincodeId, ChaincodeInput, Endorsement, SignedProposal
+from privysharing.protocol.transactions import (
+    ChaincodeAction,
+    ChaincodeId,
+    ChaincodeInput,
+    Endorsement,
+    ProposalResponse,
+    Response,
+    SignedProposal,
+)
 from privysharing.wire.common import common_pb2
 from privysharing.wire.orderer import kafka_pb2
 from privysharing.wire.peer import chaincode_pb2, proposal_pb2, proposal_response_pb2, transaction_pb2
 
+INT32 = st.integers(-(2**31), 2**31 - 1)
 UINT64 = st.integers(0, 2**64 - 1)
 INT64 = st.integers(-(2**63), 2**63 - 1)
 SIZES = st.sampled_from((0, 1, 127, 128, 300, 16_383, 16_384))
@@ -117,3 +132,65 @@ def test_an_endorser_transaction(
         encode_endorser_transaction(header, proposal, response, [Endorsement(*each) for each in endorsements])
         == written
     )
+
+
+RESPONSES = st.builds(Response, INT32 | st.sampled_from((0, 200, 500, 999, 1000)), st.text(max_size=9), CONTENTS)
+
+
+def response_message(response: Response) -> proposal_response_pb2.Response:
+    return proposal_response_pb2.Response(status=response.status, message=response.message, payload=response.payload)
+
+
+@given(RESPONSES)
+def test_a_response_of_any_status(response: Response) -> None:
+    assert encode_response(response) == response_message(response).SerializeToString()
+
+
+@pytest.mark.parametrize("status", [2**31, -(2**31) - 1, 2**63])
+def test_a_status_that_is_no_int32_is_refused_as_protobuf_refuses_it(status: int) -> None:
+    with pytest.raises(ValueError, match="out of range"):
+        encode_response(Response(status))
+
+
+@given(CONTENTS, CONTENTS, CONTENTS, st.none() | RESPONSES, st.none() | st.just(ChaincodeId("kv", "1", "path")))
+def test_what_a_simulation_came_to(
+    hashed: bytes, results: bytes, events: bytes, response: Response | None, chaincode: ChaincodeId | None
+) -> None:
+    action = proposal_pb2.ChaincodeAction(
+        results=results,
+        events=events,
+        response=None if response is None else response_message(response),
+        chaincode_id=None if chaincode is None else chaincode_pb2.ChaincodeID(name="kv", version="1", path="path"),
+    ).SerializeToString()
+    assert encode_chaincode_action(ChaincodeAction(results, events, response, chaincode)) == action
+    payload = proposal_response_pb2.ProposalResponsePayload(proposal_hash=hashed, extension=action)
+    assert encode_proposal_response_payload(hashed, action) == payload.SerializeToString()
+
+
+@given(RESPONSES, CONTENTS, st.booleans(), st.integers(0, 2), st.none() | st.integers(0, 2**60), st.booleans())
+def test_an_endorsers_answer(
+    response: Response, content: bytes, endorsed: bool, version: int, at_ns: int | None, interested: bool
+) -> None:
+    interest = proposal_response_pb2.ChaincodeInterest(
+        chaincodes=[proposal_response_pb2.ChaincodeCall(name="kv")] if interested else []
+    )
+    message = proposal_response_pb2.ProposalResponse(
+        version=version, response=response_message(response), payload=content
+    )
+    if at_ns is not None:
+        message.timestamp.seconds, message.timestamp.nanos = divmod(at_ns, 10**9)
+    if endorsed:
+        message.endorsement.endorser, message.endorsement.signature = content, b"signature"
+        message.endorsement.SetInParent()
+    if interested:
+        message.interest.CopyFrom(interest)
+    endorsement = Endorsement(content, b"signature") if endorsed else None
+    answer = ProposalResponse(response, content, endorsement, version, at_ns, interest.SerializeToString())
+    assert encode_proposal_response(answer) == message.SerializeToString()
+
+
+@pytest.mark.parametrize("path", ["", "p" * 300], ids=["kept", "too large to be kept"])
+def test_an_extension_is_known_by_all_of_its_bytes(path: str) -> None:
+    for version in ("1", "2", "1"):
+        named = ChaincodeId("kv", version, path)
+        assert parse_chaincode_header_extension(encode_chaincode_header_extension(named)) == named
