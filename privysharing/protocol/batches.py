@@ -1,8 +1,9 @@
 """Calls that share a stream: items, and their answers in any order (proto/privysharing/v1/batch.proto)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final, NamedTuple
+
+from privysharing.protocol.values import value
 
 ITEMS_MAX: Final = 64  # of one message, either way
 
@@ -15,7 +16,7 @@ class BatchItem(NamedTuple):
     payload: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class CallFailed:
     """The gRPC status, as a number, with which the call would have failed by itself."""
 
@@ -23,7 +24,7 @@ class CallFailed:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class BatchAnswer:
     """The outcome of one call: the bytes of its own answer, or why there is none."""
 
@@ -31,7 +32,7 @@ class BatchAnswer:
     outcome: bytes | CallFailed
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class BatchResponse:
     """Answers, and how many items may be unanswered at once from now on, if that is said."""
 

@@ -2,22 +2,25 @@
 
 import asyncio
 from collections import deque
-from dataclasses import dataclass
+from typing import Final
 
 import grpc
 
 from privysharing.protocol.codec.decode import decode
 from privysharing.protocol.codes import Status
 from privysharing.protocol.errors import MalformedMessage
+from privysharing.protocol.values import value
 from privysharing.rpc.channels import MESSAGE_BYTES_MAX
 from privysharing.rpc.errors import NodeError, NodeUnavailable, node_error
 from privysharing.rpc.shared_stream import Sending, SharedStream
 from privysharing.wire.orderer.ab_pb2 import BroadcastResponse
 
+_STATUSES: Final[dict[int, Status]] = {status.value: status for status in Status}
+
 METHOD = "/orderer.AtomicBroadcast/Broadcast"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class BroadcastAnswer:
     """orderer.BroadcastResponse."""
 
@@ -110,5 +113,4 @@ class BroadcastClient(SharedStream[BroadcastAnswer]):
 def parse_broadcast_answer(raw: bytes) -> BroadcastAnswer:
     """Read an orderer.BroadcastResponse; a status that we do not know is UNKNOWN."""
     response = decode(BroadcastResponse, raw)
-    known = response.status in Status._value2member_map_
-    return BroadcastAnswer(Status(response.status) if known else Status.UNKNOWN, response.info)
+    return BroadcastAnswer(_STATUSES.get(response.status, Status.UNKNOWN), response.info)

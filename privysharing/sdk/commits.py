@@ -5,11 +5,11 @@ import contextlib
 import logging
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable
-from dataclasses import dataclass
 
 from privysharing.protocol.codes import TxCode
 from privysharing.protocol.deliver import NEWEST, FilteredBlock, SeekInfo, SeekPosition
 from privysharing.protocol.envelopes import TxId
+from privysharing.protocol.values import value
 from privysharing.rpc.deadlines import Deadlines
 from privysharing.rpc.errors import NodeError
 from privysharing.sdk.errors import CommitUnknown
@@ -24,7 +24,7 @@ _FOREVER = SeekPosition.at(2**64 - 1)
 FilteredBlocks = Callable[[SeekInfo], AsyncGenerator[FilteredBlock]]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Verdict:
     """What the peers decided on a transaction, and in which block."""
 
@@ -50,9 +50,9 @@ def _codes(block: FilteredBlock) -> dict[TxId, TxCode]:
     """
     codes: dict[TxId, TxCode] = {}
     for transaction in block.transactions:
-        is_first = transaction.tx_id not in codes and transaction.code is not TxCode.BAD_PROPOSAL_TXID
-        if is_first or transaction.code is TxCode.VALID:
-            codes[transaction.tx_id] = transaction.code
+        code = transaction.code
+        if code is TxCode.VALID or (transaction.tx_id not in codes and code is not TxCode.BAD_PROPOSAL_TXID):
+            codes[transaction.tx_id] = code
     return codes
 
 

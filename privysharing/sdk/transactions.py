@@ -1,12 +1,12 @@
 """A transaction on its way: called, endorsed, ordered, committed."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from privysharing.protocol.envelopes import TxId
+from privysharing.protocol.values import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Call:
     """A function of a chaincode with its arguments. `transient` reaches the endorsers and nobody else."""
 
@@ -16,7 +16,7 @@ class Call:
     transient: Mapping[str, bytes] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Endorsed:
     """A proposal with the equal answers of its endorsers, signed: ready to be ordered."""
 
@@ -25,7 +25,7 @@ class Endorsed:
     payload: bytes  # what the contract returned
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Pending:
     """A transaction that was handed to the ordering service, and has no verdict yet."""
 
@@ -34,7 +34,7 @@ class Pending:
     orderer: str = ""  # the name of the one that has acknowledged it, if one has
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Receipt:
     """A committed transaction: its id, the block that holds it, and what the contract returned.
 

@@ -1,6 +1,6 @@
 """orderer.SeekInfo, and the answers of both Deliver services (their field numbers agree)."""
 
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from privysharing.protocol.codec.decode import decode
 from privysharing.protocol.codec.varint import encode_varint
@@ -23,6 +23,9 @@ from privysharing.wire.orderer import ab_pb2
 from privysharing.wire.peer import chaincode_event_pb2, events_pb2
 
 BLOCK_TAG = b"\x12"  # field 2, length-delimited: `block` in both DeliverResponses
+
+# A code that we do not know is not VALID, and more than that nobody has to know.
+_VERDICTS: Final[dict[int, TxCode]] = {code.value: code for code in TxCode}
 
 Choice = TypeVar("Choice", SeekBehavior, SeekErrorResponse, SeekContentType, Status)
 
@@ -107,31 +110,21 @@ def _choice(kind: type[Choice], number: int) -> Choice:
 
 
 def _filtered_block(message: events_pb2.FilteredBlock) -> FilteredBlock:
-    return FilteredBlock(
-        message.channel_id,
-        message.number,
-        tuple(
-            FilteredTransaction(
-                TxId(tx.txid),
-                tx.type,
-                _verdict(tx.tx_validation_code),
-                tuple(
-                    FilteredEvent(
-                        action.chaincode_event.chaincode_id,
-                        TxId(action.chaincode_event.tx_id),
-                        action.chaincode_event.event_name,
-                    )
-                    for action in tx.transaction_actions.chaincode_actions
-                ),
-            )
-            for tx in message.filtered_transactions
-        ),
-    )
+    transactions = [
+        FilteredTransaction(
+            TxId(tx.txid),
+            tx.type,
+            _VERDICTS.get(tx.tx_validation_code, TxCode.INVALID_OTHER_REASON),
+            _events(tx.transaction_actions) if tx.HasField("transaction_actions") else (),
+        )
+        for tx in message.filtered_transactions
+    ]
+    return FilteredBlock(message.channel_id, message.number, tuple(transactions))
 
 
-def _verdict(number: int) -> TxCode:
-    """A code that we do not know is not VALID, and more than that nobody has to know."""
-    return TxCode(number) if number in TxCode._value2member_map_ else TxCode.INVALID_OTHER_REASON
+def _events(message: events_pb2.FilteredTransactionActions) -> tuple[FilteredEvent, ...]:
+    events = [action.chaincode_event for action in message.chaincode_actions]
+    return tuple([FilteredEvent(event.chaincode_id, TxId(event.tx_id), event.event_name) for event in events])
 
 
 def _encode_filtered_block(block: FilteredBlock) -> events_pb2.FilteredBlock:
