@@ -4,10 +4,12 @@ Fabric's counters carry no `_total`, which the client library appends when it wr
 them as they are, so the page is written here.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from typing import Generic, TypeVar
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric, ProcessCollector
+import prometheus_client
+from prometheus_client import CollectorRegistry, Gauge, Metric, ProcessCollector
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4 as CONTENT_TYPE
 from prometheus_client.samples import Sample
 
@@ -15,6 +17,24 @@ __all__ = ["CONTENT_TYPE", "DEFAULT_BUCKETS", "Counter", "Family", "Gauge", "His
 
 DEFAULT_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)  # Prometheus', in seconds
 _PROCESS = "process_"  # names of the library's own, which are as they should be
+
+
+class Counter(prometheus_client.Counter):
+    """One that counts only; `Family` sees that it is no parent, which the library's asks each time."""
+
+    def inc(self, amount: float = 1, exemplar: dict[str, str] | None = None) -> None:
+        """See the library's; exemplars are not kept."""
+        self._value.inc(amount)
+
+
+class Histogram(prometheus_client.Histogram):
+    """The same for observations."""
+
+    def observe(self, amount: float, exemplar: dict[str, str] | None = None) -> None:
+        """See the library's; exemplars are not kept."""
+        self._sum.inc(amount)
+        self._buckets[bisect_left(self._upper_bounds, amount)].inc(1)
+
 
 MetricT = TypeVar("MetricT", Counter, Gauge, Histogram)
 

@@ -15,6 +15,7 @@ of keys in a namespace (UTF-8 bytes, as Fabric's), and of writes in a history.
 
 import struct
 from dataclasses import dataclass
+from functools import lru_cache
 
 from privysharing.protocol.codes import TxCode
 from privysharing.protocol.rwsets import Update, Version
@@ -28,6 +29,10 @@ TRANSACTION = b"t"
 BLOCK_HASH = b"b"
 BEHIND_ALL = b"\xff" * 8  # behind every key
 
+# Names of chaincodes, which a channel has defined; but whoever may endorse can have a transaction name any.
+NAMESPACES_CACHED_MAX = 256
+NAMESPACE_LENGTH_CACHED_MAX = 64
+
 _LENGTH = struct.Struct(">I")
 _HEIGHT = struct.Struct(">QI")
 _BLOCK = struct.Struct(">Q")
@@ -37,11 +42,18 @@ _LOCATION = struct.Struct(">QIB")
 
 def namespace_prefix(namespace: str) -> bytes:
     """What all public keys of a namespace begin with."""
+    return _known_prefix(namespace) if len(namespace) <= NAMESPACE_LENGTH_CACHED_MAX else _prefix(namespace)
+
+
+def _prefix(namespace: str) -> bytes:
     return STATE + _part(namespace.encode())
 
 
+_known_prefix = lru_cache(NAMESPACES_CACHED_MAX)(_prefix)
+
+
 def state_key(namespace: str, key: str) -> bytes:
-    return STATE + _part(namespace.encode()) + key.encode()
+    return namespace_prefix(namespace) + key.encode()
 
 
 def split_state_key(raw: bytes) -> tuple[str, str]:
