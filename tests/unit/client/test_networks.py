@@ -76,6 +76,13 @@ def test_a_topology_other_than_the_folders_is_wrong_usage(resting: Network, run:
     assert f"privy network down --remove --network {resting.folder}" in err
 
 
+def test_an_ordering_other_than_the_folders_is_wrong_usage(resting: Network, run: Run) -> None:
+    status, _, err = run("network", "up", "--ordering", "kafka", "--network", resting.folder)
+    assert status == 2
+    assert f"{resting.folder} holds a network whose ordering is embedded" in err
+    assert f"privy network down --remove --network {resting.folder}" in err
+
+
 def test_the_status_of_a_network_that_does_not_serve_is_a_failure(resting: Network, run: Run) -> None:
     status, out, err = run("network", "status", "--network", resting.folder)
     assert status == 1
