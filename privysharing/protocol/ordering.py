@@ -6,6 +6,8 @@ The log is Kafka's topic of Fabric's orderers up to 2.5, whatever stores it here
 from dataclasses import dataclass
 from enum import IntEnum
 
+from privysharing.protocol.values import value
+
 
 class RecordClass(IntEnum):
     """orderer.KafkaMessageRegular.Class."""
@@ -15,7 +17,7 @@ class RecordClass(IntEnum):
     CONFIG = 2
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Regular:
     """orderer.KafkaMessageRegular: an envelope to be ordered.
 

@@ -18,6 +18,7 @@ from privysharing.protocol.codes import HeaderType, Status
 from privysharing.protocol.errors import MalformedMessage
 from privysharing.protocol.msp.identity import Identity, InvalidIdentity
 from privysharing.protocol.policies.unmet import unmet
+from privysharing.protocol.values import value
 
 ORDERER_WRITERS = "/Channel/Orderer/Writers"
 
@@ -43,7 +44,7 @@ class Clock:
     check_expiry: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Message:
     """An envelope read as far as ordering it needs."""
 

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Protocol
 
 from privysharing.protocol.channel.bundle import ChannelConfig
+from privysharing.protocol.values import value
 from services.runtime.disk import Disk, StorageError
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Entry:
     """A record at its place."""
 
