@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 from privysharing.protocol.codec.decode import decode
+from privysharing.protocol.codec.varint import bytes_field, encode_varint, message_field
 from privysharing.protocol.rwsets import (
     CollectionHashedRwSet,
     HashedKey,
@@ -128,26 +129,17 @@ def metadata_keys(part: UnreadNamespace) -> Iterator[PublicKey | HashedKey]:
 
 def encode_tx_rwset(rwset: TxRwSet) -> bytes:
     """A read/write set in the order given: whoever builds one sorts it (rwsetutil TxRwSet.ToProtoBytes)."""
-    message = rwset_pb2.TxReadWriteSet()
-    for ns in rwset.namespaces:
-        _fill_namespace(message.ns_rwset.add(), ns)
-    return message.SerializeToString()
+    return b"".join([message_field(b"\x12", _encode_namespace(ns)) for ns in rwset.namespaces])
 
 
 def encode_query_reads(reads: Iterable[Read]) -> bytes:
     """kvrwset.QueryReads: what a leaf of a range query's Merkle tree hashes."""
-    message = kv.QueryReads()
-    for read in reads:
-        _fill_read(message.kv_reads.add(), read)
-    return message.SerializeToString()
+    return b"".join([message_field(b"\x0a", _encode_read(read)) for read in reads])
 
 
 def encode_private_writes(writes: Iterable[Write]) -> bytes:
     """kvrwset.KVRWSet of a collection's plain writes: what CollectionHashedReadWriteSet.pvt_rwset_hash is taken of."""
-    message = kv.KVRWSet()
-    for write in writes:
-        _fill_write(message.writes.add(), write)
-    return message.SerializeToString()
+    return b"".join([message_field(b"\x1a", _encode_write(write)) for write in writes])
 
 
 def parse_state_metadata(raw: bytes) -> dict[str, bytes]:
@@ -251,20 +243,30 @@ def _entries(entries: Iterable[kv.KVMetadataEntry]) -> tuple[tuple[str, bytes], 
 # Messages are filled in where they stand: made one by one and handed over, each would be copied into its parent.
 
 
-def _fill_namespace(message: rwset_pb2.NsReadWriteSet, ns: NamespaceRwSet) -> None:
-    sets = kv.KVRWSet()
-    for read in ns.reads:
-        _fill_read(sets.reads.add(), read)
-    for query in ns.range_queries:
-        _fill_range_query(sets.range_queries_info.add(), query)
-    for write in ns.writes:
-        _fill_write(sets.writes.add(), write)
-    for metadata in ns.metadata_writes:
-        _fill_entries(sets.metadata_writes.add(key=metadata.key), metadata.entries)
-    message.namespace = ns.namespace
-    message.rwset = sets.SerializeToString()
+def _encode_namespace(ns: NamespaceRwSet) -> bytes:
+    encoded = bytes_field(b"\x0a", ns.namespace.encode()) + bytes_field(b"\x12", _encode_public(ns))
     for collection in ns.collections:
-        _fill_collection(message.collection_hashed_rwset.add(), collection)
+        message = rwset_pb2.CollectionHashedReadWriteSet()
+        _fill_collection(message, collection)
+        encoded += message_field(b"\x1a", message.SerializeToString())
+    return encoded
+
+
+def _encode_public(ns: NamespaceRwSet) -> bytes:
+    """kvrwset.KVRWSet: what nearly every transaction has is framed, the rest is filled in."""
+    encoded = encode_query_reads(ns.reads)
+    if ns.range_queries:
+        sets = kv.KVRWSet()
+        for query in ns.range_queries:
+            _fill_range_query(sets.range_queries_info.add(), query)
+        encoded += sets.SerializeToString()
+    encoded += encode_private_writes(ns.writes)
+    if ns.metadata_writes:
+        sets = kv.KVRWSet()
+        for metadata in ns.metadata_writes:
+            _fill_entries(sets.metadata_writes.add(key=metadata.key), metadata.entries)
+        encoded += sets.SerializeToString()
+    return encoded
 
 
 def _fill_collection(message: rwset_pb2.CollectionHashedReadWriteSet, collection: CollectionHashedRwSet) -> None:
@@ -282,16 +284,18 @@ def _fill_collection(message: rwset_pb2.CollectionHashedReadWriteSet, collection
     message.pvt_rwset_hash = collection.private_rwset_hash
 
 
-def _fill_read(message: kv.KVRead, read: Read) -> None:
-    message.key = read.key
-    if read.version is not None:
-        _fill_version(message.version, read.version)
+def _encode_read(read: Read) -> bytes:
+    key, version = bytes_field(b"\x0a", read.key.encode()), read.version
+    if version is None:
+        return key
+    # Version(0, 0) must stay present, as an empty message: absent means that the key does not exist.
+    block = b"\x08" + encode_varint(version.block_num) if version.block_num else b""
+    return key + message_field(b"\x12", block + b"\x10" + encode_varint(version.tx_num) if version.tx_num else block)
 
 
-def _fill_write(message: kv.KVWrite, write: Write) -> None:
-    message.key = write.key
-    message.is_delete = write.is_delete
-    message.value = write.value
+def _encode_write(write: Write) -> bytes:
+    key = bytes_field(b"\x0a", write.key.encode())
+    return key + (b"\x10\x01" if write.is_delete else b"") + bytes_field(b"\x1a", write.value)
 
 
 def _fill_version(message: kv.Version, version: Version) -> None:
@@ -307,8 +311,7 @@ def _fill_range_query(message: kv.RangeQueryInfo, query: RangeQuery) -> None:
     message.itr_exhausted = query.exhausted
     if query.reads is not None:
         message.raw_reads.SetInParent()
-        for read in query.reads:
-            _fill_read(message.raw_reads.kv_reads.add(), read)
+        message.raw_reads.MergeFromString(encode_query_reads(query.reads))
     if query.summary is not None:
         summary = message.reads_merkle_hashes
         summary.max_degree = query.summary.max_degree

@@ -10,6 +10,12 @@ from privysharing.protocol.blocks import Block, BlockHeader
 from privysharing.protocol.codec.blocks import encode_block, parse_block
 from privysharing.protocol.codec.envelopes import encode_envelope, encode_payload, encode_signature_header
 from privysharing.protocol.codec.ordering import encode_record, parse_record
+from privysharing.protocol.codec.rwsets import (
+    encode_private_writes,
+    encode_query_reads,
+    encode_tx_rwset,
+    parse_tx_rwset,
+)
 from privysharing.protocol.codec.transactions import (
     encode_chaincode_action,
     encode_chaincode_header_extension,
@@ -25,6 +31,16 @@ from privysharing.protocol.codec.transactions import (
 )
 from privysharing.protocol.envelopes import SignatureHeader
 from privysharing.protocol.ordering import RecordClass, Regular
+from privysharing.protocol.rwsets import (
+    CollectionHashedRwSet,
+    MetadataWrite,
+    NamespaceRwSet,
+    RangeQuery,
+    Read,
+    TxRwSet,
+    Version,
+    Write,
+)
 from privysharing.protocol.transactions import (
     ChaincodeAction,
     ChaincodeId,
@@ -35,6 +51,8 @@ from privysharing.protocol.transactions import (
     SignedProposal,
 )
 from privysharing.wire.common import common_pb2
+from privysharing.wire.ledger.rwset import rwset_pb2
+from privysharing.wire.ledger.rwset.kvrwset import kv_rwset_pb2
 from privysharing.wire.orderer import kafka_pb2
 from privysharing.wire.peer import chaincode_pb2, proposal_pb2, proposal_response_pb2, transaction_pb2
 
@@ -194,3 +212,40 @@ def test_an_extension_is_known_by_all_of_its_bytes(path: str) -> None:
     for version in ("1", "2", "1"):
         named = ChaincodeId("kv", version, path)
         assert parse_chaincode_header_extension(encode_chaincode_header_extension(named)) == named
+
+
+READS = st.lists(st.builds(Read, st.text(max_size=9), st.none() | st.builds(Version, UINT64, UINT64)), max_size=3)
+WRITES = st.lists(st.builds(Write, st.text(max_size=9), CONTENTS, st.booleans()), max_size=3)
+
+
+@given(READS, WRITES)
+def test_reads_and_writes(reads: list[Read], writes: list[Write]) -> None:
+    sets = kv_rwset_pb2.KVRWSet()
+    for read in reads:
+        message = sets.reads.add(key=read.key)
+        if read.version is not None:
+            message.version.SetInParent()
+            message.version.block_num, message.version.tx_num = read.version.block_num, read.version.tx_num
+    assert encode_query_reads(reads) == sets.SerializeToString()
+    for write in writes:
+        sets.writes.add(key=write.key, is_delete=write.is_delete, value=write.value)
+    ns = rwset_pb2.NsReadWriteSet(namespace="ns", rwset=sets.SerializeToString())
+    whole = rwset_pb2.TxReadWriteSet(ns_rwset=[ns]).SerializeToString()
+    assert encode_tx_rwset(TxRwSet((NamespaceRwSet("ns", tuple(reads), (), tuple(writes)),))) == whole
+    sets.ClearField("reads")
+    assert encode_private_writes(writes) == sets.SerializeToString()
+
+
+@given(READS, WRITES)
+def test_a_read_write_set_of_every_kind_is_read_as_it_was(reads: list[Read], writes: list[Write]) -> None:
+    ranges = (RangeQuery("a", "b", True, tuple(reads)), RangeQuery("b", "", False))
+    metadata = (MetadataWrite("k", (("name", b"value"),)),)
+    collections = (CollectionHashedRwSet("c", private_rwset_hash=b"hash"),)
+    namespace = NamespaceRwSet("ns", tuple(reads), ranges, tuple(writes), metadata, collections)
+    rwset = TxRwSet((NamespaceRwSet("empty"), namespace))
+    raw = encode_tx_rwset(rwset)
+    assert parse_tx_rwset(raw) == rwset
+    message = rwset_pb2.TxReadWriteSet.FromString(raw)
+    assert message.SerializeToString() == raw
+    sets = [kv_rwset_pb2.KVRWSet.FromString(ns.rwset).SerializeToString() for ns in message.ns_rwset]
+    assert sets == [ns.rwset for ns in message.ns_rwset]  # fields in protobuf's order
