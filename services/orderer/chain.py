@@ -243,7 +243,7 @@ class Chain:
         if cut.config is not None:
             self.config = cut.config
         stored = self._context.outside.monotonic()
-        self._pace.stored(stored)
+        self._pace.stored(stored, len(cut.envelopes))
         self._wake()
         metrics = self._context.metrics
         metrics.height.of(self.channel_id).set(self.height)

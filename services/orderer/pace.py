@@ -2,11 +2,12 @@
 
 Whatever is ordered while a block is on its way goes into the next one, as in a group commit: blocks are as small and as
 early as those who make and take them can keep up with, and a system that has nothing else to do adds no waiting. How
-long a block keeps its readers busy nobody tells an orderer; but they read, hash, sign and sync as it does, and more of
-it, so a block takes them a multiple of what it has taken here. Under load both take longer, and blocks grow.
+long a block keeps its readers busy nobody tells an orderer. But they read, hash and sync a block as it does, and load
+slows them as it slows him; then they judge each envelope, which to him is but bytes by then. So readers take what the
+block has taken here, and as much again for every few envelopes in it.
 """
 
-READERS_SHARE = 4.0  # how many times as long as here a block takes to get where it is waited for
+ENVELOPES = 12  # that take a reader as long as a block takes by itself
 
 
 class Pace:
@@ -22,13 +23,13 @@ class Pace:
         """A cut was asked for."""
         self._asked_at = now
 
-    def stored(self, now: float) -> None:
-        """A block has been made and stored."""
+    def stored(self, now: float, envelopes: int) -> None:
+        """A block of so many envelopes has been made and stored."""
         began, self._asked_at = self._asked_at, None
         if began is None:  # it was full before anybody asked
             began = now
         else:
-            self._distance = max(self._least, READERS_SHARE * (now - began))
+            self._distance = max(self._least, (now - began) * (1 + envelopes / ENVELOPES))
         self._next = began + self._distance
 
     def due(self, waiting_since: float, timeout_s: float) -> float:

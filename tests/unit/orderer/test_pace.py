@@ -2,15 +2,15 @@
 
 import pytest
 
-from services.orderer.pace import READERS_SHARE, Pace
+from services.orderer.pace import ENVELOPES, Pace
 
 TIMEOUT_S = 2.0
 
 
-def after_a_block(took_s: float, least_s: float = 0.01, began: float = 100.0) -> Pace:
+def after_a_block(took_s: float, envelopes: int = ENVELOPES, least_s: float = 0.01) -> Pace:
     pace = Pace(least_s)
-    pace.asked(began)
-    pace.stored(began + took_s)
+    pace.asked(100.0)
+    pace.stored(100.0 + took_s, envelopes)
     return pace
 
 
@@ -18,9 +18,10 @@ def test_the_first_block_waits_for_nothing() -> None:
     assert Pace(0.01).due(waiting_since=100.0, timeout_s=TIMEOUT_S) <= 100.0
 
 
-@pytest.mark.parametrize("took_s", [0.004, 0.02, 0.1])
-def test_the_longer_a_block_took_the_later_comes_the_next(took_s: float) -> None:
-    assert after_a_block(took_s).due(100.1, TIMEOUT_S) == pytest.approx(100.0 + READERS_SHARE * took_s)
+@pytest.mark.parametrize("took_s", [0.008, 0.02, 0.1])
+def test_the_longer_a_block_took_and_the_more_it_holds_the_later_comes_the_next(took_s: float) -> None:
+    assert after_a_block(took_s).due(100.1, TIMEOUT_S) == pytest.approx(100.0 + 2 * took_s)
+    assert after_a_block(took_s, 4 * ENVELOPES).due(100.1, TIMEOUT_S) == pytest.approx(100.0 + 5 * took_s)
 
 
 def test_blocks_that_cost_nothing_keep_the_least_distance() -> None:
@@ -37,5 +38,5 @@ def test_a_system_that_has_rested_adds_no_waiting() -> None:
 
 def test_a_block_that_was_full_before_anybody_asked_keeps_the_distance_of_the_last() -> None:
     pace = after_a_block(0.02)
-    pace.stored(101.0)
-    assert pace.due(101.0, TIMEOUT_S) == pytest.approx(101.0 + READERS_SHARE * 0.02)
+    pace.stored(101.0, 500)
+    assert pace.due(101.0, TIMEOUT_S) == pytest.approx(101.0 + 2 * 0.02)
