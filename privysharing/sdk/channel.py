@@ -156,7 +156,9 @@ class Channel:
         problems: list[str] = []
         refusals: list[OrderingRefused] = []
         perhaps = False
-        orderers = sorted(self.nodes.orderers, key=lambda node: node.name == avoiding)
+        orderers = self.nodes.orderers
+        if avoiding:
+            orderers = tuple(sorted(orderers, key=lambda node: node.name == avoiding))
         for node in self._connections.failures.in_order(orderers):
             try:
                 with self._connections.failures.watching(node):
@@ -245,7 +247,7 @@ class Channel:
         proposal = make_proposal(
             self.name,
             call.chaincode,
-            ChaincodeInput(tuple(_bytes(arg) for arg in (call.function, *call.args))),
+            ChaincodeInput(tuple([_bytes(arg) for arg in (call.function, *call.args)])),
             identity.serialized,
             nonce=outside.random_bytes(NONCE_BYTES),
             timestamp_ns=outside.now_ns(),
