@@ -13,9 +13,14 @@ from privysharing.protocol.codes import TxCode
 from privysharing.protocol.rwsets import NamespaceRwSet, Read, TxRwSet, Version, Write
 from privysharing.protocol.transactions import ProposalResponse, Response
 from services.peer.chaincode_host.contracts import Contracts
+from services.peer.chaincode_host.definitions import Definitions
+from services.peer.chaincode_host.errors import ChaincodeError
 from services.peer.chaincode_host.host import INITIALIZED_KEY, ChaincodeConfig
 from services.peer.chaincode_host.ports import Contract
+from services.peer.chaincode_host.simulator import State, TxSimulator
 from services.peer.endorsement.endorser import Outcome
+from services.peer.ledger.memory import MemoryState
+from services.peer.private_data import MemoryPrivateValues
 from services.runtime.config import ConfigError
 from tests.support.endorsing import (
     CHAINCODE,
@@ -72,6 +77,29 @@ def test_every_transaction_reads_its_definition(build: Build) -> None:
         NamespaceRwSet("_lifecycle", reads=(Read(f"namespaces/fields/{CHAINCODE}/Sequence", Version(3, 0)),)),
         NamespaceRwSet(CHAINCODE, writes=(Write("a", b"1"),)),
     )
+
+
+def test_what_is_known_of_a_definition_is_known_at_that_height_of_that_channel_alone(build: Build) -> None:
+    network = build()
+    network.define(version="1")
+    definitions, none = Definitions(network.org1.msp_id), MemoryPrivateValues()
+
+    def find(channel_id: str, state: State) -> tuple[str, TxRwSet]:
+        simulator = TxSimulator(state, none)
+        return definitions.find(channel_id, CHAINCODE, simulator).version, simulator.results().rwset
+
+    defined = network.channel.ledger.view
+    looked_up = find(CHANNEL, defined)
+    assert find(CHANNEL, defined) == looked_up == ("1", looked_up[1])
+    with pytest.raises(ChaincodeError):
+        find("another", MemoryState(defined.height))
+    with pytest.raises(ChaincodeError):
+        find(CHANNEL, MemoryState(defined.height + 1))
+    network.define(sequence=2, version="2")
+    version, reads = find(CHANNEL, network.channel.ledger.view)
+    assert version == "2"
+    assert reads != looked_up[1]
+    assert find(CHANNEL, defined) == looked_up
 
 
 def test_a_new_definition_makes_transactions_in_flight_stale(build: Build) -> None:

@@ -13,6 +13,7 @@ from privysharing.protocol.blocks import header_hash
 from privysharing.protocol.codec.blocks import encode_block
 from privysharing.protocol.codes import TxCode
 from privysharing.protocol.envelopes import TxId
+from privysharing.protocol.rwsets import Version, VersionedValue
 from services.peer.ledger.errors import LedgerFault
 from services.peer.ledger.ledger import Ledger
 from services.peer.ledger.memory import MemoryLedger
@@ -115,6 +116,21 @@ def test_a_snapshot_stands_still_while_blocks_are_committed(ledger: Ledger) -> N
         assert [key for key, _ in before.range("cc", "", "")] == ["a"]
     with ledger.snapshot() as after:
         assert (after.height, [key for key, _ in after.range("cc", "", "")]) == (2, ["a", "b"])
+
+
+def test_all_who_ask_between_two_commits_share_one_view_which_stands_still() -> None:
+    first, second = chain([[Tx("t1", {("cc", "a"): b"1"})], [Tx("t2", {("cc", "a"): b"2"})]])
+    with all_kinds() as ledgers:
+        for ledger in ledgers:
+            ledger.append(replay(first, ledger.state, b""))
+            before, again = ledger.view, ledger.view
+            ledger.append(replay(second, ledger.state, b""))
+            after = ledger.view
+            assert before is again
+            assert [(view.height, view.get("cc", "a")) for view in (before, after)] == [
+                (1, VersionedValue(b"1", Version(0, 0))),
+                (2, VersionedValue(b"2", Version(1, 0))),
+            ]
 
 
 def test_history_comes_newest_first_with_deletes_and_without_invalid_writes(ledger: Ledger) -> None:
