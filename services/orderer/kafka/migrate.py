@@ -1,6 +1,7 @@
 """Moves a stopped orderer's channels to Kafka: `python -m services.orderer.kafka.migrate orderer.yaml`."""
 
 import sys
+from functools import partial
 from pathlib import Path
 
 import click
@@ -56,7 +57,7 @@ def _migrate_all(disk: Disk, location: Path, kafka: KafkaConfig, only: str | Non
                 click.echo(f"\r{name}: {done} of {of} records", nl=done == of, err=True)
 
         largest = config.orderer.batch_size.absolute_max_bytes
-        count = migrate(disk, logs / name, name, Connecting(kafka, lambda brokers=brokers: brokers), largest, tell)
+        count = migrate(disk, logs / name, name, Connecting(kafka, partial(tuple, brokers)), largest, tell)
         click.echo(f"{name}: {count} records are in topic {name}; {logs / name} is now {name}{ASIDE}")
 
 

@@ -122,7 +122,9 @@ async def test_a_lie_is_not_stored_and_the_truth_of_another_is(how: str) -> None
     lie = forged(blocks, how)
     with pytest.raises(TimeoutError):
         await catch_up(
-            store, Shown({HONEST: lie, OTHER: blocks[: len(lie)]} if how == "another story" else {HONEST: lie}), 100
+            store,
+            Shown({HONEST: lie, OTHER: blocks[: len(lie)]} if how == "another story" else {HONEST: lie}),
+            position_of(lie[-1]).last_offset + 1,
         )
     assert stored(store) == blocks[: store.height]
     assert store.height < len(blocks)
