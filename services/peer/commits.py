@@ -71,11 +71,11 @@ def _named_id(envelope: bytes) -> TxId:
 def _writes(transactions: Sequence[ReadTransaction], verdicts: Sequence[TxCode]) -> tuple[KeyWrite, ...]:
     """Public writes of valid endorser transactions, each key once a transaction (kvledger/history Commit)."""
     return tuple(
-        dict.fromkeys(
-            KeyWrite(ns.namespace, write.key, tx_num)
+        [
+            KeyWrite(ns.namespace, key, tx_num)
             for tx_num, (tx, verdict) in enumerate(zip(transactions, verdicts, strict=True))
             if verdict is TxCode.VALID and tx.endorsed is not None
-            for ns in tx.endorsed.rwset.namespaces
-            for write in ns.writes
-        )
+            for ns in tx.endorsed.rwset.namespaces  # each once: a set that repeats one is not valid
+            for key in dict.fromkeys([write.key for write in ns.writes])
+        ]
     )

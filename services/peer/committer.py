@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from privysharing.protocol.channel.bundle import ChannelConfig
 from privysharing.protocol.codes import HeaderType, TxCode
 from privysharing.protocol.reading import ReadTransaction, read_transaction
 from privysharing.protocol.signers import Signers, Vouched, verify_all
+from privysharing.protocol.transactions import ChaincodeId
 from services.peer.commits import make_commit
 from services.peer.ledger.types import AppendTimes, Commit, LedgerPort
 from services.peer.metrics import LedgerMetrics
@@ -185,20 +187,23 @@ def _count(metrics: LedgerMetrics, channel_id: str, verified: VerifiedBlock, sto
     metrics.block_file_time.of(channel_id).observe(stored.times.block_file)
     metrics.block_and_private_time.of(channel_id).observe(stored.times.block_file)
     metrics.state_time.of(channel_id).observe(stored.times.state)
-    for tx, code in zip(verified.transactions, stored.commit.verdicts, strict=True):
-        metrics.transactions.of(channel_id, _type_name(tx), _chaincode_name(tx, code), code.name).inc()
+    pairs = zip(verified.transactions, stored.commit.verdicts, strict=True)
+    for (kind, chaincode, code), count in Counter(
+        [(tx.type, _chaincode(tx, code), code) for tx, code in pairs]
+    ).items():
+        name = "unknown" if chaincode is None else f"{chaincode.name}:{chaincode.version}"
+        metrics.transactions.of(channel_id, _type_name(kind), name, code.name).inc(count)
 
 
-def _type_name(tx: ReadTransaction) -> str:
+def _type_name(kind: int | None) -> str:
     try:
-        return HeaderType(-1 if tx.type is None else tx.type).name
+        return HeaderType(-1 if kind is None else kind).name
     except ValueError:
         return "unknown"
 
 
-def _chaincode_name(tx: ReadTransaction, code: TxCode) -> str:
-    """Name and version, as kvledger labels them. Only of transactions that passed: others may have made them up."""
+def _chaincode(tx: ReadTransaction, code: TxCode) -> ChaincodeId | None:
+    """Name and version are labels of kvledger's. Only of transactions that passed: others may have made them up."""
     if code not in _ENDORSED_CODES or tx.endorsed is None or tx.endorsed.action is None:
-        return "unknown"
-    chaincode = tx.endorsed.action.chaincode
-    return "unknown" if chaincode is None else f"{chaincode.name}:{chaincode.version}"
+        return None
+    return tx.endorsed.action.chaincode

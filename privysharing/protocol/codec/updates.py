@@ -1,12 +1,15 @@
 """txmgr.Updates: the canonical form of what a block changes, which its commit hash covers."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import TypeVar
 
 from privysharing.protocol.rwsets import Update, UpdateBatch, Version
 from privysharing.wire.ledger.kvledger.txmgmt.txmgr import updates_pb2
 
 Key = TypeVar("Key", str, bytes)
+
+NUMBERS_KEPT_MAX = 1024  # encoded: a block's own number stands with each key, and so do the places in it
 
 
 def encode_updates(updates: UpdateBatch) -> bytes:
@@ -49,6 +52,7 @@ def _append(message: updates_pb2.Updates, writes: Mapping[Key, Update]) -> None:
         )
 
 
+@lru_cache(NUMBERS_KEPT_MAX)
 def _ordered(number: int) -> bytes:
     size = (number.bit_length() + 7) // 8
     return bytes((size,)) + number.to_bytes(size, "big")

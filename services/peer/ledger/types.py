@@ -9,10 +9,11 @@ from privysharing.protocol.blocks import Block
 from privysharing.protocol.codes import TxCode
 from privysharing.protocol.envelopes import TxId
 from privysharing.protocol.rwsets import UpdateBatch, VersionedValue
+from privysharing.protocol.values import value
 from services.peer.validation.view import StateView
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class KeyWrite:
     """One public write of a valid transaction: what a key's history is made of."""
 
@@ -21,7 +22,7 @@ class KeyWrite:
     tx_num: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Commit:
     """One judged block, ready to be stored. Everything but the block follows from it and the state before it."""
 
@@ -41,7 +42,7 @@ class AppendTimes:
     state: float
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class TxLocation:
     """Where a transaction id was first seen, and the verdict on that transaction."""
 

@@ -37,7 +37,8 @@ class Endorsements:
             if not self._is_endorsed(part, rules, endorsers):
                 return TxCode.ENDORSEMENT_POLICY_FAILURE
             # From here on, also if the transaction turns out stale or a duplicate: Fabric knows neither yet.
-            self._policy_changed.update(metadata_keys(part))
+            if part.has_metadata:
+                self._policy_changed.update(metadata_keys(part))
         return TxCode.VALID
 
     def _is_endorsed(self, part: UnreadNamespace, rules: ChaincodeRules, endorsers: Sequence[Identity]) -> bool:

@@ -22,12 +22,15 @@ SUMMARY_DEGREE_MIN = 2  # rwsetutil newMerkleTree: a tree of a smaller degree ca
 def check_reads(rwset: TxRwSet, updates: BlockUpdates, view: StateView) -> TxCode:
     """The first conflict, namespace by namespace: reads, then ranges, then hashed reads (validator validateTx)."""
     for ns in rwset.namespaces:
-        if not all(_read_holds(ns.namespace, read, updates, view) for read in ns.reads):
-            return TxCode.MVCC_READ_CONFLICT
-        if not all(_range_holds(ns.namespace, query, updates, view) for query in ns.range_queries):
-            return TxCode.PHANTOM_READ_CONFLICT
-        if not all(_hashed_reads_hold(ns.namespace, collection, updates, view) for collection in ns.collections):
-            return TxCode.MVCC_READ_CONFLICT
+        for read in ns.reads:
+            if not _read_holds(ns.namespace, read, updates, view):
+                return TxCode.MVCC_READ_CONFLICT
+        for query in ns.range_queries:
+            if not _range_holds(ns.namespace, query, updates, view):
+                return TxCode.PHANTOM_READ_CONFLICT
+        for collection in ns.collections:
+            if not _hashed_reads_hold(ns.namespace, collection, updates, view):
+                return TxCode.MVCC_READ_CONFLICT
     return TxCode.VALID
 
 
