@@ -41,7 +41,8 @@ def loads(raw: bytes | str) -> JsonValue:
             parse_int=_integer,
             parse_float=_finite,
         )
-        dumps(value)
+        if "\\u" in text or not isinstance(raw, bytes):  # where alone surrogates can come from
+            dumps(value)
     except JsonError:
         raise
     except ValueError as error:
