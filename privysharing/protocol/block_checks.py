@@ -4,7 +4,7 @@ from privysharing.protocol.blocks import Block, BlockHeader, BlockSignature, Met
 from privysharing.protocol.channel.bundle import BLOCK_VALIDATION, ChannelConfig
 from privysharing.protocol.codec.blocks import parse_identifier_header, parse_orderer_metadata
 from privysharing.protocol.codec.envelopes import (
-    canonical_envelope,
+    parse_and_marshal_envelope,
     parse_channel_header,
     parse_envelope,
     parse_signature_header,
@@ -60,13 +60,13 @@ def check_envelopes(block: Block) -> None:
         return
     for place, raw in enumerate(block.data):
         try:
-            envelope = parse_envelope(raw)
+            payload, signature, canonical = parse_and_marshal_envelope(raw)
         except MalformedMessage as error:
             raise BadBlock(f"transaction {place} of block [{block.header.number}] is invalid: {error}") from None
-        if not envelope.payload or not envelope.signature:
-            missing = "signature" if envelope.payload else "payload"
+        if not payload or not signature:
+            missing = "signature" if payload else "payload"
             raise BadBlock(f"transaction {place} of block [{block.header.number}] has no {missing}")
-        if canonical_envelope(raw) != raw:
+        if canonical != raw:
             raise BadBlock(f"transaction {place} of block [{block.header.number}] does not match its raw form")
 
 
