@@ -49,6 +49,7 @@ class Peer:
     ) -> None:
         """Nothing is read yet but the private values. Raises StorageError."""
         self._config = config
+        self._serves = False
         self._registry = registry
         self._machine = machine
         self._crypto = ThreadPoolExecutor(config.crypto_threads, "crypto")
@@ -106,6 +107,7 @@ class Peer:
         stopping = asyncio.create_task(stop.wait())
         try:
             await server.start()
+            self._serves = True
             _log.info("serving", extra={"address": str(config.listen), "port": port})
             await asyncio.wait((growing, self._fault, stopping), return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -132,7 +134,7 @@ class Peer:
 
     def illness(self) -> str | None:
         """Which channels do not grow, and why; None when all do."""
-        return self.channels.illness()
+        return self.channels.illness() or (None if self._serves else "not serving yet")
 
     def _failed(self, fault: StorageError) -> None:
         """Called by any thread."""

@@ -1,5 +1,6 @@
 """The peer as it is started: what cannot be used ends it with a line that names it."""
 
+import asyncio
 import os
 import socket
 import subprocess
@@ -12,6 +13,10 @@ import yaml
 
 from deploy.generate import generate
 from deploy.topology import load_topology
+from services.peer.config import load
+from services.peer.node import Peer
+from services.runtime.metrics import Registry
+from tests.support.nodes import until
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -59,3 +64,17 @@ def test_a_contract_that_is_not_installed_is_named(core_yaml: Path) -> None:
     code, said = start(path)
     assert code == 2
     assert said.startswith("configuration: privysharing.contracts.meters: nothing is not an installed contract (")
+
+
+async def test_a_peer_that_does_not_serve_yet_is_not_well(core_yaml: Path) -> None:
+    peer = Peer(load(core_yaml, {}), Registry())
+    stop = asyncio.Event()
+    try:
+        await peer.open()
+        assert peer.illness() == "not serving yet"
+        running = asyncio.create_task(peer.run(stop))
+        await until(lambda: peer.illness() is None)
+        stop.set()
+        await running
+    finally:
+        await peer.close()
