@@ -36,6 +36,8 @@ def test_processor_time_is_counted_from_the_meters_start_for_each_process() -> N
         assert 0.25 < spent["busy"] < 3
         assert spent["idle"] < 0.25
         assert meter.resident_mb()["busy"] > 5
+        cores = meter.cores_busy()
+        assert 0 < cores["measured"] <= cores["measured"] + cores["others"] < 1.5 * (os.cpu_count() or 1)
         idle.communicate(b"\n")
 
 
