@@ -1,7 +1,6 @@
 # Every target is something that a person wants. `make help` lists them.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
-PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
@@ -103,15 +102,7 @@ clean: ## Stop networks and Kafka below var/; remove what the other targets made
 	fi
 	rm -rf $(VENV) var build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
-# The environment is made again whenever what it is made from changes.
+# The environment is made again whenever what it is made from changes; PYTHON= names another interpreter than the fastest.
 $(READY): requirements.lock recordings.lock pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
-		echo "needed: Python 3.11 or newer; found: $$($(PYTHON) --version); try: make PYTHON=python3.11 $(MAKECMDGOALS)" >&2; exit 1; }
-	@$(PYTHON) -c 'import venv, ensurepip' || { \
-		echo "needed: Python's venv module; install it with: apt-get install python3-venv" >&2; exit 1; }
-	@echo "setting up $(VENV) (once; a minute or two)"
-	@$(PYTHON) -m venv --clear $(VENV)
-	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
-	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes --no-deps -r recordings.lock
-	@$(BIN)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@deploy/environment.sh $(VENV) $(PYTHON)
 	@touch $@
