@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from contextlib import aclosing
 
 from privysharing.protocol.block_checks import BadBlock
-from privysharing.protocol.blocks import Block, data_hash, header_hash
+from privysharing.protocol.blocks import Block, BlockHeader, data_hash, header_hash
 from privysharing.protocol.channel.bundle import ChannelConfig
 from privysharing.protocol.codec.blocks import parse_block
 from privysharing.protocol.deliver import SeekContentType, SeekInfo, SeekPosition
@@ -119,7 +119,7 @@ class CrossCheck:
 
     async def _compare(self, number: int, theirs: Block, source: BlockSource) -> None:
         await self._notifier.above(number)
-        if await asyncio.to_thread(self._ledger.block_number_by_hash, header_hash(theirs.header)) != number:
+        if not await self._is_ours(number, theirs.header):
             ours = await asyncio.to_thread(self._ledger.block, number)
             assert ours is not None
             try:
@@ -127,6 +127,13 @@ class CrossCheck:
             except ForkedChain as fork:
                 raise ForkedChain(ours, await self._whole(theirs, source), source.address) from fork
         self.compared += 1
+
+    async def _is_ours(self, number: int, header: BlockHeader) -> bool:
+        """Whether that block of the ledger has this header. It is mostly the newest, for which no disk is asked."""
+        hashed = header_hash(header)
+        if header.number == number and hashed == self._ledger.tip:
+            return True
+        return await asyncio.to_thread(self._ledger.block_number_by_hash, hashed) == number
 
     async def _whole(self, bare: Block, source: BlockSource) -> Block:
         """Their block with its transactions too, if it is to be had: header and signatures are proof enough."""

@@ -385,6 +385,23 @@ async def test_who_is_left_to_compare_with_is_counted_and_it_is_said_when_nobody
     comparing.cancel()
 
 
+async def test_a_witness_that_shows_our_newest_header_for_another_block_does_not_agree(
+    chain: OrderedChain, crypto: ThreadPoolExecutor
+) -> None:
+    orderers = MemoryOrderers(ours=chain, theirs=chain)
+    follower = Follower(orderers, [orderers.source("ours"), orderers.source("theirs", "OtherOrdererMSP")], crypto)
+    await follower.take(3)
+    orderers.changes["theirs"] = lambda block: chain.blocks[4] if block.header.number == 3 else block
+    comparing = asyncio.create_task(follower.cross_check.run())
+    await until(lambda: follower.agreeing == [1])
+    assert follower.cross_check.compared == 1
+    follower.commit(chain.blocks[3])
+    follower.commit(chain.blocks[4])
+    await until(lambda: len(follower.agreeing) >= 2)
+    assert follower.agreeing[1] == 0
+    comparing.cancel()
+
+
 async def test_nothing_is_compared_within_one_organisation(chain: OrderedChain, crypto: ThreadPoolExecutor) -> None:
     orderers = MemoryOrderers(one=chain, two=chain)
     sources = CountedSources([orderers.source("one"), orderers.source("two")])
