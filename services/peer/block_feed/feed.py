@@ -177,20 +177,39 @@ class BlockFeed:
         """What the orderer sends next, however long that takes, unless another one has long had the next block.
 
         Raises NodeUnavailable for one that keeps silent all the same, StopAsyncIteration at the end of its answers.
+        No task is made for a block that comes in time.
         """
-        silence, number = self._settings.silence_seconds, self._last.header.number + 1
-        arriving = asyncio.ensure_future(anext(answers))
-        ahead: OrdererSource | None = None
+        loop, silence = asyncio.get_running_loop(), self._settings.silence_seconds
+        patience = asyncio.timeout(None)
+        doubting: list[asyncio.Task[str]] = []
+        timer = loop.call_later(silence, lambda: doubting.append(loop.create_task(self._doubt(source, patience))))
         try:
-            while not (await asyncio.wait((arriving,), timeout=silence))[0]:
-                if ahead is not None:
-                    reason = f"silent for {silence:g} s more, while {ahead.address} has block {number}"
-                    raise NodeUnavailable(source.address, reason)
-                ahead = await self._who_is_ahead(source)
-            return await arriving
+            async with patience:
+                return await anext(answers)
+        except TimeoutError:
+            if not patience.expired():
+                raise
+            raise NodeUnavailable(source.address, await doubting[0]) from None
         finally:
-            arriving.cancel()
-            await asyncio.gather(arriving, return_exceptions=True)
+            timer.cancel()
+            for doubt in doubting:
+                doubt.cancel()
+                await asyncio.gather(doubt, return_exceptions=True)
+
+    async def _doubt(self, source: OrdererSource, patience: asyncio.Timeout) -> str:
+        """Lose patience with a silent orderer as soon as another one has had the next block for long; returns why."""
+        silence, number = self._settings.silence_seconds, self._last.header.number + 1
+        try:
+            ahead = await self._who_is_ahead(source)
+            while ahead is None:
+                await asyncio.sleep(silence)
+                ahead = await self._who_is_ahead(source)
+            await asyncio.sleep(silence)
+        except Exception:
+            patience.reschedule(0)  # for whoever waits to find it
+            raise
+        patience.reschedule(0)
+        return f"silent for {silence:g} s more, while {ahead.address} has block {number}"
 
     async def _who_is_ahead(self, of: OrdererSource) -> OrdererSource | None:
         """Another orderer that shows the block behind our last one; checked, so that nobody can lie us away."""

@@ -29,7 +29,10 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
         (f"{FEED}._follow", "check_same(self._last, await self._parsed(first), source.address, self._config)", "pass"),
     ),
-    mutant("A peer stays with an orderer that has fallen silent", (f"{FEED}._next", "timeout=silence", "timeout=None")),
+    mutant(
+        "A peer stays with an orderer that has fallen silent",
+        (f"{FEED}._next", "call_later(silence,", "call_later(10**9,"),
+    ),
     mutant("A peer never turns to another orderer", (f"{FEED}.blocks", "turn += 1", "turn += 0")),
     mutant(
         "Nobody compares blocks", (f"{CROSSCHECK}._compare", "raise ForkedChain(", "raise BadBlock('') or ForkedChain(")
