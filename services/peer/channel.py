@@ -40,6 +40,7 @@ class ChannelTools:
     disk: Disk
     databases: Databases
     crypto: Executor
+    crypto_parts: int = 1  # see `Workers.parts`
     metrics: LedgerMetrics
     calls: BlockCalls
     feed: FeedConfig
@@ -65,7 +66,7 @@ class Channel:
         self._disk = tools.disk
         self._room = tools.room
         self._store = ThreadPoolExecutor(1, f"ledger-{ledger.channel_id}")
-        workers = Workers(tools.crypto, self._store)
+        workers = Workers(tools.crypto, self._store, tools.crypto_parts)
         self._committer = Committer(
             ledger,
             self.config,

@@ -20,9 +20,9 @@ from services.peer.metrics import LedgerMetrics
 from services.peer.notifier import CommitNotifier
 from services.peer.validation.validate import accept_genesis, read_block, validate_block
 
-# Submitting a job costs about 50 us, verifying one transaction's signatures about 200: small enough to share a block
-# between threads, large enough to be worth a job.
-TRANSACTIONS_PER_JOB = 25
+# Submitting a job costs about 50 us, verifying one transaction's signatures about 200: a block is shared between
+# threads when each gets at least this many.
+TRANSACTIONS_PER_JOB_MIN = 25
 BLOCKS_VERIFIED_AHEAD = 2
 
 # Verdicts on transactions whose endorsers vouch for the chaincode that they name: labels must not grow at will.
@@ -41,6 +41,7 @@ class Workers:
 
     crypto: Executor
     store: Executor
+    parts: int = 1  # among how many crypto threads one block is shared, while others check and store its neighbours
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +120,11 @@ class Committer:
         started = time.perf_counter()
         config = self._config
         loop = asyncio.get_running_loop()
-        jobs = [loop.run_in_executor(self._workers.crypto, self._read, part, config) for part in _parts(block.data)]
-        parts = await asyncio.gather(*jobs)
+        jobs = [
+            loop.run_in_executor(self._workers.crypto, self._read, part, config)
+            for part in _parts(block.data, self._workers.parts)
+        ]
+        parts = [await jobs[0]] if len(jobs) == 1 else await asyncio.gather(*jobs)
         transactions = tuple(tx for part, _ in parts for tx in part)
         signers = tuple(by for _, part in parts for by in part)
         return VerifiedBlock(block, transactions, signers, started, time.perf_counter() - started)
@@ -173,8 +177,10 @@ def store_genesis(ledger: LedgerPort, block: Block) -> None:
     ledger.append(make_commit(block, read_block(block), judgement.verdicts, judgement.updates, ledger.commit_hash))
 
 
-def _parts(envelopes: Sequence[bytes]) -> list[Sequence[bytes]]:
-    return [envelopes[start : start + TRANSACTIONS_PER_JOB] for start in range(0, len(envelopes), TRANSACTIONS_PER_JOB)]
+def _parts(envelopes: Sequence[bytes], parts_max: int) -> list[Sequence[bytes]]:
+    """The envelopes in order, in parts that are about equally large."""
+    size = max(TRANSACTIONS_PER_JOB_MIN, -(-len(envelopes) // parts_max))
+    return [envelopes[start : start + size] for start in range(0, len(envelopes), size)]
 
 
 def _count(metrics: LedgerMetrics, channel_id: str, verified: VerifiedBlock, stored: StoredBlock) -> None:

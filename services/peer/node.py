@@ -60,6 +60,7 @@ class Peer:
             disk=machine.disk,
             databases=machine.databases,
             crypto=self._crypto,
+            crypto_parts=max(1, config.crypto_threads - 1),  # one is left for the blocks around it
             metrics=LedgerMetrics.register(registry),
             calls=self._connections,
             feed=config.feed,

@@ -84,7 +84,9 @@ class Peer:
         self.registry = Registry()
         self.threads = ThreadPoolExecutor(3), ThreadPoolExecutor(1)
         metrics = LedgerMetrics.register(self.registry)
-        self.committer = Committer(ledger, self.config, self.notifier, Workers(*self.threads), metrics, self.set_config)
+        self.committer = Committer(
+            ledger, self.config, self.notifier, Workers(*self.threads, parts=3), metrics, self.set_config
+        )
 
     def set_config(self, config: ChannelConfig) -> None:
         self.config = config
