@@ -23,6 +23,7 @@ def make_commit(
     verdicts: tuple[TxCode, ...],
     updates: UpdateBatch,
     previous_commit_hash: bytes,
+    fresh: frozenset[TxId] = frozenset(),
 ) -> Commit:
     """Fill in the metadata that a peer adds, and collect what the indexes need."""
     codes = encode_filter(verdicts)
@@ -31,7 +32,7 @@ def make_commit(
     if commit_hash:
         block = block.with_metadata(MetadataIndex.COMMIT_HASH, encode_commit_hash(commit_hash))
     tx_ids = tuple(indexed_id(tx) for tx in transactions)
-    return Commit(block, commit_hash, tx_ids, verdicts, updates, _writes(transactions, verdicts))
+    return Commit(block, commit_hash, tx_ids, verdicts, updates, _writes(transactions, verdicts), fresh)
 
 
 def replay(block: Block, view: StateView, previous_commit_hash: bytes) -> Commit:

@@ -165,7 +165,12 @@ class Committer:
         started = time.perf_counter()
         judgement = validate_block(number, verified.transactions, verified.signers, self._config, ledger.state)
         commit = make_commit(
-            verified.block, verified.transactions, judgement.verdicts, judgement.updates, ledger.commit_hash
+            verified.block,
+            verified.transactions,
+            judgement.verdicts,
+            judgement.updates,
+            ledger.commit_hash,
+            judgement.fresh,
         )
         judging = time.perf_counter() - started
         return StoredBlock(commit, judgement.config, judging, ledger.append(commit))

@@ -216,12 +216,12 @@ class Ledger:
     def _index(self, commit: Commit) -> list[tuple[bytes, bytes]]:
         """Index entries of ids seen for the first time: the first bearer keeps an id (blkstorage getTxIDVal)."""
         number = commit.block.header.number
-        fresh: dict[bytes, bytes] = {}
+        entries: dict[bytes, bytes] = {}
         for tx_num, (tx_id, code) in enumerate(zip(commit.tx_ids, commit.verdicts, strict=True)):
             key = keys.tx_key(tx_id)
-            if tx_id and key not in fresh and self._store.get(key) is None:
-                fresh[key] = keys.encode_location(TxLocation(number, tx_num, code))
-        return list(fresh.items())
+            if tx_id and key not in entries and (tx_id in commit.fresh or self._store.get(key) is None):
+                entries[key] = keys.encode_location(TxLocation(number, tx_num, code))
+        return list(entries.items())
 
 
 def _read_savepoint(store: Database) -> keys.Savepoint:

@@ -32,6 +32,7 @@ class Commit:
     verdicts: tuple[TxCode, ...]
     updates: UpdateBatch
     writes: tuple[KeyWrite, ...]
+    fresh: frozenset[TxId] = frozenset()  # ids known to stand in no earlier block; the others are looked up
 
 
 @dataclass(frozen=True, slots=True)

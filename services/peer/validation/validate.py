@@ -30,6 +30,7 @@ class Judgement:
     verdicts: tuple[TxCode, ...]
     updates: UpdateBatch
     config: ChannelConfig | None = None  # put in force by this block; None: no change
+    fresh: frozenset[TxId] = frozenset()  # ids that were looked up, and stand in no earlier block
 
 
 def read_block(block: Block) -> tuple[ReadTransaction, ...]:
@@ -50,7 +51,7 @@ def validate_block(
     """
     view = RememberingView(view)
     verdicts = [formal_verdict(tx, by) for tx, by in zip(transactions, signers, strict=True)]
-    _refuse_known_ids(transactions, verdicts, view)
+    fresh = _refuse_known_ids(transactions, verdicts, view)
     endorsements = Endorsements(config, view)
     for index, tx in enumerate(transactions):
         if verdicts[index] is TxCode.VALID and tx.endorsed is not None:
@@ -61,7 +62,7 @@ def validate_block(
     following = _next_config(transactions, verdicts, config)
     _refuse_repeated_ids(transactions, verdicts)
     updates = _commit_in_order(number, transactions, verdicts, view)
-    return Judgement(tuple(verdicts), updates, following)
+    return Judgement(tuple(verdicts), updates, following, fresh)
 
 
 def genesis_config(block: Block) -> ChannelConfig:
@@ -84,17 +85,24 @@ def accept_genesis(block: Block) -> Judgement:
     return Judgement((TxCode.VALID,), updates.batch(), config)
 
 
-def _refuse_known_ids(transactions: Sequence[ReadTransaction], verdicts: list[TxCode], view: StateView) -> None:
-    """TxValidator checkTxIdDupsLedger: an id that any block holds is used up, whatever became of it."""
+def _refuse_known_ids(
+    transactions: Sequence[ReadTransaction], verdicts: list[TxCode], view: StateView
+) -> frozenset[TxId]:
+    """TxValidator checkTxIdDupsLedger: an id that any block holds is used up, whatever became of it.
+
+    Returns the ids that no block holds.
+    """
     asking = {
         index: tx.tx_id
         for index, tx in enumerate(transactions)
         if tx.endorsed is not None and verdicts[index] is TxCode.VALID
     }
-    known = view.known_ids(set(asking.values()))
+    asked = frozenset(asking.values())
+    known = view.known_ids(asked)
     for index, tx_id in asking.items():
         if tx_id in known:
             verdicts[index] = TxCode.DUPLICATE_TXID
+    return asked - known
 
 
 def _refuse_repeated_ids(transactions: Sequence[ReadTransaction], verdicts: list[TxCode]) -> None:

@@ -53,11 +53,11 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     mutant(
         "Only valid transactions use up their ids",
-        (f"{LEDGER}._index", "if tx_id and key not in fresh", "if tx_id and code == 0 and key not in fresh"),
+        (f"{LEDGER}._index", "if tx_id and key not in entries", "if tx_id and code == 0 and key not in entries"),
     ),
     mutant(
         "The last bearer of an id takes it over",
-        (f"{LEDGER}._index", "and self._store.get(key) is None", ""),
+        (f"{LEDGER}._index", "and (tx_id in commit.fresh or self._store.get(key) is None)", ""),
     ),
     mutant(
         "History has what invalid transactions would have written",

@@ -122,6 +122,30 @@ async def test_verdicts_are_those_of_validation_and_stand_in_the_stored_block(me
     assert values == {"a": b"twin", "d": b"x" * 1000} | {f"k{n}": b"v" for n in range(60)}
 
 
+async def test_the_first_bearer_of_an_id_keeps_it_whoever_repeats_it(memory: Peer, tmp_path: Path) -> None:
+    forged, good = put("a", b"1", signature=b"bad"), put("b", b"1")
+    chain = OrderedChain(GENESIS, ORDERER)
+    script = [
+        (definition(),),
+        (forged, good),
+        (forged,),  # its id was never asked for: no verdict depends on it
+        (good,),
+        (put("c", b"1"), good),
+    ]
+    disk = Peer(Ledger.open(CHANNEL, tmp_path, RealDisk(), LevelDatabases(), replay))
+    for txs in script:
+        block = chain.cut(*(tx.raw for tx in txs))
+        for peer in (memory, disk):
+            await peer.committer.commit(block)
+    for peer in (memory, disk):
+        locations = [peer.ledger.transaction(tx.header.channel.tx_id) for tx in (forged, good)]
+        assert [at and (at.block_num, at.tx_num, at.code) for at in locations] == [
+            (2, 0, TxCode.BAD_CREATOR_SIGNATURE),
+            (2, 1, VALID),
+        ]
+    disk.close()
+
+
 async def test_both_ledgers_and_a_rebuilt_one_come_to_the_same(memory: Peer, tmp_path: Path) -> None:
     chain, _ = blocks()
     disk = Peer(Ledger.open(CHANNEL, tmp_path, RealDisk(), LevelDatabases(), replay))
