@@ -3,7 +3,8 @@
 Purpose: one asynchronous, typed way from a Python program to a committed transaction, on any network that speaks
 Fabric's protocol. `connect` opens a network; `Contract.evaluate` asks, `Contract.submit` writes and waits.
 Data in: a connection profile and an identity. Data out: what the contract returns, and receipts.
-Does not: decide who may do what (the contract does), or trust one peer's word (it compares endorsements).
+Does not: decide who may do what (the contract does), or trust one peer's word (it compares endorsements, and
+verifies their signatures once one has spoilt a transaction).
 Failure: one tree of exceptions (`errors`); `retryable` says whether the same call can succeed later. A call whose
 outcome is unknown says so (`CommitUnknown`): `Channel.resubmit` orders the same transaction again, which is safe, and
 finds its verdict; a new call may do it twice.

@@ -1,9 +1,10 @@
 """One channel of the network, as one identity uses it: propose, endorse, order, wait."""
 
 import asyncio
+import contextlib
 import functools
 import logging
-from collections.abc import Awaitable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Collection, Sequence
 from dataclasses import dataclass
 
 from privysharing.protocol.build import make_proposal, make_transaction, sign_proposal, signed
@@ -26,7 +27,7 @@ from privysharing.sdk.errors import (
 )
 from privysharing.sdk.profile import ChannelNodes, Node
 from privysharing.sdk.transactions import Call, Endorsed, Pending, Receipt
-from privysharing.sdk.vouching import Vouching
+from privysharing.sdk.vouching import UNSIGNED, Vouching, is_signed
 
 _log = logging.getLogger(__name__)
 
@@ -71,11 +72,21 @@ class Channel:
     async def submit(self, call: Call, endorsers: Sequence[Node] = ()) -> Receipt:
         """Endorse, order, and wait until a peer has committed.
 
+        Endorsers are believed until one is found lying. A call that one has spoilt is run once more, with a new
+        proposal, and all endorsements are verified: what was spoilt stands in a block as invalid, and happens no more.
         CommitRefused when the peers found it invalid; CommitUnknown, which `resubmit` takes up, without a verdict, or
         when nobody can tell whether it was ordered. After anything else it was not.
         """
+        try:
+            return await self._submit(call, endorsers, believing=True)
+        except CommitRefused as refused:
+            if not refused.liars:
+                raise
+        return await self._submit(call, endorsers, believing=False)
+
+    async def _submit(self, call: Call, endorsers: Sequence[Node], *, believing: bool) -> Receipt:
         listener = await self.commits()
-        endorsed = await self.endorse(call, endorsers)
+        endorsed = await self.endorse(call, endorsers, believing=believing)
         since = listener.reached
         try:
             orderer = await self.order(endorsed.envelope)
@@ -90,19 +101,10 @@ class Channel:
         Nothing happens twice: an id that a block holds is used up, and every later copy is a DUPLICATE_TXID. A peer's
         blocks are read again from where the transaction cannot have been yet, so a first copy is met before the later.
         Raises as `submit` does, but for OrderingRefused: that the copy is refused (it may be too old by now) says
-        nothing about the first.
+        nothing about the first. Of what liars have spoilt the call is not known here: to run it again is the caller's.
         """
-        problems: list[str] = []
-        for source in self._event_sources():
-            listener = self._new_listener(source, SeekPosition.at(pending.since))
-            try:
-                if problem := await self._problem_of(listener, source):
-                    problems.append(problem)
-                else:
-                    return await self._resubmit(pending, listener)
-            finally:
-                await listener.close()
-        raise self._no_events(problems)
+        async with self._listening_from(pending.since) as listener:
+            return await self._resubmit(pending, listener)
 
     async def look_up(self, tx_id: TxId, since: int = 0) -> Verdict | None:
         """The verdict on a transaction, as the first peer that answers has it in a block from `since` on by now.
@@ -121,10 +123,13 @@ class Channel:
                 problems.append(f"{source.name}: no answer within {self.timeouts.commit:g} s")
         raise self._no_events(problems)
 
-    async def endorse(self, call: Call, endorsers: Sequence[Node] = ()) -> Endorsed:
-        """Have a call endorsed, by all of `endorsers` or by as many peers as the profile says, and sign the result."""
+    async def endorse(self, call: Call, endorsers: Sequence[Node] = (), *, believing: bool = True) -> Endorsed:
+        """Have a call endorsed, by all of `endorsers` or by as many peers as the profile says, and sign the result.
+
+        The signatures of endorsers that were found lying are verified; those of all others only if not `believing`.
+        """
         signed_proposal, proposal = self._propose(call)
-        vouching = Vouching(proposal)
+        vouching, distrusted = Vouching(proposal), self._connections.distrusted
 
         def ask(node: Node) -> Awaitable[ProposalResponse]:
             return self._connections.endorser(node).process_proposal(signed_proposal, self.timeouts.endorse)
@@ -132,19 +137,34 @@ class Channel:
         def judge(node: Node, asked: Asked) -> ProposalResponse:
             with self._connections.failures.watching(node):
                 answer = asked.result()
-                fault = vouching.fault_of(node, answer) if answer.response.status in SUCCESS else None
-                if fault is not None:
-                    _log.warning("a peer's endorsement does not count", extra={"peer": node.name, "reason": fault})
-                    raise NodeError(node.name, fault)
+                if answer.response.status in SUCCESS:
+                    fault = vouching.fault_of(node, answer)
+                    if fault is None and (not believing or node.name in distrusted) and not is_signed(node, answer):
+                        fault = UNSIGNED
+                    if fault is not None:
+                        raise self._found_lying(node, fault)
                 return answer
 
         peers = self._connections.failures.in_order(endorsers or self.nodes.endorsers)
         answers = await collect(ask, peers, len(endorsers) or self.nodes.endorsements or len(peers), judge)
+        responses = [answer for _, answer in answers]
         return Endorsed(
             tx_id=proposal.header.channel.tx_id,
-            envelope=signed(make_transaction(proposal, answers), self._connections.identity).raw,
-            payload=answers[0].response.payload,
+            envelope=signed(make_transaction(proposal, responses), self._connections.identity).raw,
+            payload=responses[0].response.payload,
+            answers=tuple(answers),
         )
+
+    def blame(self, endorsed: Endorsed) -> tuple[str, ...]:
+        """The endorsers whose signatures are bad, of a transaction that came to ENDORSEMENT_POLICY_FAILURE.
+
+        For as long as these connections last, none of their endorsements counts unverified, and they are asked last
+        for a while. Run the call again only if a peer that is not among them has told the verdict: `submit` does so.
+        """
+        liars = [node for node, answer in endorsed.answers if not is_signed(node, answer)]
+        for node in liars:
+            self._connections.failures.heard(node, self._found_lying(node, UNSIGNED))
+        return tuple(node.name for node in liars)
 
     async def order(self, envelope: bytes, avoiding: str = "") -> str:
         """Hand an envelope to the ordering service; the name of the orderer that has acknowledged it.
@@ -207,14 +227,53 @@ class Channel:
         return await self._receipt(listener, pending, untaken)
 
     async def _receipt(self, listener: CommitListener, pending: Pending, besides: str = "") -> Receipt:
-        endorsed = pending.endorsed
+        endorsed, peer = pending.endorsed, listener.peer
+        verdict = await self._verdict(listener, pending, besides)
+        liars = self.blame(endorsed) if verdict.code is TxCode.ENDORSEMENT_POLICY_FAILURE else ()
+        if peer in liars:  # the transaction may be valid all the same, and must not be made again on its word
+            peer, verdict = await self._second_opinion(pending, liars)
+        if verdict.code is TxCode.VALID:
+            return Receipt(endorsed.tx_id, verdict.block_num, endorsed.payload, peer)
+        spoilt_by = liars if verdict.code is TxCode.ENDORSEMENT_POLICY_FAILURE else ()
+        raise CommitRefused(endorsed.tx_id, verdict.code, verdict.block_num, peer, spoilt_by)
+
+    async def _verdict(self, listener: CommitListener, pending: Pending, besides: str = "") -> Verdict:
         try:
-            verdict = await listener.verdict(endorsed.tx_id, self.timeouts.commit)
+            return await listener.verdict(pending.endorsed.tx_id, self.timeouts.commit)
         except CommitUnknown as error:
-            raise CommitUnknown(endorsed.tx_id, error.why + besides, pending) from None
-        if verdict.code is not TxCode.VALID:
-            raise CommitRefused(endorsed.tx_id, verdict.code, verdict.block_num, listener.peer)
-        return Receipt(endorsed.tx_id, verdict.block_num, endorsed.payload, listener.peer)
+            raise CommitUnknown(error.tx_id, error.why + besides, pending) from None
+
+    async def _second_opinion(self, pending: Pending, liars: Collection[str]) -> tuple[str, Verdict]:
+        """Another peer than these, and its verdict."""
+        try:
+            async with self._listening_from(pending.since, avoiding=liars) as listener:
+                return listener.peer, await self._verdict(listener, pending)
+        except Unavailable as error:
+            why = f"it is invalid on the word of a liar alone: {error}"
+            raise CommitUnknown(pending.endorsed.tx_id, why, pending) from None
+
+    @contextlib.asynccontextmanager
+    async def _listening_from(self, since: int, avoiding: Collection[str] = ()) -> AsyncGenerator[CommitListener]:
+        """A listener of one's own on the first peer that delivers, from a block on."""
+        problems: list[str] = []
+        for source in self._event_sources():
+            if source.name in avoiding:
+                continue
+            listener = self._new_listener(source, SeekPosition.at(since))
+            try:
+                problem = await self._problem_of(listener, source)
+                if problem is None:
+                    yield listener
+                    return
+                problems.append(problem)
+            finally:
+                await listener.close()
+        raise self._no_events(problems)
+
+    def _found_lying(self, node: Node, fault: str) -> NodeError:
+        _log.warning("a peer's endorsement does not count", extra={"peer": node.name, "reason": fault})
+        self._connections.distrusted.add(node.name)
+        return NodeError(node.name, fault)
 
     def _event_sources(self) -> list[Node]:
         """Those that are known to deliver first."""

@@ -34,6 +34,7 @@ class Connections:
         self.profile = profile
         self.outside = outside
         self.failures = RecentFailures(outside.monotonic)
+        self.distrusted: set[str] = set()  # endorsers that have lied: none of their endorsements counts unverified
         self._batches = transport == "batch"
         self.identity = identity
         self._channels: dict[str, grpc.aio.Channel] = {}

@@ -9,6 +9,7 @@ from privysharing.protocol.transactions import ProposalResponse
 from privysharing.rpc.errors import NodeError, NodeRefused
 from privysharing.sdk.errors import ContractRefused, EndorsementMismatch, Refusal, Refused, SdkError, Unavailable
 from privysharing.sdk.profile import Node
+from privysharing.sdk.transactions import Answer
 
 SUCCESS = range(200, 400)  # fabric protoutil.CreateTx, shim.ERRORTHRESHOLD
 NO_STATUS = 0  # the peer turned the call down before there was a response
@@ -34,9 +35,7 @@ def as_answered(_node: Node, asked: Asked) -> ProposalResponse:
     return asked.result()
 
 
-async def collect(
-    ask: Ask, endorsers: Sequence[Node], needed: int, judge: Judge = as_answered
-) -> list[ProposalResponse]:
+async def collect(ask: Ask, endorsers: Sequence[Node], needed: int, judge: Judge = as_answered) -> list[Answer]:
     """`needed` equal endorsements, from the first peers of the list that give them.
 
     Every failure, refusal or differing answer brings in the next peer. Raises the first refusal when `needed` peers
@@ -54,13 +53,13 @@ class _Collection:
     """The answers to one proposal, as they come."""
 
     def __init__(self, ask: Ask, endorsers: Sequence[Node], needed: int, judge: Judge) -> None:
-        self.equal: asyncio.Future[list[ProposalResponse]] = asyncio.get_running_loop().create_future()
+        self.equal: asyncio.Future[list[Answer]] = asyncio.get_running_loop().create_future()
         self._ask = ask
         self._remaining = iter(endorsers)
         self._needed = needed
         self._judge = judge
         self._asked: dict[Asked, Node] = {}  # those that have not answered yet
-        self._votes: dict[bytes, list[tuple[Node, ProposalResponse]]] = {}
+        self._votes: dict[bytes, list[Answer]] = {}
         self._refusals: list[Refused] = []
         self._problems: list[str] = []
 
@@ -70,7 +69,7 @@ class _Collection:
         if best and len(best) >= self._needed:
             if len(self._votes) > 1:
                 _log.warning("peers endorsed different results", extra={"results": self._camps()})
-            self.equal.set_result([answer for _, answer in best])
+            self.equal.set_result(best)
             return
         if len(self._refusals) < self._needed:
             for node in islice(self._remaining, self._needed - len(best) - len(self._asked)):

@@ -3,11 +3,13 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from privysharing.protocol.codes import Status, TxCode
 from privysharing.protocol.envelopes import TxId
-from privysharing.sdk.transactions import Pending
+
+if TYPE_CHECKING:  # which goes by nodes, and a profile of these by errors
+    from privysharing.sdk.transactions import Pending
 
 
 class SdkError(Exception):
@@ -101,15 +103,19 @@ class OrderingUnknown(SdkError):
 
 
 class CommitRefused(SdkError):
-    """The transaction was ordered, and the peers found it invalid, as `peer` told: it changed nothing."""
+    """The transaction was ordered, and the peers found it invalid, as `peer` told: it changed nothing.
 
-    def __init__(self, tx_id: TxId, code: TxCode, block_num: int, peer: str = "") -> None:
+    `liars` spoilt it with endorsements that are none: the same call without them can succeed.
+    """
+
+    def __init__(self, tx_id: TxId, code: TxCode, block_num: int, peer: str = "", liars: tuple[str, ...] = ()) -> None:
         super().__init__(f"transaction {tx_id} is {code.name} in block {block_num}")
         self.tx_id = tx_id
         self.code = code
         self.block_num = block_num
         self.peer = peer
-        self.retryable = code in (TxCode.MVCC_READ_CONFLICT, TxCode.PHANTOM_READ_CONFLICT)
+        self.liars = liars
+        self.retryable = bool(liars) or code in (TxCode.MVCC_READ_CONFLICT, TxCode.PHANTOM_READ_CONFLICT)
 
 
 class CommitUnknown(SdkError):
@@ -118,7 +124,7 @@ class CommitUnknown(SdkError):
     A new call instead may do the same thing twice. `pending` is None when a listener was asked for a bare id.
     """
 
-    def __init__(self, tx_id: TxId, why: str, pending: Pending | None = None) -> None:
+    def __init__(self, tx_id: TxId, why: str, pending: "Pending | None" = None) -> None:
         super().__init__(f"no verdict on transaction {tx_id}: {why}; it may still be committed")
         self.tx_id = tx_id
         self.why = why

@@ -3,7 +3,11 @@
 from collections.abc import Mapping
 
 from privysharing.protocol.envelopes import TxId
+from privysharing.protocol.transactions import ProposalResponse
 from privysharing.protocol.values import value
+from privysharing.sdk.profile import Node
+
+Answer = tuple[Node, ProposalResponse]  # of an endorser
 
 
 @value
@@ -23,6 +27,7 @@ class Endorsed:
     tx_id: TxId
     envelope: bytes
     payload: bytes  # what the contract returned
+    answers: tuple[Answer, ...] = ()  # what `Channel.blame` looks at
 
 
 @value

@@ -1,8 +1,9 @@
-"""Whether an answer endorses what was asked, in the name of the organisation that was asked.
+"""Whether an answer endorses what was asked, in the name of the organisation that was asked, and is signed.
 
-One lying peer among honest ones is found out here, before anything is ordered, and another one is asked. With a profile
-that does not say who issues an organisation's certificates, a made-up one is seen by the validating peers only, which
-find the transaction invalid; and so are revoked ones, and those of clients, since roles are the policy's business.
+What an answer shows by itself is looked at before anything is ordered. Its signature is the dear part: the validating
+peers verify it anyway, so a client does where there is a reason to (`Channel.blame`). With a profile that does not say
+who issues an organisation's certificates, a made-up one is seen by the validating peers only, which find the
+transaction invalid; and so are revoked ones, and those of clients, since roles are the policy's business.
 """
 
 from functools import lru_cache
@@ -24,6 +25,8 @@ from privysharing.protocol.msp.identity import InvalidIdentity
 from privysharing.protocol.transactions import ChaincodeAction, Proposal, ProposalResponse
 from privysharing.sdk.profile import Node
 
+UNSIGNED = "gave an endorsement that it did not sign"
+_SIGNATURE_BYTES_MAX = 139  # of ECDSA in DER, over P-521; a longer one could make what no orderer takes
 _ENDORSERS_REMEMBERED = 256  # their keys, so that a certificate is read once
 
 
@@ -37,13 +40,13 @@ class Vouching:
         self._actions: dict[bytes, tuple[bytes, ChaincodeAction]] = {}  # by the very bytes: most answers are equal
 
     def fault_of(self, node: Node, answer: ProposalResponse) -> str | None:
-        """What is wrong with an answer that claims success; None when it is an endorsement."""
+        """What is wrong with an answer that claims success, whoever signed it; None when it endorses the proposal."""
         endorsement = answer.endorsement
         if endorsement is None:
             return "answered without an endorsement"
         try:
             hashed, action = self._read(answer.payload)
-            msp_id, key = _endorser(endorsement.endorser, node.signing_cas)
+            msp_id, _ = _endorser(endorsement.endorser, node.signing_cas)
         except ProtocolError as error:
             return f"gave what is no endorsement: {error}"
         if hashed != self._hash:
@@ -54,9 +57,8 @@ class Vouching:
             return "endorsed another response than it gave"
         if node.msp_id and msp_id != node.msp_id:
             return f"endorsed in the name of {msp_id}, and belongs to {node.msp_id}"
-        message = endorsement_message(answer.payload, endorsement.endorser)
-        if not verify(key, endorsement.signature, message):
-            return "gave an endorsement that it did not sign"
+        if not 0 < len(endorsement.signature) <= _SIGNATURE_BYTES_MAX:
+            return "gave an endorsement without a signature"
         return None
 
     def _read(self, payload: bytes) -> tuple[bytes, ChaincodeAction]:
@@ -66,6 +68,18 @@ class Vouching:
             hashed, action = parse_proposal_response_payload(payload)
             found = self._actions[payload] = hashed, parse_chaincode_action(action)
         return found
+
+
+def is_signed(node: Node, answer: ProposalResponse) -> bool:
+    """Whether the endorser whom an answer names has signed it."""
+    endorsement = answer.endorsement
+    if endorsement is None:
+        return False
+    try:
+        _, key = _endorser(endorsement.endorser, node.signing_cas)
+    except ProtocolError:
+        return False
+    return verify(key, endorsement.signature, endorsement_message(answer.payload, endorsement.endorser))
 
 
 @lru_cache(_ENDORSERS_REMEMBERED)

@@ -30,6 +30,7 @@ def only(plan: Plan, *lies: str) -> Plan:
     return replace(plan, liars=replace(plan.liars, lies=lies))
 
 
+BAD_SIGNATURES = only(LYING_ENDORSER, "flipped signature", "signs other bytes")
 SDK = "privysharing.sdk.channel:Channel"
 ORDERER = "services.orderer.admission"
 OWN = (
@@ -54,6 +55,8 @@ STOPPED_BY = {
     "endorsements-count-for-any-proposal": LYING_CLIENT,
     "envelopes-may-be-of-any-age": LYING_CLIENT,
     "endorsements-are-not-looked-at": LYING_ENDORSER,
+    "of-a-spoilt-transaction-nobody-is-blamed": BAD_SIGNATURES,
+    "a-call-that-a-liar-has-spoilt-is-not-run-again": BAD_SIGNATURES,
     "signatures-of-creators-are-not-verified": only(LYING_ORDERER, "orders a spoilt copy first"),
     "signatures-of-blocks-are-not-verified": only(LYING_ORDERER, "unsigned", "another's signature"),
     "a-block-need-not-name-its-predecessor": only(LYING_ORDERER, "wrong previous"),
@@ -71,6 +74,13 @@ def test_liars_achieve_nothing(plan: Plan) -> None:
     run = carried_out(plan)
     assert run.faults == []
     assert any(name.startswith("lying") for name in run.met)
+    assert run.committed
+
+
+def test_a_call_that_an_endorser_has_spoilt_comes_to_its_end_all_the_same() -> None:
+    run = carried_out(BAD_SIGNATURES)
+    assert run.faults == []
+    assert run.met["lying endorser: flipped signature"] + run.met["lying endorser: signs other bytes"]
     assert run.committed
 
 

@@ -103,19 +103,20 @@ class Recorder:
         except CommitRefused as error:
             return _invalid(error)
         except CommitUnknown as error:
-            return await self._resubmitted(error)
+            return await self._resubmitted(error, function, args)
         except Refused as error:
             return error.node, _refusal(error)
         except SdkError as error:  # as `Channel.submit` says, it was not ordered
             return "", operations.Refused("", str(error))
 
-    async def _resubmitted(self, unknown: CommitUnknown) -> tuple[str, Told]:
+    async def _resubmitted(self, unknown: CommitUnknown, function: str, args: tuple[str, ...]) -> tuple[str, Told]:
         for _ in range(self._resubmissions if unknown.pending else 0):
             assert unknown.pending is not None
             try:
                 return _committed(await self._contract.channel.resubmit(unknown.pending))
             except CommitRefused as error:
-                return _invalid(error)
+                # What liars have spoilt changed nothing: it is called again, as `submit` does while it knows the call.
+                return await self._submitted(function, args) if error.liars else _invalid(error)
             except SdkError:  # says nothing about the first copy
                 continue
         return "", Unknown(unknown.why, unknown.tx_id)

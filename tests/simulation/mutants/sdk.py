@@ -14,14 +14,14 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     mutant(
         "A client believes in commits of which it has heard nothing",
         (
-            f"{CHANNEL}._receipt",
-            "raise CommitUnknown(endorsed.tx_id, error.why + besides, pending) from None",
-            "return Receipt(endorsed.tx_id, 7, endorsed.payload, listener.peer)",
+            f"{CHANNEL}._verdict",
+            "raise CommitUnknown(error.tx_id, error.why + besides, pending) from None",
+            "return Verdict(TxCode.VALID, 7)",
         ),
     ),
     mutant(
         "A client takes any verdict for VALID",
-        (f"{CHANNEL}._receipt", "if verdict.code is not TxCode.VALID:", "if False:"),
+        (f"{CHANNEL}._receipt", "if verdict.code is TxCode.VALID:", "if True:"),
     ),
     mutant(
         "A client believes that an orderer took what it did not answer",
@@ -42,7 +42,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     mutant(
         "Of what was resubmitted, only the newest blocks are read",
-        (f"{CHANNEL}.resubmit", "SeekPosition.at(pending.since)", "NEWEST"),
+        (f"{CHANNEL}._listening_from", "SeekPosition.at(since)", "NEWEST"),
     ),
     mutant(
         "A listener that lost its peer begins with the newest block",
@@ -66,7 +66,15 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     mutant(
         "Endorsements are not looked at",
-        (f"{CHANNEL}.endorse", "if answer.response.status in SUCCESS else None", "if False else None"),
+        (f"{CHANNEL}.endorse", "if answer.response.status in SUCCESS:", "if False:"),
+    ),
+    mutant(
+        "Of a spoilt transaction nobody is blamed",
+        (f"{CHANNEL}._receipt", "self.blame(endorsed) if", "() if"),
+    ),
+    mutant(
+        "A call that a liar has spoilt is not run again",
+        (f"{CHANNEL}.submit", "if not refused.liars:", "if True:"),
     ),
     mutant(
         "One endorsement is sent where two are needed",

@@ -12,9 +12,10 @@ import grpc
 import pytest
 
 from deploy.certificates import Authority, Credential
-from privysharing.protocol.build import endorse
-from privysharing.protocol.codec.deliver import encode_deliver_filtered, parse_seek_info
+from privysharing.protocol.build import endorse, endorsement_message
+from privysharing.protocol.codec.deliver import encode_deliver_filtered, parse_deliver_response, parse_seek_info
 from privysharing.protocol.codec.envelopes import parse_envelope, parse_payload
+from privysharing.protocol.codec.msps import parse_serialized_identity
 from privysharing.protocol.codec.transactions import (
     encode_chaincode_action,
     encode_proposal_response,
@@ -25,8 +26,9 @@ from privysharing.protocol.codec.transactions import (
     proposal_hash,
 )
 from privysharing.protocol.codes import HeaderType, Status, TxCode
-from privysharing.protocol.crypto import SigningIdentity
+from privysharing.protocol.crypto import SigningIdentity, verify
 from privysharing.protocol.deliver import FilteredBlock, FilteredTransaction, SeekKind
+from privysharing.protocol.msp.certificates import parse_certificate
 from privysharing.protocol.msp.signing import load_signing_identity
 from privysharing.protocol.transactions import ChaincodeAction, ChaincodeId, ProposalResponse, Response
 from privysharing.sdk import Call, Channel, ConnectionProfile, Pending, Timeouts, connect
@@ -45,6 +47,7 @@ from tests.support.nodes import SUCCESS, broadcast_answer, endorser, serving, st
 Context = grpc.aio.ServicerContext[bytes, bytes]
 CALL = Call("kv", "put", ("key", b"value"), {"secret": b"for endorsers alone"})
 SEED = 20264
+FOUND_BY_THE_SIGNATURE = ("signs other bytes", "flipped signature")
 FOUND_BY_COMPARING = ("forged result", "guessed versions", "forged response", "of a wrong version")
 PATIENCE = Timeouts(evaluate=2, endorse=2, broadcast=2, commit=5)
 
@@ -70,6 +73,7 @@ class World:
     """What all nodes of a test share: a chain of filtered blocks that the orderers lengthen."""
 
     code: TxCode = TxCode.VALID
+    signatures: int | None = None  # good ones of different endorsers that a transaction needs; None: nobody looks
     loses: bool = False  # what was acknowledged comes into no block
     envelopes: list[bytes] = field(default_factory=list)
     blocks: list[FilteredBlock] = field(default_factory=lambda: [FilteredBlock("health", 0, ())])
@@ -81,7 +85,8 @@ class World:
             return
         tx_id = parse_payload(parse_envelope(envelope).payload).header.channel.tx_id
         known = any(tx_id == transaction.tx_id for block in self.blocks for transaction in block.transactions)
-        code = TxCode.DUPLICATE_TXID if known else self.code
+        spoilt = self.signatures is not None and good_signatures(envelope) < self.signatures
+        code = TxCode.DUPLICATE_TXID if known else TxCode.ENDORSEMENT_POLICY_FAILURE if spoilt else self.code
         transaction = FilteredTransaction(tx_id, HeaderType.ENDORSER_TRANSACTION, code)
         self.blocks.append(FilteredBlock("health", len(self.blocks), (transaction,)))
         async with self.changed:
@@ -99,6 +104,17 @@ class World:
             number += 1
 
 
+def good_signatures(envelope: bytes) -> int:
+    transaction = parse_endorser_transaction(parse_payload(parse_envelope(envelope).payload).data)
+    good = set()
+    for each in transaction.endorsements:
+        _, certificate = parse_serialized_identity(each.endorser)
+        message = endorsement_message(transaction.response_payload, each.endorser)
+        if verify(parse_certificate(certificate).public_key(), each.signature, message):
+            good.add(each.endorser)
+    return len(good)
+
+
 def hash_of(request: bytes) -> bytes:
     proposal = parse_proposal(parse_signed_proposal(request).proposal)
     header = proposal.header
@@ -114,7 +130,7 @@ async def silence(_requests: AsyncIterator[bytes], _context: Context) -> AsyncIt
 class Peer:
     """Endorses with `result`, or as a test says instead, or lies.
 
-    A silent one delivers no blocks, a hanging one no answer.
+    A silent one delivers no blocks, a hanging one no answer. `tells`: what it says became of every transaction.
     """
 
     world: World
@@ -124,6 +140,7 @@ class Peer:
     silent: bool = False
     hangs: bool = False
     lie: str = ""
+    tells: TxCode | None = None
     proposals: list[bytes] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -143,7 +160,17 @@ class Peer:
 
     @property
     def handlers(self) -> Mapping[str, "grpc.RpcMethodHandler[bytes, bytes]"]:
-        return {**endorser(self.process), **streams(filtered=silence if self.silent else self.world.filtered)}
+        return {**endorser(self.process), **streams(filtered=silence if self.silent else self.filtered)}
+
+    async def filtered(self, requests: AsyncIterator[bytes], context: Context) -> AsyncIterator[bytes]:
+        async for raw in self.world.filtered(requests, context):
+            if self.tells is None:
+                yield raw
+            else:
+                block = parse_deliver_response(raw).filtered_block
+                assert block is not None
+                told = tuple(replace(each, code=self.tells) for each in block.transactions)
+                yield encode_deliver_filtered(replace(block, transactions=told))
 
 
 @dataclass
@@ -442,18 +469,106 @@ async def test_peers_that_compute_different_results_make_no_transaction() -> Non
 async def test_one_lying_endorser_is_named_and_the_truth_is_committed_without_it(
     lie: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    world = World()
+    world = World(signatures=2)
     peers = [Peer(world, "liar", lie=lie), Peer(world, "peer1"), Peer(world, "peer2")]
     async with channel_of(*peers, Orderer(world, "orderer"), needed=2) as channel:
         for _ in range(2):  # one that replays has nothing to replay at first
             receipt = await channel.submit(CALL)
             assert receipt.payload == b"done"
+    spoilt = [TxCode.ENDORSEMENT_POLICY_FAILURE] if lie in FOUND_BY_THE_SIGNATURE else []
+    assert codes(world) == [*spoilt, TxCode.VALID, TxCode.VALID]
     data = parse_payload(parse_envelope(world.envelopes[-1]).payload).data
     endorsers = {endorsement.endorser for endorsement in parse_endorser_transaction(data).endorsements}
     assert endorsers == {signer("peer1", "peer").serialized, signer("peer2", "peer").serialized}
     assert any("liar" in str(vars(record)) for record in caplog.records if record.levelname == "WARNING")
     # Who is found out alone is asked last next time; who differs may be right, and the others wrong.
     assert len(peers[0].proposals) == 1 + (lie in (*FOUND_BY_COMPARING, "replayed"))
+
+
+async def test_a_liar_that_was_found_out_is_verified_from_then_on(caplog: pytest.LogCaptureFixture) -> None:
+    world = World(signatures=2)
+    liar = Peer(world, "liar", lie="flipped signature")
+    async with channel_of(liar, Peer(world, "peer1"), Peer(world, "peer2"), Orderer(world, "orderer")) as channel:
+        mistaken = channel.nodes.endorsers[:2]
+        with pytest.raises(Unavailable, match="liar: gave an endorsement that it did not sign"):  # in the second try
+            await channel.submit(CALL, mistaken)
+        with pytest.raises(Unavailable, match="liar: gave an endorsement that it did not sign"):
+            await channel.endorse(CALL, mistaken)
+        assert codes(world) == [TxCode.ENDORSEMENT_POLICY_FAILURE]
+        liar.lie = ""
+        assert (await channel.submit(CALL, mistaken)).payload == b"done"
+    assert {vars(record)["peer"] for record in caplog.records if record.levelname == "WARNING"} == {"liar"}
+
+
+async def test_whoever_drives_the_steps_asks_who_has_spoilt_a_transaction() -> None:
+    world = World(signatures=2)
+    peers = [Peer(world, "liar", lie="signs other bytes"), Peer(world, "peer1"), Peer(world, "peer2")]
+    async with channel_of(*peers, Orderer(world, "orderer"), needed=2) as channel:
+        with pytest.raises(Unavailable, match="liar: gave an endorsement that it did not sign"):
+            await channel.endorse(CALL, channel.nodes.endorsers[:1], believing=False)
+    async with channel_of(*peers, Orderer(world, "orderer"), needed=2) as channel:
+        spoilt = await channel.endorse(CALL)
+        assert channel.blame(spoilt) == ("liar",)
+        honest = await channel.endorse(CALL)
+        assert channel.blame(honest) == ()
+        assert [node.name for node, _ in honest.answers] == ["peer1", "peer2"]
+
+
+@pytest.mark.parametrize("code", [TxCode.ENDORSEMENT_POLICY_FAILURE, TxCode.MVCC_READ_CONFLICT])
+async def test_a_call_that_nobody_spoilt_is_not_run_again(code: TxCode) -> None:
+    world = World(code=code)
+    peers = [Peer(world, "peer0"), Peer(world, "peer1")]
+    async with channel_of(*peers, Orderer(world, "orderer")) as channel:
+        with pytest.raises(CommitRefused, match=code.name) as caught:
+            await channel.submit(CALL)
+    assert caught.value.liars == ()
+    assert len(world.envelopes) == 1
+
+
+async def test_a_call_is_run_again_once_and_never_twice() -> None:
+    world = World(code=TxCode.ENDORSEMENT_POLICY_FAILURE)
+    peers = [Peer(world, "liar", lie="flipped signature"), Peer(world, "peer1"), Peer(world, "peer2")]
+    async with channel_of(*peers, Orderer(world, "orderer"), needed=2) as channel:
+        with pytest.raises(CommitRefused) as caught:
+            await channel.submit(CALL)
+    assert (caught.value.block_num, caught.value.liars) == (2, ())
+    assert len(world.envelopes) == 2
+
+
+async def test_what_was_spoilt_while_nobody_knew_names_the_liars_and_may_be_called_again() -> None:
+    world = World(signatures=2, loses=True)
+    peers = [Peer(world, "liar", lie="flipped signature"), Peer(world, "peer1"), Peer(world, "peer2")]
+    async with channel_of(*peers, Orderer(world, "orderer"), needed=2) as channel:
+        channel.timeouts = replace(PATIENCE, commit=0.05)
+        with pytest.raises(CommitUnknown) as unknown:
+            await channel.submit(CALL)
+        world.loses, channel.timeouts = False, PATIENCE
+        assert unknown.value.pending is not None
+        with pytest.raises(CommitRefused) as caught:
+            await channel.resubmit(unknown.value.pending)
+        assert (caught.value.liars, caught.value.retryable) == (("liar",), True)
+        assert (await channel.submit(CALL)).block_num == 2
+
+
+async def test_a_valid_transaction_is_not_made_again_on_the_word_of_the_liar_who_endorsed_it_badly() -> None:
+    world = World(signatures=2)
+    liar = Peer(world, "liar", lie="flipped signature", tells=TxCode.ENDORSEMENT_POLICY_FAILURE)
+    async with channel_of(liar, Peer(world, "peer1"), Peer(world, "peer2"), Orderer(world, "orderer")) as channel:
+        receipt = await channel.submit(CALL)
+    assert (receipt.block_num, receipt.peer) == (1, "peer1")
+    assert codes(world) == [TxCode.VALID]
+
+
+async def test_a_verdict_that_a_liar_alone_tells_is_unknown() -> None:
+    world = World(signatures=1)
+    liar = Peer(world, "liar", lie="flipped signature", tells=TxCode.ENDORSEMENT_POLICY_FAILURE)
+    peers = [liar, Peer(world, "peer1", silent=True)]
+    async with channel_of(*peers, Orderer(world, "orderer")) as channel:
+        channel.timeouts = replace(PATIENCE, evaluate=0.5)
+        with pytest.raises(CommitUnknown, match="on the word of a liar alone: no peer delivers the events") as caught:
+            await channel.submit(CALL)
+    assert caught.value.pending is not None
+    assert codes(world) == [TxCode.VALID]
 
 
 async def test_an_endorsed_payload_that_is_nonsense_makes_no_transaction() -> None:

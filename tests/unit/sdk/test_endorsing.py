@@ -79,7 +79,7 @@ def expected(kinds: Sequence[str], needed: int) -> str | type[SdkError]:
 
 async def outcome(peers: Peers, needed: int) -> str | type[SdkError]:
     try:
-        answers = await collect(peers.ask, peers.nodes, needed)
+        answers = [each for _, each in await collect(peers.ask, peers.nodes, needed)]
     except SdkError as error:
         return type(error)
     payloads = {each.payload for each in answers}

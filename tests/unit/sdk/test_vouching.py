@@ -1,4 +1,4 @@
-"""What a client finds out about one answer by itself, and what only another peer's answer gives away."""
+"""What an answer shows by itself, what its signature shows, and what only another peer's answer gives away."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -9,15 +9,13 @@ import pytest
 from privysharing.protocol.codes import TxCode
 from privysharing.protocol.transactions import Proposal, ProposalResponse
 from privysharing.sdk.profile import Node
-from privysharing.sdk.vouching import Vouching
+from privysharing.sdk.vouching import Vouching, is_signed
 from tests.support.endorsing import CHAINCODE, Network, endorsed, proposal, signed
 from tests.support.liars import LyingEndorser
 
 SEEDS = range(10)
 FOUND_ALONE = {
     "two tongues": "endorsed another response than it gave",
-    "signs other bytes": "gave an endorsement that it did not sign",
-    "flipped signature": "gave an endorsement that it did not sign",
     "replayed": "endorsed another proposal",
     "of another chaincode": "endorsed a call of another chaincode",
     "of another proposal": "endorsed another proposal",
@@ -25,6 +23,7 @@ FOUND_ALONE = {
     "of another organisation": "endorsed in the name of ForgedMSP",
     "nonsense": "gave what is no endorsement",
 }
+FOUND_BY_THE_SIGNATURE = ("signs other bytes", "flipped signature")
 FOUND_BY_COMPARING = ("forged result", "guessed versions", "forged response", "of a wrong version")
 FOUND_BY_THE_PROFILE = ("made-up certificate",)
 NODE = Node("peer0", "Org1MSP", "localhost:1", b"")
@@ -49,7 +48,8 @@ def fault_of(node: Node, what: Proposal, answer: ProposalResponse) -> str | None
 
 
 def test_every_lie_has_its_place_here() -> None:
-    assert {*FOUND_ALONE, *FOUND_BY_COMPARING, *FOUND_BY_THE_PROFILE} == set(LyingEndorser.LIES)
+    found = {*FOUND_ALONE, *FOUND_BY_THE_SIGNATURE, *FOUND_BY_COMPARING, *FOUND_BY_THE_PROFILE}
+    assert found == set(LyingEndorser.LIES)
 
 
 def test_an_honest_answer_has_no_fault(network: Network) -> None:
@@ -75,7 +75,28 @@ def test_a_lie_that_shows_in_the_answer_itself_is_told(network: Network, lie: st
             assert fault.startswith(FOUND_ALONE[lie])
         else:
             assert fault is None
+            assert is_signed(NODE, answer)
+            assert is_signed(NODE, told) == (lie not in FOUND_BY_THE_SIGNATURE)
             assert (told.payload != answer.payload) == (lie in FOUND_BY_COMPARING)
+
+
+@pytest.mark.parametrize("size", [0, 140, 10_000_000])
+def test_a_signature_of_no_possible_length_would_make_what_no_orderer_takes(network: Network, size: int) -> None:
+    what, answer = honest(network)
+    assert answer.endorsement is not None
+    good = answer.endorsement.signature
+    told = replace(
+        answer, endorsement=replace(answer.endorsement, signature=(good + bytes(size))[-size:] if size else b"")
+    )
+    assert fault_of(NODE, what, told) == "gave an endorsement without a signature"
+
+
+def test_what_names_no_endorser_is_not_signed(network: Network) -> None:
+    _, answer = honest(network)
+    assert answer.endorsement is not None
+    assert not is_signed(NODE, replace(answer, endorsement=None))
+    assert not is_signed(NODE, replace(answer, endorsement=replace(answer.endorsement, endorser=b"nobody")))
+    assert not is_signed(replace(NODE, signing_cas=network.org2.ca.pem), answer)
 
 
 def test_a_profile_that_names_the_cas_gives_a_made_up_certificate_away(network: Network) -> None:
