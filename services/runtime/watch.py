@@ -7,12 +7,13 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing
+from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 import grpc
 
-from services.runtime.callers import caller_of
+from services.runtime.callers import Caller, caller_of
 from services.runtime.metrics import Counter, Registry
 from services.runtime.shares import Shares
 from services.runtime.stalled import Stalled
@@ -54,6 +55,77 @@ class _Meters:
         self.duration = registry.histogram(f"{start}_duration", "The time to complete a request.", [*method, "code"])
 
 
+class _Method:
+    """A method that is served: what its calls are counted in, and the limit they share."""
+
+    def __init__(self, path: str, meters: _Meters, shares: Mapping[str, Shares]) -> None:
+        _, service, method = path.split("/")
+        self.counted = path[1:] if path[1:] in shares else service
+        self.shares = shares.get(self.counted)
+        self.labels = (service.replace(".", "_"), method)
+        self.received = meters.received.of(*self.labels)
+        self._meters = meters
+
+    def completed(self, code: str, seconds: float) -> None:
+        """Count a call that has ended."""
+        self._meters.duration.of(*self.labels, code).observe(seconds)
+        self._meters.completed.of(*self.labels, code).inc()
+
+
+class _Call:
+    """Around one call: what it costs, whether there is room for it, and how it failed."""
+
+    __slots__ = ("_caller", "_context", "_method", "_started")
+
+    def __init__(self, method: _Method, context: Any) -> None:
+        self._method = method
+        self._context = context
+        self._started = time.perf_counter()
+        self._caller: Caller | None = None  # who has a place of those that the method has
+
+    async def __aenter__(self) -> None:
+        self._method.received.inc()
+        if self._method.shares is not None:
+            try:
+                await self._take_place(self._method.shares)
+            except BaseException as error:
+                await self.__aexit__(None, error, None)
+                raise
+
+    async def _take_place(self, shares: Shares) -> None:
+        caller = caller_of(self._context)
+        if (refusal := shares.refusal(caller)) is not None:
+            text = f"too many requests for /{self._method.counted}, exceeding {refusal}"
+            await _abort(self._context, grpc.StatusCode.RESOURCE_EXHAUSTED, text)
+        shares.take(caller)
+        self._caller = caller
+
+    async def __aexit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        method, code = self._method, "Canceled"  # unless the call got to its end
+        try:
+            if error is None or isinstance(error, grpc.aio.AbortError):
+                code = _go_name(self._context.code())
+            elif isinstance(error, Exception):
+                status, text = to_status(error)
+                code = _go_name(status)
+                if status is grpc.StatusCode.INTERNAL:
+                    _log.error("call failed", extra={"method": "/".join(method.labels)}, exc_info=error)
+                await _abort(self._context, status, text)
+        finally:
+            if method.shares is not None and self._caller is not None:
+                method.shares.give_back(self._caller)
+            method.completed(code, time.perf_counter() - self._started)
+
+
+@dataclass(frozen=True, slots=True)
+class _Wrapped:
+    """A handler, and what gRPC is given instead."""
+
+    handler: Any
+    watched: Handler
+    slow: Handler = None  # of a single call, for when many requests have begun and not come
+
+
 class Watch(grpc.aio.ServerInterceptor):
     """`concurrency`: calls in progress, of a service (protos.Endorser) or of one method (protos.Deliver/Deliver)."""
 
@@ -68,7 +140,8 @@ class Watch(grpc.aio.ServerInterceptor):
         self._shares = {name: Shares(limit) for name, limit in concurrency.items()}
         self._request_seconds = request_seconds
         self._stalled = Stalled(unread_seconds)
-        self._arriving: set[object] = set()
+        self._wrapped: dict[str, _Wrapped] = {}  # by path, of methods that are served
+        self._arriving: set[asyncio.Task[Any]] = set()  # gRPC's, one for each call
         self._arriving_slowly = Shares(ARRIVING_SLOWLY_MAX)
         logging.getLogger(GRPC_LOGGER).addFilter(_is_news)
 
@@ -77,47 +150,69 @@ class Watch(grpc.aio.ServerInterceptor):
         continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler]],
         handler_call_details: grpc.HandlerCallDetails,
     ) -> Handler:
-        """Wrap the handler of one call."""
-        handler = await continuation(handler_call_details)
-        # A method that nobody serves has no handler, and gRPC says UNIMPLEMENTED by itself.
-        return self._wrap(handler, handler_call_details.method) if handler is not None else None
+        """What serves one call: the same for all calls of a method, as long as its handler is the same."""
+        handler, path = await continuation(handler_call_details), handler_call_details.method
+        if handler is None:  # nobody serves the method, and gRPC says UNIMPLEMENTED by itself
+            return None
+        wrapped = self._wrapped.get(path)
+        if wrapped is None or wrapped.handler is not handler:
+            wrapped = self._wrapped[path] = self._wrap(handler, path)
+        if wrapped.slow is None:
+            return wrapped.watched
+        if len(self._arriving) >= ARRIVING_MAX:
+            return wrapped.slow
+        self._arrives()
+        return wrapped.watched
 
-    def _wrap(self, handler: Any, path: str) -> Handler:
-        _, service, method = path.split("/")
-        counted = path[1:] if path[1:] in self._shares else service
-        labels = (service.replace(".", "_"), method)
+    def _arrives(self) -> None:
+        """A single call has begun: gRPC reads its request, and until then nobody knows whose it is."""
+        task = asyncio.current_task()
+        assert task is not None
+        self._arriving.add(task)
+        task.add_done_callback(self._arriving.discard)
+
+    def _arrived(self) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._arriving.discard(task)
+        task.remove_done_callback(self._arriving.discard)
+
+    def _wrap(self, handler: Any, path: str) -> _Wrapped:
         codecs = (handler.request_deserializer, handler.response_serializer)
         if not handler.request_streaming and not handler.response_streaming:
-            if len(self._arriving) < ARRIVING_MAX:
-                return grpc.unary_unary_rpc_method_handler(self._single(handler.unary_unary, counted, labels), *codecs)
-            return grpc.stream_stream_rpc_method_handler(self._slow(handler.unary_unary, counted, labels), *codecs)
+            method = _Method(path, self._unary, self._shares)
+            single, slow = self._single(handler.unary_unary, method), self._slow(handler.unary_unary, method)
+            return _Wrapped(
+                handler,
+                grpc.unary_unary_rpc_method_handler(single, *codecs),
+                grpc.stream_stream_rpc_method_handler(slow, *codecs),
+            )
+        method = _Method(path, self._stream, self._shares)
         if not handler.request_streaming:
-            return grpc.unary_stream_rpc_method_handler(self._many(handler.unary_stream, counted, labels), *codecs)
+            many = self._many(handler.unary_stream, method)
+            return _Wrapped(handler, grpc.unary_stream_rpc_method_handler(many, *codecs))
         assert handler.response_streaming, "a stream with a single answer is not in any protocol we serve"
-        return grpc.stream_stream_rpc_method_handler(self._many(handler.stream_stream, counted, labels), *codecs)
+        many = self._many(handler.stream_stream, method)
+        return _Wrapped(handler, grpc.stream_stream_rpc_method_handler(many, *codecs))
 
-    def _single(self, behaviour: Any, counted: str, labels: tuple[str, str]) -> Any:
-        """A single call of which gRPC reads the request: until then nobody knows whose it is."""
-        call, task = object(), asyncio.current_task()
-        self._arriving.add(call)
-        if task is not None:  # gRPC's, which ends with the call
-            task.add_done_callback(lambda _: self._arriving.discard(call))
+    def _single(self, behaviour: Any, method: _Method) -> Any:
+        """Single calls of which gRPC reads the request."""
 
         async def watched(request: object, context: Any) -> object:
-            self._arriving.discard(call)
-            async with self._call(self._unary, counted, labels, context):
+            self._arrived()
+            async with _Call(method, context):
                 return await behaviour(request, context)
 
         return watched
 
-    def _slow(self, behaviour: Any, counted: str, labels: tuple[str, str]) -> Any:
+    def _slow(self, behaviour: Any, method: _Method) -> Any:
         """The same when many requests have begun and not come, whose senders may have no mind to end them.
 
         To the caller there is no difference: single calls are streams of one message.
         """
 
         async def watched(requests: AsyncIterator[object], context: Any) -> AsyncIterator[object]:
-            async with self._call(self._unary, counted, labels, context):
+            async with _Call(method, context):
                 async with self._arriving_slowly.one(caller_of(context)):
                     request = await self._request(requests)
                 yield await behaviour(request, context)
@@ -131,12 +226,12 @@ class Watch(grpc.aio.ServerInterceptor):
         except (TimeoutError, StopAsyncIteration):
             raise LateRequest("the request did not arrive in time") from None
 
-    def _many(self, behaviour: Any, counted: str, labels: tuple[str, str]) -> Any:
-        sent, got = self._sent.of(*labels), self._got.of(*labels)
+    def _many(self, behaviour: Any, method: _Method) -> Any:
+        sent, got = self._sent.of(*method.labels), self._got.of(*method.labels)
 
         async def watched(request: Any, context: Any) -> AsyncIterator[object]:
             incoming = _count_each(request, got) if isinstance(request, AsyncIterable) else request
-            call, peer = self._call(self._stream, counted, labels, context), context.peer()
+            call, peer = _Call(method, context), context.peer()
             async with call, aclosing(behaviour(incoming, context)) as answers:
                 async for answer in answers:
                     sent.inc()
@@ -147,38 +242,6 @@ class Watch(grpc.aio.ServerInterceptor):
                         self._stalled.end(waiting)
 
         return watched
-
-    @asynccontextmanager
-    async def _call(self, meters: _Meters, counted: str, labels: tuple[str, str], context: Any) -> AsyncIterator[None]:
-        """Around one call: what it costs, whether there is room for it, and how it failed."""
-        meters.received.of(*labels).inc()
-        started = time.perf_counter()
-        code = "Canceled"  # unless the call gets to its end
-        shares, caller = self._shares.get(counted), None
-        try:
-            if shares is not None:
-                asking = caller_of(context)
-                if (refusal := shares.refusal(asking)) is not None:
-                    text = f"too many requests for /{counted}, exceeding {refusal}"
-                    await _abort(context, grpc.StatusCode.RESOURCE_EXHAUSTED, text)
-                caller = asking
-                shares.take(caller)
-            yield
-            code = _go_name(context.code())
-        except grpc.aio.AbortError:
-            code = _go_name(context.code())
-            raise
-        except Exception as error:
-            status, text = to_status(error)
-            code = _go_name(status)
-            if status is grpc.StatusCode.INTERNAL:
-                _log.error("call failed", extra={"method": "/".join(labels)}, exc_info=True)
-            await _abort(context, status, text)
-        finally:
-            if shares is not None and caller is not None:
-                shares.give_back(caller)
-            meters.duration.of(*labels, code).observe(time.perf_counter() - started)
-            meters.completed.of(*labels, code).inc()
 
 
 def _is_news(record: logging.LogRecord) -> bool:

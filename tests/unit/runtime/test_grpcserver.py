@@ -7,6 +7,7 @@ from typing import Any
 import grpc
 import pytest
 
+from services.runtime import watch
 from services.runtime.config import Address, ConfigError
 from services.runtime.grpcserver import GrpcLimits, ServerTls, grpc_server, listen
 from services.runtime.metrics import Registry
@@ -59,6 +60,7 @@ class Running:
         self.server, self.registry, self.echo = server, registry, echo
         self.one: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary("/test.Echo/One")
         self.many: grpc.aio.StreamStreamMultiCallable[bytes, bytes] = channel.stream_stream("/test.Echo/Many")
+        self.begin: grpc.aio.StreamStreamMultiCallable[bytes, bytes] = channel.stream_stream("/test.Echo/One")
         self.nobody: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary("/test.Echo/Nobody")
 
 
@@ -66,7 +68,8 @@ class Running:
 async def running() -> AsyncIterator[Running]:
     registry, echo = Registry(), Echo()
     server = grpc_server(
-        registry, GrpcLimits(message_bytes_max=20_000, concurrency={"test.Echo": 2, "test.Echo/Many": 1})
+        registry,
+        GrpcLimits(message_bytes_max=20_000, request_seconds=0.3, concurrency={"test.Echo": 2, "test.Echo/Many": 1}),
     )
     server.add_generic_rpc_handlers((echo.handlers(),))
     port = listen(server, ANY_PORT, None)
@@ -139,6 +142,21 @@ async def test_more_calls_than_the_limit_are_refused_at_once_and_room_comes_back
     running.echo.release.set()
     assert [await call for call in waiting] == [b"wait", b"wait"]
     assert await running.one(b"hello") == b"hello"
+
+
+async def test_whose_request_has_come_holds_no_place_of_those_still_on_their_way(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "ARRIVING_MAX", 1)
+    served = running.one(b"wait")
+    await until(running, 'received{service="test_Echo",method="One"} 1')
+    first, second = running.begin(), running.begin()
+    late = (grpc.StatusCode.DEADLINE_EXCEEDED, "the request did not arrive in time")
+    assert await failure(second.read()) == late
+    assert not first.done()
+    first.cancel()
+    running.echo.release.set()
+    assert await served == b"wait"
 
 
 async def test_a_method_with_a_limit_of_its_own_takes_no_room_from_its_service(running: Running) -> None:
