@@ -10,6 +10,7 @@ import yaml
 from deploy.generate import generate
 from deploy.topology import load_topology
 from services.orderer import config as orderer_config
+from services.orderer.kafka.config import KafkaConfig
 from services.peer import config as peer_config
 from services.runtime.batching import BatchLimits
 from services.runtime.config import ConfigError
@@ -95,6 +96,7 @@ def test_the_page_gives_an_orderers_defaults(orderer_yaml: Path) -> None:
         "maxRecvMsgSize": f"{config.limits.message_bytes_max} bytes",
         "broadcast": f"{concurrency['orderer.AtomicBroadcast/Broadcast']}",
         "deliver": f"{concurrency['orderer.AtomicBroadcast/Deliver']}",
+        "deliveryTimeout": f"{KafkaConfig().delivery_timeout_s:g} s",
     }
     assert concurrency["orderer.AtomicBroadcast/Broadcast"] == concurrency["privysharing.v1.BatchBroadcast"]
     both = {key.replace("ServerMin", "min"): value for key, value in BOTH.items() if not key.startswith("peer")}

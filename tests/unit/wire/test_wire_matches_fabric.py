@@ -27,7 +27,9 @@ ONLY_OURS = {
     "orderer/kafka.proto",
     "privysharing/v1/batch.proto",
     "privysharing/v1/ledger.proto",
+    "privysharing/v1/orderers.proto",
     "privysharing/v1/outline.proto",
+    "privysharing/v1/whole.proto",
 }
 # Traffic between Raft or BFT orderers, and a deprecated twin of peer/collection.proto: nothing here speaks them.
 ONLY_FABRICS = {
