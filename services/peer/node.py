@@ -73,7 +73,7 @@ class Peer:
         self._loop = asyncio.get_running_loop()
         self._fault: asyncio.Future[StorageError] = self._loop.create_future()  # the first that an endorsement met
         self._hosting = make_hosting(config.chaincode, config.endorsement_workers)
-        self._workers = self._hosting.workers(self._endorser(self._hosting.guard).process)
+        self._workers = self._hosting.workers(self._endorser(self._hosting.guard).admit)
 
     async def open(self, stopping: Callable[[], bool] = lambda: False) -> None:
         """Recover every ledger, and join what the configuration says.

@@ -17,7 +17,7 @@ from services.peer.chaincode_host.guard import TIMED_OUT, Execution
 from services.peer.chaincode_host.host import ChaincodeConfig
 from services.peer.chaincode_host.simulator import SimulationLimits
 from services.peer.config import ChannelBootstrap, PeerConfig
-from services.peer.endorsement.endorser import EndorserConfig, Outcome
+from services.peer.endorsement.endorser import EndorserConfig, Outcome, through
 from services.peer.endorsement.hosting import Hosting
 from services.peer.endorsement.workers import Job, Process, WorkersConfig, overloaded
 from services.peer.events.delivery import UNREAD_BLOCKS_MAX
@@ -182,9 +182,9 @@ class _Strands:
         if not job.wanted():
             return
         if self._chance.random() > STRANDS_SHARE:
-            self._tell(job, self._process(job.raw))
+            self._tell(job, through(self._process(job.raw)))
         else:
-            strand = Strand(self._chance, partial(self._process, job.raw))
+            strand = Strand(self._chance, lambda: through(self._process(job.raw)))
             self._strands[strand] = job
             self._go_on(strand)
 

@@ -1,12 +1,15 @@
 """The endorser: from a signed proposal to an endorsement (core/endorser/endorser.go).
 
-Read `Endorser.process`, then `_admit`, `_endorse`, `_simulate`: they are the stages, in order.
+Read `Endorser.process`, then `_admit`, `_simulate`, `_answer`: they are the stages, in order. Many proposals take less
+time stage by stage than one after the other: a processor has at hand what it has just done.
 """
 
 import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
 
 from privysharing.chaincode.stub import PEER_TIME_DECORATION
 from privysharing.protocol import build
@@ -48,6 +51,8 @@ from services.peer.endorsement.metrics import EndorserMetrics
 from services.peer.private_data import PrivateValues
 from services.runtime.disk import StorageError
 
+T = TypeVar("T")
+
 _log = logging.getLogger(__name__)
 
 # fabric-chaincode-go shim: from ERRORTHRESHOLD on nothing is endorsed, from ERROR on the client gets the payload
@@ -55,6 +60,9 @@ ERROR_THRESHOLD = 400
 ERROR = 500
 # endorser acquireTxSimulator: these look at ledgers as they are, not at a simulation
 WITHOUT_SIMULATION = frozenset({QSCC, CSCC})
+
+# What a simulation may come to and yet wait to be answered together with others
+KEPT_BYTES_MAX = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +78,14 @@ class ProposalRefused:
 
 
 Outcome = ProposalResponse | ProposalRefused
+Stage = Callable[[], "Stage | Outcome"]  # what is to be done next for a proposal
+
+
+def through(at: Stage | Outcome) -> Outcome:
+    """A proposal's answer, by all the stages that are left."""
+    while not isinstance(at, Outcome):
+        at = at()
+    return at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,14 +112,32 @@ class _NotRunnable(Exception):
 
 
 @value
+class _Admitted:
+    """A proposal that passed the door."""
+
+    proposal: Proposal
+    creator: Identity
+    channel: Channel | None
+    now_ns: int
+    began: float
+
+
+@value
 class _Simulated:
     """What a chaincode's run came to."""
 
+    admitted: _Admitted
     info: ChaincodeInfo
     response: Response
     event: ChaincodeEvent | None = None
     results: bytes = b""
     interest: bytes = b""
+
+    @property
+    def size(self) -> int:
+        """In bytes, of what may be large."""
+        event = 0 if self.event is None else len(self.event.payload)
+        return len(self.results) + len(self.response.payload) + len(self.response.message) + event
 
 
 class Endorser:
@@ -139,9 +173,15 @@ class Endorser:
 
     def process(self, signed_proposal: bytes) -> Outcome:
         """The answer to one protos.SignedProposal. Never raises (Endorser.ProcessProposal and its filters)."""
-        began = time.perf_counter()
+        return through(self.admit(signed_proposal))
+
+    def admit(self, signed_proposal: bytes) -> Stage | Outcome:
+        """The first stage. None of them raises; each may run on another thread than the one before."""
+        return self._guarded(self._admit, signed_proposal)
+
+    def _guarded(self, stage: Callable[[T], Stage | Outcome], of: T) -> Stage | Outcome:
         try:
-            return self._process(signed_proposal, began)
+            return stage(of)
         except checks.Refusal as refusal:
             return ProposalRefused(str(refusal))
         except _NoRoom as error:
@@ -152,7 +192,9 @@ class Endorser:
                 self._on_fault(error)
             return ProposalRefused("internal error", internal=True)
 
-    def _process(self, raw: bytes, began: float) -> Outcome:
+    def _admit(self, raw: bytes) -> Stage | Outcome:
+        """Read a proposal and check it: its form, who sends it, and whether he may."""
+        began = time.perf_counter()
         now_ns = self._clock_ns()
         signed, proposal = self._read(raw, now_ns)
         header = proposal.header
@@ -162,15 +204,44 @@ class Endorser:
         channel = self._channels.get(channel_id) if channel_id else None
         if channel_id and channel is None:
             return _failed(f"channel '{channel_id}' not found")
-        creator = self._admit(proposal, signed, channel)
-        if channel is not None and channel.stopped and proposal.chaincode.name not in WITHOUT_SIMULATION:
+        creator = self._creator(proposal, signed, channel)
+        return partial(self._guarded, self._simulate, _Admitted(proposal, creator, channel, now_ns, began))
+
+    def _simulate(self, admitted: _Admitted) -> Stage | Outcome:
+        """Run its chaincode on one view of the channel. What comes to much is answered at once."""
+        proposal, channel = admitted.proposal, admitted.channel
+        channel_id, name = proposal.header.channel.channel_id, proposal.chaincode.name
+        if channel is not None and channel.stopped and name not in WITHOUT_SIMULATION:
             return _failed(f"channel '{channel_id}' has stopped on this peer")  # why is for its operator
-        answer = self._endorse(proposal, creator, channel, now_ns)
-        endorsed = answer.endorsement is not None or not channel_id
+        try:
+            simulated = self._run(admitted)
+        except _NotRunnable as error:
+            return self._finish(
+                admitted,
+                _failed(
+                    f"make sure the chaincode {name} has been successfully defined on channel {channel_id} and try "
+                    f"again: {error}"
+                ),
+            )
+        except (ChaincodeError, MalformedMessage) as error:
+            self._metrics.simulation_failures.of(*self._where(proposal)).inc()
+            return self._finish(admitted, _failed(f"error in simulation: {error}"))
+        if simulated.size > KEPT_BYTES_MAX:
+            return self._answer(simulated)
+        return partial(self._guarded, self._answer, simulated)
+
+    def _answer(self, simulated: _Simulated) -> Outcome:
+        """Sign what it came to, if that is a success."""
+        return self._finish(simulated.admitted, self._response(simulated.admitted.proposal, simulated))
+
+    def _finish(self, admitted: _Admitted, answer: ProposalResponse) -> ProposalResponse:
+        """Count and time what went through."""
+        proposal = admitted.proposal
+        endorsed = answer.endorsement is not None or not proposal.header.channel.channel_id
         if endorsed:
             self._metrics.successful.inc()
         duration = self._metrics.duration.of(*self._where(proposal), "true" if endorsed else "false")
-        duration.observe(time.perf_counter() - began)
+        duration.observe(time.perf_counter() - admitted.began)
         return answer
 
     def _read(self, raw: bytes, now_ns: int) -> tuple[SignedProposal, Proposal]:
@@ -191,7 +262,7 @@ class Endorser:
         checks.check_expiry(header.signature.creator, now_ns)
         checks.check_time_window(header.channel.timestamp_ns, now_ns, self._config.time_window_s)
 
-    def _admit(self, proposal: Proposal, signed: SignedProposal, channel: Channel | None) -> Identity:
+    def _creator(self, proposal: Proposal, signed: SignedProposal, channel: Channel | None) -> Identity:
         """Check header, creator, uniqueness and access, in this order (Endorser.preProcess)."""
         try:
             checks.check_form(proposal, signed)
@@ -218,49 +289,35 @@ class Endorser:
         chaincode = proposal.chaincode.name
         return proposal.header.channel.channel_id, chaincode if self._host.runs(chaincode) else "unknown"
 
-    def _endorse(self, proposal: Proposal, creator: Identity, channel: Channel | None, now_ns: int) -> ProposalResponse:
-        """Simulate on one view of the channel, and sign if it succeeded (ProcessProposalSuccessfullyOrError)."""
-        channel_id, name = proposal.header.channel.channel_id, proposal.chaincode.name
-        decorations = {PEER_TIME_DECORATION: str(now_ns).encode()}
-        try:
-            if channel is None or name in WITHOUT_SIMULATION:
-                simulated = self._simulate(Transaction(proposal, creator, channel, None, channel_id, decorations))
-            else:
-                simulator = TxSimulator(channel.ledger.view, self._private_values, self._config.limits)
-                transaction = Transaction(proposal, creator, channel, simulator, channel_id, decorations)
-                simulated = self._simulate(transaction)
-        except _NotRunnable as error:
-            return _failed(
-                f"make sure the chaincode {name} has been successfully defined on channel {channel_id} and try again: "
-                f"{error}"
-            )
-        except (ChaincodeError, MalformedMessage) as error:
-            self._metrics.simulation_failures.of(*self._where(proposal)).inc()
-            return _failed(f"error in simulation: {error}")
-        return self._answer(proposal, simulated)
-
-    def _simulate(self, transaction: Transaction) -> _Simulated:
+    def _run(self, admitted: _Admitted) -> _Simulated:
         """Run the chaincode and collect what it did (Endorser.simulateProposal). Raises ChaincodeError."""
+        proposal, channel = admitted.proposal, admitted.channel
+        simulator = None
+        if channel is not None and proposal.chaincode.name not in WITHOUT_SIMULATION:
+            simulator = TxSimulator(channel.ledger.view, self._private_values, self._config.limits)
+        decorations = {PEER_TIME_DECORATION: str(admitted.now_ns).encode()}
+        channel_id = proposal.header.channel.channel_id
+        transaction = Transaction(proposal, admitted.creator, channel, simulator, channel_id, decorations)
         try:
-            info = self._host.info(transaction, transaction.proposal.chaincode.name)
+            info = self._host.info(transaction, proposal.chaincode.name)
         except ChaincodeError as error:
             raise _NotRunnable(str(error)) from error
-        response, event = self._host.execute(transaction, info, transaction.proposal.input)
+        response, event = self._host.execute(transaction, info, proposal.input)
         if response.status >= ERROR_THRESHOLD:
             event = None
-        if transaction.simulator is None:
-            return _Simulated(info, response, event)
-        results = transaction.simulator.results()
+        if simulator is None:
+            return _Simulated(admitted, info, response, event)
+        results = simulator.results()
         if not self._has_room() and results.writes:
             raise _NoRoom
         # Durable before an endorsement with their hashes can leave.
         if results.private:
             values = [write.value for private in results.private for write in private.writes]
             self._private_values.keep(values)
-        interest = interest_of(results.rwset, transaction.simulator.state)
-        return _Simulated(info, response, event, results.public, interest)
+        interest = interest_of(results.rwset, simulator.state)
+        return _Simulated(admitted, info, response, event, results.public, interest)
 
-    def _answer(self, proposal: Proposal, simulated: _Simulated) -> ProposalResponse:
+    def _response(self, proposal: Proposal, simulated: _Simulated) -> ProposalResponse:
         channel_id, response = proposal.header.channel.channel_id, simulated.response
         payload = _response_payload(proposal, simulated)
         if response.status >= ERROR:

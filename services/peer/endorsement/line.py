@@ -50,6 +50,15 @@ class FairLine(Generic[W]):
             left.append(self._forget(self._most(len).pop()))
         return left
 
+    def put_back(self, one: W) -> None:
+        """Undo the last `take` that was not undone yet. Nobody leaves the line for that."""
+        clients = self._turns.setdefault(one.caller.organisation, OrderedDict())
+        clients.setdefault(one.caller, deque()).appendleft(one)
+        clients.move_to_end(one.caller, last=False)
+        self._turns.move_to_end(one.caller.organisation, last=False)
+        self._count += 1
+        self._bytes += len(one.raw)
+
     def take(self) -> W:
         """Whose turn it is."""
         organisation, clients = next(iter(self._turns.items()))

@@ -65,7 +65,7 @@ async def peer(
 ) -> AsyncIterator[grpc.aio.Channel]:
     """The first peer's services on loopback."""
     one = network.peers[0]
-    workers = EndorsementWorkers(one.endorser.process, one.watchdog, settings)
+    workers = EndorsementWorkers(one.endorser.admit, one.watchdog, settings)
     try:
         async with connected(EndorserRpc(workers).handler(), BatchEndorserRpc(workers, limits).handler()) as channel:
             yield channel
@@ -206,7 +206,7 @@ async def test_nobody_works_for_who_has_gone_or_whose_time_is_over(network: Netw
 
 async def test_hanging_up_answers_what_is_being_endorsed(network: Network) -> None:
     one = network.peers[0]
-    workers = EndorsementWorkers(one.endorser.process, one.watchdog)
+    workers = EndorsementWorkers(one.endorser.admit, one.watchdog)
     service = BatchEndorserRpc(workers)
     async with connected(service.handler()) as channel:
         sender = Sender(channel, ENDORSE)

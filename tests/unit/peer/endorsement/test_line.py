@@ -34,6 +34,30 @@ def test_organisations_take_turns_and_so_do_their_clients() -> None:
     assert drained(line) == [b"a1", b"d1", b"b1", b"d2", b"a2", b"a3"]
 
 
+def test_what_is_put_back_stands_where_it_stood() -> None:
+    line: FairLine[Waits] = FairLine(100, 1000)
+    for who, raw in ((ALICE, b"a1"), (ALICE, b"a2"), (BOB, b"b1"), (DOCTOR, b"d1")):
+        line.put(Waits(who, raw))
+    taken = [line.take() for _ in range(3)]
+    assert [one.raw for one in taken] == [b"a1", b"d1", b"b1"]
+    for one in reversed(taken[1:]):
+        line.put_back(one)
+    assert drained(line) == [b"d1", b"b1", b"a2"]
+    assert len(line) == 0
+
+
+def test_nobody_leaves_for_what_is_put_back_but_for_the_next_to_come() -> None:
+    line: FairLine[Waits] = FairLine(2, 100)
+    first, second, third = (Waits(ALICE, raw) for raw in (b"a1", b"a2", b"a3"))
+    assert line.put(first) == line.put(second) == []
+    assert line.take() is first
+    assert line.put(third) == []
+    line.put_back(first)
+    assert len(line) == 3
+    assert line.put(Waits(BOB, b"b1")) == [third, second]
+    assert drained(line) == [b"a1", b"b1"]
+
+
 def test_in_a_full_line_whoever_has_most_gives_up_his_newest() -> None:
     line: FairLine[Waits] = FairLine(3, 100)
     for raw in (b"a1", b"a2", b"a3"):

@@ -9,7 +9,7 @@ import pytest
 
 from privysharing.protocol.transactions import ProposalResponse, Response
 from services.peer.chaincode_host.watchdog import Watchdog
-from services.peer.endorsement.endorser import Outcome
+from services.peer.endorsement.endorser import Outcome, Stage
 from services.peer.endorsement.workers import EndorsementWorkers, Job, WorkersConfig, overloaded
 
 Start = Callable[..., EndorsementWorkers]
@@ -22,8 +22,13 @@ class Desk:
     def __init__(self) -> None:
         self.gate = threading.Event()
         self.running = threading.Semaphore(0)
+        self.done: list[bytes] = []  # each stage of each proposal
 
-    def process(self, raw: bytes) -> Outcome:
+    def process(self, raw: bytes) -> Stage | Outcome:
+        """Those that begin with "staged" are answered in the second stage, and so wait there."""
+        self.done.append(raw)
+        if raw.startswith(b"staged"):
+            return lambda: self.process(raw.removeprefix(b"staged "))
         if raw.startswith(b"wait"):
             self.running.release()
             self.gate.wait(PATIENCE_S)
@@ -89,6 +94,39 @@ def test_an_answer_says_whether_others_follow(start: Start, desk: Desk) -> None:
     desk.gate.set()
     answers.wait_for(3)
     assert answers.more == [True, True, False]
+
+
+def test_proposals_that_wait_are_brought_forward_stage_by_stage(start: Start, desk: Desk) -> None:
+    workers, answers = start(threads=1, threads_max=1), Answers()
+    workers.submit(Job(b"wait", answers.done))
+    assert desk.running.acquire(timeout=PATIENCE_S)
+    workers.submit(*(Job(b"staged %d" % number, answers.done) for number in range(3)))
+    desk.gate.set()
+    assert answers.wait_for(4) == [b"wait", b"0", b"1", b"2"]
+    assert desk.done == [b"wait", b"staged 0", b"staged 1", b"staged 2", b"0", b"1", b"2"]
+
+
+def test_what_is_taken_together_with_a_slow_proposal_goes_on_from_where_it_was(start: Start, desk: Desk) -> None:
+    workers, answers = start(threads=1, slow_s=0.05), Answers()
+    workers.submit(Job(b"wait", answers.done))
+    assert desk.running.acquire(timeout=PATIENCE_S)
+    quick = [b"staged %d" % number for number in range(5)]
+    workers.submit(*(Job(raw, answers.done) for raw in [*quick[:2], b"staged wait too", *quick[2:]]))
+    assert sorted(answers.wait_for(5)) == [b"0", b"1", b"2", b"3", b"4"]
+    desk.gate.set()
+    assert sorted(answers.wait_for(7)[5:]) == [b"wait", b"wait too"]
+    assert len(desk.done) == len(set(desk.done)) == 1 + 2 * 6  # no stage twice
+
+
+def test_what_nobody_waits_for_any_more_is_not_gone_on_with(start: Start, desk: Desk) -> None:
+    workers, answers = start(threads=1, threads_max=1), Answers()
+    workers.submit(Job(b"staged wait", answers.done))
+    assert desk.running.acquire(timeout=PATIENCE_S)
+    workers.submit(Job(b"staged left", answers.done, lambda: b"staged left" not in desk.done))
+    workers.submit(Job(b"gone", answers.done, lambda: False), Job(b"last", answers.done))
+    desk.gate.set()
+    assert answers.wait_for(2) == [b"wait", b"last"]
+    assert b"gone" not in desk.done
 
 
 def test_slow_proposals_delay_no_other(start: Start, desk: Desk) -> None:
