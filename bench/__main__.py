@@ -1,12 +1,12 @@
 """`python -m bench`: a load on a network of its own, and what came of it as JSON on the last line."""
 
-import asyncio
 import contextlib
 import json
 from pathlib import Path
 from typing import get_args
 
 import click
+import uvloop
 
 from bench import overload, summary
 from bench.display import Display
@@ -76,7 +76,7 @@ def main(
     load = Load(duration, in_flight, rate, warm_up)
     sampler = Sampler(profile) if profile is not None else None
     try:
-        results = [asyncio.run(_one(workload, load, transport, shape, display, sampler)) for _ in range(runs)]
+        results = [uvloop.run(_one(workload, load, transport, shape, display, sampler)) for _ in range(runs)]
     except* CannotSample as errors:
         raise click.ClickException(str(errors.exceptions[0])) from None
     if sampler is not None:

@@ -13,6 +13,7 @@ from collections import Counter
 from statistics import median
 
 import click
+import uvloop
 
 from bench.counters import height_of
 from bench.display import Display
@@ -41,7 +42,7 @@ _LOOK_INTERVAL_S = 0.25  # a peer that shows its metrics commits nothing meanwhi
 def main(transactions: int, keys: int, portion: float) -> None:
     """Grow a ledger, start a peer with it again, and let one that is empty catch up."""
     settle_memory()
-    print(json.dumps(asyncio.run(endure(transactions, keys, portion, Display()))))
+    print(json.dumps(uvloop.run(endure(transactions, keys, portion, Display()))))
 
 
 async def endure(transactions: int, keys: int, portion_s: float, display: Display) -> Figures:

@@ -11,6 +11,8 @@ import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 
+import uvloop
+
 from services.runtime.config import ConfigError
 from services.runtime.disk import StorageError
 
@@ -36,7 +38,7 @@ def run(serve: Callable[[asyncio.Event], Awaitable[None]], *, stop_with: int | N
     _settle_memory()
     _open_files()
     try:
-        asyncio.run(_supervise(serve, stop_with))
+        uvloop.run(_supervise(serve, stop_with))
     except ConfigError as error:
         sys.stderr.write(f"configuration: {error}\n")
         return EXIT_CONFIG
