@@ -80,7 +80,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     mutant("Private values are not synced", (f"{VALUES}.keep", "self._records.sync()", "pass")),
     mutant(
         "Private values are kept after their endorsement has left",
-        ("services.peer.endorsement.endorser:Endorser._simulate", "self._private_values.keep(values)", "pass"),
+        ("services.peer.endorsement.endorser:Endorser._run", "self._private_values.keep(values)", "pass"),
     ),
     mutant(
         "Private values are read from the wrong place",

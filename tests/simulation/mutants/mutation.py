@@ -6,7 +6,7 @@ import importlib
 import inspect
 import re
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
@@ -32,11 +32,21 @@ class Mutant:
     @contextmanager
     def applied(self) -> Iterator[None]:
         """Break the code, for a while. Raises EditFailed where the source is not what the edit is about."""
-        with ExitStack() as undone:
-            for where in dict.fromkeys(edit.where for edit in self.edits):
-                undone.enter_context(_edited(where, [edit for edit in self.edits if edit.where == where]))
+        broken = self.broken()
+        healthy = {function: function.__code__ for function in broken}
+        try:
+            _replace(broken)
             forget_all()
             yield
+        finally:
+            _replace(healthy)
+
+    def broken(self) -> dict[FunctionType, CodeType]:
+        """The functions that it breaks, each with its broken code. Raises EditFailed."""
+        return dict(
+            _edited(where, [edit for edit in self.edits if edit.where == where])
+            for where in dict.fromkeys(edit.where for edit in self.edits)
+        )
 
 
 def mutant(sentence: str, *edits: tuple[str, str, str]) -> Mutant:
@@ -55,8 +65,12 @@ def forget_all() -> None:
             each.cache_clear()
 
 
-@contextmanager
-def _edited(where: str, edits: list[Edit]) -> Iterator[None]:
+def _replace(codes: dict[FunctionType, CodeType]) -> None:
+    for function, code in codes.items():
+        function.__code__ = code
+
+
+def _edited(where: str, edits: list[Edit]) -> tuple[FunctionType, CodeType]:
     module_name, _, path = where.partition(":")
     module = importlib.import_module(module_name)
     function = _function(module, path)
@@ -70,11 +84,10 @@ def _edited(where: str, edits: list[Edit]) -> Iterator[None]:
     source = inspect.getsource(module).splitlines(keepends=True)
     broken = "".join((*source[: first - 1], text, *source[first - 1 + len(lines) :]))
     compiled = compile(broken, healthy.co_filename, "exec", dont_inherit=True)
-    function.__code__ = _code_of(compiled, healthy)
-    try:
-        yield
-    finally:
-        function.__code__ = healthy
+    code = _code_of(compiled, healthy)
+    if code == healthy:
+        raise EditFailed(f"{where} does after the edit what it did before")
+    return function, code
 
 
 def _function(module: ModuleType, path: str) -> FunctionType:

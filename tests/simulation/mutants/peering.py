@@ -62,7 +62,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     mutant(
         "Endorsers look at an old snapshot",
-        (f"{ENDORSER}._endorse", "channel.ledger.view", "self.__dict__.setdefault('old', channel.ledger.view)"),
+        (f"{ENDORSER}._run", "channel.ledger.view", "self.__dict__.setdefault('old', channel.ledger.view)"),
     ),
     mutant(
         "Two simulations share what they write",
@@ -104,8 +104,8 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     mutant(
         "What was refused is endorsed",
-        (f"{ENDORSER}._answer", "if response.status >= ERROR:", "if False:"),
-        (f"{ENDORSER}._answer", "if response.status >= ERROR_THRESHOLD:", "if False:"),
+        (f"{ENDORSER}._response", "if response.status >= ERROR:", "if False:"),
+        (f"{ENDORSER}._response", "if response.status >= ERROR_THRESHOLD:", "if False:"),
     ),
     mutant(
         "Listeners are told that everything is valid",

@@ -6,7 +6,7 @@ from tests.simulation.mutants.mutation import Mutant, mutant
 
 CHANNEL = "privysharing.sdk.channel:Channel"
 COMMITS = "privysharing.sdk.commits:CommitListener"
-ENDORSING = "privysharing.sdk.endorsing"
+COLLECTION = "privysharing.sdk.endorsing:_Collection"
 BROADCAST = "privysharing.rpc.broadcast:BroadcastClient"
 BATCH = "privysharing.rpc.batch:BatchStream"
 
@@ -62,7 +62,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     mutant(
         "Endorsements that differ are put together",
-        (f"{ENDORSING}:collect", "votes[answer.payload].append", "votes[b''].append"),
+        (f"{COLLECTION}._count", "setdefault(answer.payload, [])", "setdefault(b'', [])"),
     ),
     mutant(
         "Endorsements are not looked at",
@@ -78,7 +78,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     mutant(
         "One endorsement is sent where two are needed",
-        (f"{ENDORSING}:collect", "if len(best) >= needed:", "if best:"),
+        (f"{COLLECTION}.go_on", "if best and len(best) >= self._needed:", "if best:"),
     ),
     mutant(
         "A refusal of one peer is an answer",
@@ -95,13 +95,13 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     mutant(
         "Answers to broadcasts go to the newest, not the oldest",
-        (f"{BROADCAST}._read", "self._unanswered.popleft().answer", "self._unanswered.pop().answer"),
+        (f"{BROADCAST}._read", "self._unanswered.popleft()", "self._unanswered.pop()"),
     ),
     mutant(
         "Any answer to a broadcast is taken for success",
         (
             "privysharing.rpc.broadcast:parse_broadcast_answer",
-            "Status(response.status) if known else Status.UNKNOWN",
+            "_STATUSES.get(response.status, Status.UNKNOWN)",
             "Status.SUCCESS",
         ),
     ),
