@@ -1,8 +1,8 @@
 """Fill a block store up to where the log begins, with blocks that other orderers made.
 
 A block is taken that continues ours, is signed as the channel demands, carries a configuration only that follows from
-the one before, and of which no orderer of another organisation shows another version. From there on blocks are made
-from the log again, which all orderers share.
+the one before, and of which no orderer of another organisation shows another version, or another place in the log. From
+there on blocks are made from the log again, which all orderers share.
 """
 
 import asyncio
@@ -101,6 +101,8 @@ class CatchingUp:
             return
         if header_hash(other.header) != header_hash(block.header):
             raise BadBlock(f"{fellow.address} of {fellow.msp_id} shows another block [{number}]")
+        if position_of(other) != position_of(block):  # from there on the log would be read
+            raise BadBlock(f"{fellow.address} of {fellow.msp_id} shows block [{number}] at another place in the log")
 
     def _warn(self, what: str, fellow: Fellow, why: BaseException) -> None:
         _log.warning(

@@ -108,6 +108,13 @@ def forged(blocks: list[Block], how: str) -> list[Block]:
         return [FIRST, replace(blocks[1], data=blocks[2].data)]
     if how == "a gap":
         return [FIRST, blocks[2]]
+    if how == "another place in the log":
+        position = replace(position_of(blocks[-1]), last_offset=position_of(blocks[-1]).last_offset + 1)
+        last = blocks[-1]
+        return [
+            *blocks[:-1],
+            seal(last.header, last.data, last_config=3, position=position, signer=SIGNER, nonce=b"n" * 24),
+        ]
     number, previous = len(blocks) - 1, blocks[-2]  # properly signed, but not what all the others have
     header = next_header(number, header_hash(previous.header), (envelope(),))
     data, position = (envelope(),), position_of(blocks[-1])
@@ -116,14 +123,16 @@ def forged(blocks: list[Block], how: str) -> list[Block]:
     return [*blocks[:-1], block]
 
 
-@pytest.mark.parametrize("how", ["signed by a stranger", "other data", "a gap", "another story"])
+@pytest.mark.parametrize(
+    "how", ["signed by a stranger", "other data", "a gap", "another story", "another place in the log"]
+)
 async def test_a_lie_is_not_stored_and_the_truth_of_another_is(how: str) -> None:
     blocks, store = await made(), store_with(FIRST)
     lie = forged(blocks, how)
     with pytest.raises(TimeoutError):
         await catch_up(
             store,
-            Shown({HONEST: lie, OTHER: blocks[: len(lie)]} if how == "another story" else {HONEST: lie}),
+            Shown({HONEST: lie, OTHER: blocks[: len(lie)]} if "another" in how else {HONEST: lie}),
             position_of(lie[-1]).last_offset + 1,
         )
     assert stored(store) == blocks[: store.height]
