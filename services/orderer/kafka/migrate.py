@@ -13,7 +13,8 @@ from services.orderer.channels import CHAINS_FOLDER, LOCK_FILE, LOGS_FOLDER
 from services.orderer.config import load
 from services.orderer.kafka.config import KafkaConfig
 from services.orderer.kafka.connecting import Connecting
-from services.orderer.kafka.migrating import ASIDE, migrate
+from services.orderer.kafka.migrating import migrate
+from services.orderer.kafka.ordering import ASIDE
 from services.orderer.store import BlockStore
 from services.runtime.config import ConfigError
 from services.runtime.disk import Disk, InUse, RealDisk, StorageError

@@ -14,10 +14,10 @@ from kafka.errors import KafkaError
 
 from services.orderer.kafka import topics
 from services.orderer.kafka.connecting import KEY, PARTITION, Connecting
+from services.orderer.kafka.ordering import ASIDE
 from services.runtime.disk import Disk, StorageError
 from services.runtime.recordlog import RecordLog
 
-ASIDE = ".migrated"  # what the name of a log's folder gets once Kafka has it
 COPIED_AT_ONCE = 500  # records
 POLL_MS = 1000
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from services.orderer.kafka.ensemble import Ensemble
 
 CONSENSUS_TYPE = "kafka"
+ASIDE = ".migrated"  # what the name of a log's folder gets once Kafka has it
 
 
 class Ordering:
@@ -40,6 +41,12 @@ class Ordering:
     async def open(self, place: LogPlace) -> OrderedLog:
         """See `services.orderer.log.OpenLog`."""
         if not self._on_kafka(place.config):
+            aside = place.folder.with_name(place.folder.name + ASIDE)
+            if place.disk.exists(aside):
+                raise ConfigError(
+                    f"channel {place.config.channel_id} was moved to Kafka ({aside} is its embedded log), and "
+                    "privysharing.Ordering does not say kafka"
+                )
             return await open_file_log(place)
         from services.orderer.kafka.connecting import (
             Connecting,

@@ -7,13 +7,19 @@ from pathlib import Path
 import pytest
 
 from deploy.kafka.cluster import Cluster
+from privysharing.protocol.channel.bundle import ChannelConfig
+from privysharing.protocol.orderers import LiveOrderer
 from privysharing.protocol.ordering import RecordClass, Regular
 from services.orderer.chain import Chain
-from services.orderer.kafka.migrating import ASIDE, NotTheSame, migrate
-from services.orderer.log import OrderedLog
+from services.orderer.kafka.config import KafkaConfig
+from services.orderer.kafka.migrating import NotTheSame, migrate
+from services.orderer.kafka.ordering import ASIDE, Ordering
+from services.orderer.log import LogPlace, OrderedLog
 from services.orderer.log.filelog import FileLog
 from services.orderer.store import BlockStore
+from services.runtime.config import ConfigError
 from services.runtime.disk import RealDisk
+from services.runtime.metrics import Registry
 from services.runtime.recordlog import RecordLog
 from tests.support import kafka as support
 from tests.support.ordering import RunningChain, context, envelope, genesis, store_with
@@ -89,3 +95,14 @@ def test_a_topic_that_holds_anything_else_is_refused_and_the_log_stays(
         run(kafka_cluster, folder, topic)
     assert folder.exists()
     assert [entry.record for entry in support.read(kafka_cluster, topic)] == found
+
+
+async def test_a_channel_that_was_moved_does_not_begin_an_embedded_log_again(tmp_path: Path) -> None:
+    folder = record_log(tmp_path / "health", [b"0"])
+    place = LogPlace(DISK, folder, ChannelConfig.from_block(genesis()), next_offset=1)
+    ordering = Ordering(KafkaConfig(), Registry(), LiveOrderer("127.0.0.1", 7050, "OrdererMSP"))
+    await (await ordering.open(place)).close()
+    DISK.rename(folder, folder.with_name(folder.name + ASIDE))
+    with pytest.raises(ConfigError, match=r"channel health was moved to Kafka .* privysharing\.Ordering"):
+        await ordering.open(place)
+    assert not folder.exists()
