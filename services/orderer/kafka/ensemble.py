@@ -51,7 +51,8 @@ class Ensemble:
         self._live: dict[str, LiveOrderer] = {}
         self._channels: list[str] = []
         self._watches: list[DataWatch | ChildrenWatch] = []
-        self._lock = threading.Lock()
+        self._begun = False
+        self._lock = threading.Lock()  # of the channels and `_begun`; nobody waits for ZooKeeper while he has it
         self._client.add_listener(self._changed)
 
     def start(self) -> None:
@@ -76,8 +77,9 @@ class Ensemble:
         """Be ready to be the first to post TimeToCut on a channel."""
         with self._lock:
             self._channels.append(channel_id)
-            if self._watches:
-                self._client.handler.spawn(self._hold, self._poster(channel_id), b"")
+            begun = self._begun
+        if begun:
+            self._client.handler.spawn(self._hold, self._poster(channel_id), b"")
 
     def leads(self, channel_id: str) -> bool:
         """Whether this orderer is the one that posts TimeToCut first; each is while it knows nothing of the others."""
@@ -115,19 +117,28 @@ class Ensemble:
     def _begin(self) -> None:
         """At the first connection; watches survive the loss of connections, and of sessions."""
         with self._lock:
-            if self._watches:
+            if self._begun:
                 return
-            root, brokers = self._config.root, f"{self._config.brokers.rstrip('/')}/{BROKER_IDS}"
-            for folder in (f"{root}/orderers", f"{root}/posters", f"{root}/topics", brokers):
-                self._client.ensure_path(folder)
-            me = self._me
-            self._watches += [
-                self._watch_children(brokers, self._brokers, lambda raw: _endpoints(raw, self._protocol)),
-                self._watch_children(f"{root}/orderers", self._live, _orderer),
-            ]
-            self._hold(f"{root}/orderers/{me.host}:{me.port}", json.dumps(asdict(me)).encode())
-            for channel_id in self._channels:
-                self._hold(self._poster(channel_id), b"")
+            self._begun = True
+            channels = tuple(self._channels)
+        try:
+            self._watch_and_hold(channels)
+        except KazooException as error:
+            self._begun = False  # the next connection may be better
+            _log.warning("ZooKeeper cannot be used", extra={"why": repr(error)})
+
+    def _watch_and_hold(self, channels: Sequence[str]) -> None:
+        root, brokers = self._config.root, f"{self._config.brokers.rstrip('/')}/{BROKER_IDS}"
+        for folder in (f"{root}/orderers", f"{root}/posters", f"{root}/topics", brokers):
+            self._client.ensure_path(folder)
+        me = self._me
+        self._watches += [
+            self._watch_children(brokers, self._brokers, lambda raw: _endpoints(raw, self._protocol)),
+            self._watch_children(f"{root}/orderers", self._live, _orderer),
+        ]
+        self._hold(f"{root}/orderers/{me.host}:{me.port}", json.dumps(asdict(me)).encode())
+        for channel_id in channels:
+            self._hold(self._poster(channel_id), b"")
 
     def _hold(self, path: str, value: bytes) -> None:
         """Have an entry that lasts as long as its owner's session: now, or as soon as whoever has it is gone."""

@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 from kazoo.client import KazooClient
+from kazoo.exceptions import ConnectionLoss
 
 from deploy.kafka.cluster import Cluster
 from privysharing.protocol.orderers import LiveOrderer
@@ -108,4 +109,25 @@ def test_without_an_ensemble_everybody_goes_first_and_nobody_waits() -> None:
         assert ensemble.leads("health")
         assert ensemble.live() == (me,)
         assert ensemble.brokers() == ()
+    ensemble.stop()
+
+
+def test_a_channel_is_opened_while_the_ensemble_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, answer = threading.Event(), threading.Event()
+
+    def slow(_client: KazooClient, _path: str) -> None:
+        asked.set()
+        answer.wait(10)
+        raise ConnectionLoss
+
+    monkeypatch.setattr(KazooClient, "ensure_path", slow)
+    ensemble = Ensemble(ZooKeeperConfig(addresses=("127.0.0.1:1",)), LiveOrderer("127.0.0.1", 7050, "OrgMSP"), "SSL")
+    beginning = threading.Thread(target=ensemble._begin)
+    beginning.start()
+    assert asked.wait(5)
+    started = time.monotonic()
+    ensemble.contend("health")
+    assert time.monotonic() - started < 1
+    answer.set()
+    beginning.join()
     ensemble.stop()
