@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
+from kafka.errors import KafkaConnectionError
 from kafka.net.compat import KafkaNetClient
 
 from services.orderer.kafka.config import KafkaConfig
@@ -89,8 +90,11 @@ class Connecting:
     def _common(self) -> dict[str, Any]:
         config = self.config
         login = config.login
+        brokers = list(self.brokers())
+        if not brokers:  # ZooKeeper may yet name some
+            raise KafkaConnectionError("nobody has named a broker yet")
         return {
-            "bootstrap_servers": list(self.brokers()),
+            "bootstrap_servers": brokers,
             "bootstrap_timeout_ms": int(config.retry.dial_timeout_s * _MS),
             "reconnect_backoff_max_ms": RECONNECT_MS_MAX,
             "api_version": config.version,

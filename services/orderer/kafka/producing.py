@@ -33,9 +33,9 @@ class Producing:
                 self._producer = self._connect()
             producer = self._producer
             sent = [producer.send(self._topic, record, key=KEY, partition=PARTITION) for record in records]
-        except KafkaError as error:
+        except Exception as error:  # also what the library does not foresee: whoever waits is told in any case
             self._drop()
-            return [error] * len(records)
+            return [error if isinstance(error, KafkaError) else KafkaError(repr(error))] * len(records)
         deadline = time.monotonic() + self._timeout_s + GRACE_S
         outcomes = [_outcome(future, deadline) for future in sent]
         if any(isinstance(outcome, KafkaError) for outcome in outcomes):
