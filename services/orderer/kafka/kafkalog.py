@@ -32,11 +32,20 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What the log of a channel has to be. `next_offset`: 0 for a channel of which nothing was ordered yet."""
+    """What the log of a channel has to be.
+
+    `next_offset`: 0 for a channel that has no blocks from it yet. `topic_id`: of the topic that it was, if it was one.
+    """
 
     channel_id: str
     next_offset: int
     envelope_bytes_max: int
+    topic_id: str | None = None
+
+    @property
+    def is_new(self) -> bool:
+        """Whether there need be no topic yet."""
+        return self.next_offset == 0 and self.topic_id is None
 
 
 class KafkaLog:
@@ -46,6 +55,7 @@ class KafkaLog:
         self._topic = channel_id
         self._start = found.start
         self._end = found.end
+        self._newest_own = found.end - 1  # what we append stands behind it
         self._topic_id = found.id
         self._connecting = connecting
         self._gauges = gauges
@@ -80,9 +90,16 @@ class KafkaLog:
             try:
                 log._end = max(log._end, await log.append(encode_record(Connect())) + 1)
             except LogUnavailable as error:
+                if log._fault is not None:
+                    raise log._fault from None
                 await search.rest(error)
             else:
                 return log
+
+    @property
+    def topic_id(self) -> str | None:
+        """Of the topic; None when the brokers are too old to tell one from the next of its name."""
+        return self._topic_id
 
     def append(self, record: bytes) -> asyncio.Future[int]:
         """See `OrderedLog.append`. While the brokers do not answer, one batch at a time finds out whether they do."""
@@ -149,6 +166,7 @@ class KafkaLog:
         self._closed = True
         self._appended.set()
         self._grown.set()
+        self._room.set()
         await asyncio.wait([self._writer], timeout=CLOSING_S)
         self._writer.cancel()
         await asyncio.gather(self._writer, return_exceptions=True)
@@ -186,7 +204,8 @@ class KafkaLog:
     def _settle(self, batch: Sequence[tuple[bytes, asyncio.Future[int]]], outcomes: Sequence[int | KafkaError]) -> None:
         """Tell everybody what came of his record."""
         refused = None
-        for (_, durable), outcome in zip(batch, outcomes, strict=True):
+        for (_, durable), sent in zip(batch, outcomes, strict=True):
+            outcome = self._in_this_log(sent)
             if isinstance(outcome, int):
                 self._end = max(self._end, outcome + 1)
                 if not durable.done():
@@ -200,6 +219,19 @@ class KafkaLog:
         if (refused is None) != (self._refused is None):
             self._report(refused)
         self._refused = refused
+
+    def _in_this_log(self, outcome: int | KafkaError) -> int | KafkaError:
+        """A record's place, unless this is not, or no longer, the log that our records before it went to."""
+        if isinstance(outcome, int) and self._fault is None:
+            if outcome > self._newest_own:
+                self._newest_own = outcome
+                return outcome
+            self._fail(topics.begun_anew(self._topic, outcome, self._newest_own))
+        return outcome if self._fault is None else KafkaError(str(self._fault))
+
+    def _fail(self, fault: LostRecords) -> None:
+        self._fault = fault
+        self._grown.set()
 
     def _read_figures(self) -> Figures:
         return self._reading.figures() if self._reading is not None else {}
@@ -218,7 +250,7 @@ class KafkaLog:
     def _take(self, found: Found) -> None:
         self._unwell = found.illness
         if found.fault is not None:
-            self._fault = found.fault
+            self._fail(found.fault)
         if found.entries:
             self._end = max(self._end, found.entries[-1].offset + 1)
             self._unread.append(found.entries)
@@ -233,14 +265,14 @@ def _find(wanted: Wanted, connecting: Connecting) -> Survey:
     name = wanted.channel_id
     with closing(connecting.admin()) as admin:
         found = topics.survey(admin, name)
-        if found is None and wanted.next_offset == 0:
+        if found is None and wanted.is_new:
             with connecting.alone(name):
                 found = topics.survey(admin, name) or topics.make(
                     admin, name, connecting.config, wanted.envelope_bytes_max
                 )
         if found is None:
             raise UnknownTopicOrPartitionError(f"the brokers do not know of topic {name}")
-    topics.check(name, found, None, wanted.next_offset)
+    topics.check(name, found, wanted.topic_id, wanted.next_offset)
     return found
 
 
@@ -260,7 +292,7 @@ class _Search:
                 return await asyncio.to_thread(_find, self._wanted, self._connecting)
             except UnknownTopicOrPartitionError as error:
                 self._missing += 1
-                if self._missing == MISSING_LOOKS_MAX:
+                if self._missing == MISSING_LOOKS_MAX and not self._wanted.is_new:
                     topics.check(self._wanted.channel_id, None, None, 0)
                 await self.rest(error)
             except KafkaError as error:

@@ -14,12 +14,14 @@ from services.orderer.kafka.gauges import KafkaGauges
 from services.orderer.log import LogPlace, OrderedLog
 from services.orderer.log.filelog import open_file_log
 from services.runtime.config import ConfigError
+from services.runtime.disk import read_whole, write_whole
 from services.runtime.metrics import Registry
 
 if TYPE_CHECKING:
     from services.orderer.kafka.ensemble import Ensemble
 
 CONSENSUS_TYPE = "kafka"
+TOPIC_ID = "_topic"  # behind a channel's name, which has no underscore: the file that says which topic was its log
 ASIDE = ".migrated"  # what the name of a log's folder gets once Kafka has it
 
 
@@ -64,7 +66,13 @@ class Ordering:
         ensemble = self._ensemble
         if ensemble is not None:
             ensemble.contend(channel.channel_id)
-        wanted = Wanted(channel.channel_id, place.next_offset, channel.orderer.batch_size.absolute_max_bytes)
+        known = place.folder.with_name(place.folder.name + TOPIC_ID)
+        wanted = Wanted(
+            channel.channel_id,
+            place.next_offset,
+            channel.orderer.batch_size.absolute_max_bytes,
+            read_whole(place.disk, known).decode() if place.disk.exists(known) else None,
+        )
         self._waiting.add(channel.channel_id)
         connecting = Connecting(
             self._config,
@@ -73,6 +81,9 @@ class Ordering:
         )
         log = await KafkaLog.open(wanted, connecting, self._gauges)
         self._waiting.discard(channel.channel_id)
+        if wanted.topic_id is None and log.topic_id is not None:
+            place.disk.make_folder(known.parent)
+            write_whole(place.disk, known, log.topic_id.encode())
         return log
 
     def live(self) -> Sequence[LiveOrderer]:

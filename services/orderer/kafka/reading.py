@@ -7,7 +7,7 @@ from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
-from kafka.errors import KafkaError, OffsetOutOfRangeError
+from kafka.errors import KafkaError, LogTruncationError, OffsetOutOfRangeError
 
 from services.orderer.kafka import topics
 from services.orderer.kafka.connecting import PARTITION, Connecting
@@ -17,7 +17,7 @@ from services.orderer.log import Entry, LostRecords
 
 POLL_MS = 500
 LOOK_EVERY_POLLS = 4  # in which nothing came: then somebody may have deleted the topic
-MISSING_LOOKS_MAX = 10  # a broker that has just started may not know of its topics yet
+MISSING_LOOKS_MAX = 30  # brokers know of no topics without a controller: ZooKeeper believes in a killed one for 18 s
 RECORDS_MAX = 1000  # handed over at a time
 
 _log = logging.getLogger(__name__)
@@ -86,11 +86,12 @@ class Reading:
             except LostRecords as fault:
                 self._tell(Found(fault=fault))
                 return
-            except KafkaError as error:
+            except Exception as error:  # also what the library does not foresee: nobody would see this thread end
                 if self._next != before:
                     patience.forget()
-                _log.warning("the brokers cannot be read from", extra={"topic": self._topic, "why": str(error)})
-                self._tell(Found(illness=f"no broker can be read from: {error}"))
+                why = str(error) if isinstance(error, KafkaError) else repr(error)
+                _log.warning("the brokers cannot be read from", extra={"topic": self._topic, "why": why})
+                self._tell(Found(illness=f"no broker can be read from: {why}"))
                 self._stopped.wait(patience.pause())
 
     def _read(self, consumer: KafkaConsumer, admin: KafkaAdminClient) -> None:
@@ -102,6 +103,13 @@ class Reading:
             except OffsetOutOfRangeError:
                 self._look(admin)
                 raise
+            except LogTruncationError as error:  # a new leader lacks what the one before it gave us
+                with suppress(KafkaError):
+                    self._look(admin)  # which may tell more
+                raise LostRecords(
+                    f"channel {self._topic}: topic {self._topic} does not hold all records up to {self._next} any more "
+                    f"that were read; {topics.REMEDY}"
+                ) from error
             if found:
                 empty = 0
                 self._next = found[-1].offset + 1

@@ -1,21 +1,30 @@
 """A topic of a real broker keeps what an ordered log promises, and says so when it cannot."""
 
 import asyncio
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
-from kafka import TopicPartition
+from kafka import KafkaConsumer, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType
-from kafka.errors import MessageSizeTooLargeError
+from kafka.errors import LogTruncationError, MessageSizeTooLargeError
 
 from deploy.kafka.cluster import Cluster
+from privysharing.protocol.channel.bundle import ChannelConfig
+from privysharing.protocol.orderers import LiveOrderer
+from services.orderer.kafka import kafkalog as kafkalog_module
 from services.orderer.kafka import reading as reading_module
 from services.orderer.kafka.connecting import Connecting
 from services.orderer.kafka.kafkalog import KafkaLog
-from services.orderer.log import LogClosed, LogUnavailable, LostRecords
+from services.orderer.kafka.ordering import Ordering
+from services.orderer.log import LogClosed, LogPlace, LogUnavailable, LostRecords
+from services.runtime.disk import RealDisk
+from services.runtime.metrics import Registry
 from tests.support import kafka as support
 from tests.support.forgetful import ForgetfulProxy
 from tests.support.nodes import until
+from tests.support.ordering import genesis
 
 BROKER = "broker0"
 
@@ -145,7 +154,10 @@ async def test_a_new_channel_has_a_topic_that_keeps_everything(kafka_cluster: Cl
         support.write(kafka_cluster, topic, [b"x" * 2 * support.ENVELOPE_BYTES_MAX])
 
 
-async def test_a_topic_that_is_gone_or_shorter_is_not_the_log_of_a_chain(kafka_cluster: Cluster) -> None:
+async def test_a_topic_that_is_gone_or_shorter_is_not_the_log_of_a_chain(
+    kafka_cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kafkalog_module, "MISSING_LOOKS_MAX", 2)
     clients = support.connecting(kafka_cluster)
     topic = support.new_topic()
     with pytest.raises(LostRecords, match=f"no topic {topic}; .*docs/operations.md"):
@@ -165,18 +177,91 @@ async def test_a_topic_that_is_deleted_stops_its_reader(
     await log.append(b"a")
     reading = asyncio.create_task(support.take(log, 0, 2, timeout_s=60))
     await asyncio.sleep(0.5)
-    with support.admin(kafka_cluster) as admin:
-        admin.delete_topics([topic])
-        if again:
-            await until(lambda: not admin.describe_topics([topic])[0]["partitions"])
-            await asyncio.sleep(1)
-            admin.create_topics({topic: {"num_partitions": 1, "replication_factor": 1}}, wait_for_metadata=True)
+    if again:
+        await _make_again(kafka_cluster, topic)
+    else:
+        with support.admin(kafka_cluster) as admin:
+            admin.delete_topics([topic])
     with pytest.raises(LostRecords, match="made again|ends at offset" if again else "no topic"):
         await reading
     assert log.illness()
     with pytest.raises(LogClosed):
         log.append(b"b")
     await log.close()
+
+
+async def test_a_topic_that_was_made_again_and_filled_while_nobody_looked_is_refused(
+    kafka_cluster: Cluster, tmp_path: Path
+) -> None:
+    topic = support.new_topic()
+    config = replace(support.connecting(kafka_cluster).config, brokers=kafka_cluster.bootstrap, always=True)
+    ordering = Ordering(config, Registry(), LiveOrderer("127.0.0.1", 7050, "OrdererMSP"))
+    place = LogPlace(RealDisk(), tmp_path / "logs" / topic, ChannelConfig.from_block(genesis(topic)), next_offset=0)
+    for _ in range(2):
+        await (await ordering.open(place)).close()
+    await _make_again(kafka_cluster, topic)
+    support.write(kafka_cluster, topic, [b"another story"] * 10)
+    for next_offset in (0, 2):
+        with pytest.raises(LostRecords, match="deleted and made again"):
+            await ordering.open(replace(place, next_offset=next_offset))
+
+
+async def _make_again(cluster: Cluster, topic: str) -> None:
+    with support.admin(cluster) as admin:
+        admin.delete_topics([topic])
+        await until(lambda: not admin.describe_topics([topic])[0]["partitions"])
+        await asyncio.sleep(1)
+        admin.create_topics({topic: {"num_partitions": 1, "replication_factor": 1}}, wait_for_metadata=True)
+
+
+async def test_what_goes_into_a_topic_that_was_made_again_is_not_acknowledged(kafka_cluster: Cluster) -> None:
+    topic, clients = support.new_topic(), support.connecting(kafka_cluster)
+    log = await support.open_log(clients, topic)
+    for number in range(3):
+        await log.append(b"%d" % number)
+    await _make_again(kafka_cluster, topic)
+    async with asyncio.timeout(20):
+        while "after it had taken one at" not in (log.illness() or ""):
+            with pytest.raises(LogUnavailable):
+                await log.append(b"nobody will read it")
+    with pytest.raises(LostRecords):
+        await support.take(log, 4, 1)
+    await log.close()
+
+
+@pytest.mark.parametrize("failure", [ValueError("unforeseen"), LogTruncationError({})])
+async def test_a_reader_goes_on_after_all_but_lost_records(
+    kafka_cluster: Cluster, failure: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    poll, failures = KafkaConsumer.poll, [failure]
+
+    def fail_once(self: KafkaConsumer, **settings: Any) -> Any:
+        found = poll(self, **settings)
+        if not found and failures:
+            raise failures.pop()
+        return found
+
+    monkeypatch.setattr(KafkaConsumer, "poll", fail_once)
+    log = await support.open_log(support.connecting(kafka_cluster), support.new_topic())
+    reading = asyncio.create_task(support.take(log, 0, 1))
+    if isinstance(failure, LogTruncationError):
+        with pytest.raises(LostRecords, match="does not hold all records up to 1 any more"):
+            await reading
+    else:
+        await until(lambda: "unforeseen" in (log.illness() or ""))
+        await log.append(b"a")
+        assert [entry.record for entry in await reading] == [b"a"]
+    await log.close()
+
+
+async def test_brokers_that_nobody_has_named_yet_are_waited_for(kafka_cluster: Cluster) -> None:
+    named: list[str] = []
+    clients = Connecting(support.connecting(kafka_cluster).config, lambda: named)
+    opening = asyncio.create_task(support.open_log(clients, support.new_topic()))
+    await asyncio.sleep(0.5)
+    assert not opening.done()
+    named += kafka_cluster.bootstrap
+    await (await opening).close()
 
 
 async def test_a_trimmed_topic_says_where_it_begins(kafka_cluster: Cluster) -> None:
