@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ from privysharing.protocol.codec.blocks import (
 )
 from privysharing.protocol.codec.ordering import encode_record, parse_record
 from privysharing.protocol.ordering import Connect, LogPosition, RecordClass, Regular, TimeToCut
-from services.orderer.chain import Chain, ChainHalted
+from services.orderer.chain import BACK_UP_S, Chain, ChainHalted
 from services.orderer.log import LogClosed, LostRecords
 from services.orderer.log.filelog import FileLog
 from services.orderer.log.memorylog import MemoryLog
@@ -137,6 +138,19 @@ async def test_what_comes_alone_is_stored_together_with_its_time_to_cut(monkeypa
     await running.chain.order(normal())
     await running.block(1)
     assert stored == [[Connect], [Regular, TimeToCut]]
+    await running.stop()
+
+
+async def test_who_does_not_go_first_cuts_when_the_one_who_does_is_late() -> None:
+    timeout_s = 0.1
+    second = replace(context(), leads=lambda _: False)
+    running = RunningChain(Chain(store_with(genesis(timeout_s=timeout_s)), MemoryLog(), second))
+    await running.chain.caught_up()
+    now = asyncio.get_running_loop().time
+    ordered_at = now()
+    await running.chain.order(normal())
+    await running.block(1)
+    assert timeout_s + BACK_UP_S <= now() - ordered_at < 2.0
     await running.stop()
 
 
