@@ -44,9 +44,12 @@ def kept(disk: Disk, folder: Path) -> Sequence[Path]:
 
 
 def keep(disk: Disk, folder: Path, fork: ForkedChain) -> tuple[Path, Path]:
-    """Write both blocks where an operator finds them: `<height>-ours.block` and `<height>-theirs.block`."""
+    """Write both blocks where an operator finds them: `<height>-ours.block` and `<height>-theirs.block`.
+
+    Theirs first: the power may go in between, and ours is on the ledger, too.
+    """
     disk.make_folder(folder)
-    paths = folder / f"{fork.number}-ours.block", folder / f"{fork.number}-theirs.block"
-    for path, block in zip(paths, (fork.ours, fork.theirs), strict=True):
-        write_whole(disk, path, encode_block(block))
-    return paths
+    ours, theirs = folder / f"{fork.number}-ours.block", folder / f"{fork.number}-theirs.block"
+    write_whole(disk, theirs, encode_block(fork.theirs))
+    write_whole(disk, ours, encode_block(fork.ours))
+    return ours, theirs

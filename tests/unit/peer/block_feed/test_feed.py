@@ -16,7 +16,7 @@ from privysharing.protocol.channel.settings import AnchorPeer
 from privysharing.protocol.codec.blocks import parse_block
 from privysharing.protocol.signers import verify_all
 from services.peer.block_feed.crosscheck import CrossCheck
-from services.peer.block_feed.evidence import ForkedChain, keep
+from services.peer.block_feed.evidence import ForkedChain, keep, kept
 from services.peer.block_feed.feed import BlockFeed, FeedConfig
 from services.peer.block_feed.sources import OrdererSource, PeerSource, anchor_peers, channel_sources
 from services.peer.commits import make_commit
@@ -24,7 +24,8 @@ from services.peer.committer import store_genesis
 from services.peer.ledger.memory import MemoryLedger
 from services.peer.notifier import CommitNotifier
 from services.peer.validation.validate import read_block, validate_block
-from services.runtime.disk import RealDisk
+from services.runtime.disk import DiskFault, RealDisk
+from services.runtime.memorydisk import MemoryDisk
 from tests.support.following import MemoryOrderers, OrderedChain
 from tests.support.liars import LyingOrderer
 from tests.support.nodes import until
@@ -479,6 +480,15 @@ def test_both_blocks_of_a_fork_are_kept(chain: OrderedChain, tmp_path: Path) -> 
     paths = keep(RealDisk(), tmp_path / "evidence", ForkedChain(ours, theirs, "orderer:7050"))
     assert [parse_block(path.read_bytes()) for path in paths] == [ours, theirs]
     assert [path.name for path in paths] == ["5-ours.block", "5-theirs.block"]
+
+
+def test_a_disk_that_fails_in_between_has_the_block_that_is_nowhere_else(chain: OrderedChain) -> None:
+    ours, theirs = chain.blocks[5], chain.copy().cut(envelope())
+    disk, folder = MemoryDisk(), Path("/evidence")
+    disk.fail("rename", skip=1)
+    with pytest.raises(DiskFault):
+        keep(disk, folder, ForkedChain(ours, theirs, "orderer:7050"))
+    assert folder / "5-theirs.block" in kept(disk, folder)
 
 
 def test_the_configuration_names_peers_of_each_member() -> None:
