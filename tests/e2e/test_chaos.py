@@ -36,7 +36,7 @@ def test_a_network_that_is_killed_stopped_and_starved_under_load_keeps_every_pro
 
 
 def test_four_orderers_over_a_broker_make_the_blocks_of_its_topic_though_orderer_and_broker_are_killed() -> None:
-    """And though records are repeated and mean nothing. Whether a configuration gets through in so short a time is chance."""
+    """And though records are repeated and mean nothing. That a configuration changes meanwhile is for longer runs."""
     kinds = [argument for kind in ("meddle", "orderer", "broker") for argument in ("--only", kind)]
     result = chaos("--ordering", "kafka", "--brokers", "1", "--zookeepers", "1", "--kills", "2", "--seed", "1", *kinds)
     assert result["kills"] == 2
