@@ -107,7 +107,7 @@ class Channel:
 
         What an earlier process found out about them still holds: a channel that forked waits for its operator.
         """
-        if proof := await asyncio.to_thread(kept, self._disk, self._folder / EVIDENCE):
+        if proof := await asyncio.to_thread(kept, self._disk, self._folder / EVIDENCE, self.ledger.block):
             self._stop(f"it has forked: {', '.join(map(str, proof))} are kept; move them away to go on")
             return
         try:

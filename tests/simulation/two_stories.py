@@ -119,14 +119,14 @@ def _proof_faults(kept: Kept) -> Iterator[str]:
     for name, raw in kept.evidence.items():
         with suppress(MalformedMessage):
             found[name] = parse_block(raw)
-    for name, theirs in found.items():
-        if not name.endswith("-theirs.block"):
+    for name, ours in found.items():
+        theirs = found.get(name.replace("-ours", "-theirs"))
+        if theirs is None or ours is theirs:
             continue
-        number = theirs.header.number
-        ours = found.get(name.replace("-theirs", "-ours"))  # the power may have gone before it was written
-        if header_hash(theirs.header) == kept.headers[number]:
+        number = ours.header.number
+        if theirs.header.number != number or header_hash(theirs.header) == header_hash(ours.header):
             yield f"its evidence {name} shows no two stories"
-        elif ours is not None and header_hash(ours.header) != kept.headers[number]:
-            yield f"the block beside its evidence {name} is not the one that it has"
+        elif kept.headers[number] != header_hash(ours.header):
+            yield f"its evidence {name} is not the block that it has"
         return
     yield "it stopped without evidence"

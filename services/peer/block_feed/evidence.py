@@ -10,6 +10,9 @@ from privysharing.protocol.codec.blocks import encode_block
 from services.runtime.disk import Disk, write_whole
 
 EVIDENCE = "evidence"  # the folder's name, below a channel's
+_BLOCK = ".block"
+_OURS = "-ours" + _BLOCK
+_THEIRS = "-theirs" + _BLOCK
 
 
 class ForkedChain(Exception):
@@ -38,9 +41,19 @@ def check_same(ours: Block, theirs: Block, source: str, config: Callable[[], Cha
     raise ForkedChain(ours, theirs, source)
 
 
-def kept(disk: Disk, folder: Path) -> Sequence[Path]:
-    """The blocks that were kept in a folder. As long as there are any, nothing may be added to either story."""
-    return [folder / name for name in disk.list(folder)] if disk.exists(folder) else []
+def kept(disk: Disk, folder: Path, ledger: Callable[[int], Block | None]) -> Sequence[Path]:
+    """The blocks that were kept in a folder. As long as there are any, nothing may be added to either story.
+
+    What `keep` had no time for is made up here: our block is on the ledger. A draft is no proof of anything.
+    """
+    names = disk.list(folder) if disk.exists(folder) else []
+    whole = [name for name in names if name.endswith(_BLOCK)]
+    for name in [name for name in whole if name.endswith(_THEIRS)]:
+        ours = name.removesuffix(_THEIRS) + _OURS
+        if ours not in whole and (block := ledger(int(name.removesuffix(_THEIRS)))) is not None:
+            write_whole(disk, folder / ours, encode_block(block))
+            whole.append(ours)
+    return [folder / name for name in sorted(whole)]
 
 
 def keep(disk: Disk, folder: Path, fork: ForkedChain) -> tuple[Path, Path]:
@@ -49,7 +62,7 @@ def keep(disk: Disk, folder: Path, fork: ForkedChain) -> tuple[Path, Path]:
     Theirs first: the power may go in between, and ours is on the ledger, too.
     """
     disk.make_folder(folder)
-    ours, theirs = folder / f"{fork.number}-ours.block", folder / f"{fork.number}-theirs.block"
+    ours, theirs = folder / f"{fork.number}{_OURS}", folder / f"{fork.number}{_THEIRS}"
     write_whole(disk, theirs, encode_block(fork.theirs))
     write_whole(disk, ours, encode_block(fork.ours))
     return ours, theirs

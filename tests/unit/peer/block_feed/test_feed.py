@@ -13,7 +13,7 @@ import pytest
 from privysharing.protocol.blocks import Block
 from privysharing.protocol.channel.bundle import ChannelConfig
 from privysharing.protocol.channel.settings import AnchorPeer
-from privysharing.protocol.codec.blocks import parse_block
+from privysharing.protocol.codec.blocks import encode_block, parse_block
 from privysharing.protocol.signers import verify_all
 from services.peer.block_feed.crosscheck import CrossCheck
 from services.peer.block_feed.evidence import ForkedChain, keep, kept
@@ -24,7 +24,7 @@ from services.peer.committer import store_genesis
 from services.peer.ledger.memory import MemoryLedger
 from services.peer.notifier import CommitNotifier
 from services.peer.validation.validate import read_block, validate_block
-from services.runtime.disk import DiskFault, RealDisk
+from services.runtime.disk import DiskFault, RealDisk, read_whole
 from services.runtime.memorydisk import MemoryDisk
 from tests.support.following import MemoryOrderers, OrderedChain
 from tests.support.liars import LyingOrderer
@@ -482,13 +482,24 @@ def test_both_blocks_of_a_fork_are_kept(chain: OrderedChain, tmp_path: Path) -> 
     assert [path.name for path in paths] == ["5-ours.block", "5-theirs.block"]
 
 
-def test_a_disk_that_fails_in_between_has_the_block_that_is_nowhere_else(chain: OrderedChain) -> None:
+def test_a_disk_that_fails_in_between_has_both_blocks_at_the_next_start(chain: OrderedChain) -> None:
     ours, theirs = chain.blocks[5], chain.copy().cut(envelope())
     disk, folder = MemoryDisk(), Path("/evidence")
     disk.fail("rename", skip=1)
     with pytest.raises(DiskFault):
         keep(disk, folder, ForkedChain(ours, theirs, "orderer:7050"))
-    assert folder / "5-theirs.block" in kept(disk, folder)
+    assert kept(disk, folder, chain.blocks.__getitem__) == [folder / "5-ours.block", folder / "5-theirs.block"]
+    assert read_whole(disk, folder / "5-ours.block") == encode_block(ours)
+    assert read_whole(disk, folder / "5-theirs.block") == encode_block(theirs)
+
+
+def test_half_a_block_is_no_evidence(chain: OrderedChain) -> None:
+    disk, folder = MemoryDisk(), Path("/evidence")
+    disk.fail("rename")
+    with pytest.raises(DiskFault):
+        keep(disk, folder, ForkedChain(chain.blocks[5], chain.copy().cut(envelope()), "orderer:7050"))
+    assert disk.list(folder)
+    assert kept(disk, folder, chain.blocks.__getitem__) == []
 
 
 def test_the_configuration_names_peers_of_each_member() -> None:
