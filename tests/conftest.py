@@ -1,10 +1,13 @@
 """What tests of several folders share."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import pytest
 
 from deploy.kafka.cluster import Cluster, start
+
+E2E = Path(__file__).parent / "e2e"
 
 
 @pytest.fixture(scope="session")
@@ -13,3 +16,12 @@ def kafka_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]
     cluster = start(folder=tmp_path_factory.mktemp("kafka"))
     yield cluster
     cluster.kill()
+
+
+def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
+    """Two processes run the tests, and what shares real processes stays in one of them, one test after another."""
+    for item in items:
+        if item.path.is_relative_to(E2E):
+            item.add_marker(pytest.mark.xdist_group("processes"))
+        elif "kafka_cluster" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("kafka"))
