@@ -72,6 +72,41 @@ class Stub(Protocol):
         """Committed modifications of a key, newest first. Not part of the read set: for queries only."""
         ...
 
+    def get_private(self, collection: str, key: str) -> bytes | None:
+        """A private value, None when there is none. An adapter refuses one that exists and that its peer does not have.
+
+        All calls about a collection refuse one that is not defined, and a caller that may not read or write there.
+        """
+        ...
+
+    def get_private_hash(self, collection: str, key: str) -> bytes | None:
+        """SHA-256 of a private value: every peer of the channel has it."""
+        ...
+
+    def put_private(self, collection: str, key: str, value: bytes) -> None:
+        """Write a private value: transactions and blocks hold its hash. An empty one is refused, as by `put_state`."""
+        ...
+
+    def del_private(self, collection: str, key: str) -> None:
+        """Delete a private value. Members keep what it was in their history."""
+        ...
+
+    def purge_private(self, collection: str, key: str) -> None:
+        """Delete a private value and all that members keep of the key's history."""
+        ...
+
+    def get_private_range(self, collection: str, start: str, end: str) -> Iterator[tuple[str, bytes]]:
+        """Private values with start <= key < end, by key. For queries only: a transaction that writes is refused."""
+        ...
+
+    def get_validation_parameter(self, key: str, collection: str = "") -> bytes | None:
+        """The key's own endorsement policy (common.SignaturePolicyEnvelope), of a collection's key if one is named."""
+        ...
+
+    def set_validation_parameter(self, key: str, policy: bytes, collection: str = "") -> None:
+        """Let a key be endorsed by this policy from now on; an empty one leaves it to the collection or chaincode."""
+        ...
+
     def set_event(self, name: str, payload: bytes) -> None:
         """The transaction's one event; a later call replaces it."""
         ...

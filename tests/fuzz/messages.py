@@ -23,6 +23,7 @@ from privysharing.protocol.codec.blocks import (
     encode_orderer_metadata_value,
     wrap_metadata,
 )
+from privysharing.protocol.codec.collections import encode_collections
 from privysharing.protocol.codec.config_values import (
     encode_acls,
     encode_addresses,
@@ -55,6 +56,7 @@ from privysharing.protocol.codec.transactions import (
     proposal_hash,
 )
 from privysharing.protocol.codes import HeaderType
+from privysharing.protocol.collections import CollectionConfig
 from privysharing.protocol.crypto import SigningIdentity
 from privysharing.protocol.deliver import (
     NEWEST,
@@ -68,7 +70,7 @@ from privysharing.protocol.deliver import (
 )
 from privysharing.protocol.envelopes import ChannelHeader, SignatureHeader, TxId, compute_tx_id
 from privysharing.protocol.errors import ProtocolError
-from privysharing.protocol.lifecycle import ChaincodeDefinition, CollectionConfig
+from privysharing.protocol.lifecycle import ChaincodeDefinition
 from privysharing.protocol.ordering import LogPosition, RecordClass, Regular, TimeToCut
 from privysharing.protocol.policies.dsl import parse_policy
 from privysharing.protocol.rwsets import (
@@ -395,7 +397,7 @@ def definition(chance: random.Random) -> ChaincodeDefinition:
         sequence=chance.choice((0, 1, 2, 3, -1)),
         version=chance.choice(("1", "2", "")),
         validation_parameter=policy,
-        collections=lifecycle.encode_collections([collection]),
+        collections=encode_collections([collection]),
     )
 
 

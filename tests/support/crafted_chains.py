@@ -14,7 +14,7 @@ from privysharing.protocol.codec.transactions import (
     encode_chaincode_event,
     encode_proposal_response_payload,
 )
-from privysharing.protocol.lifecycle import CollectionConfig
+from privysharing.protocol.collections import CollectionConfig
 from privysharing.protocol.policies.dsl import parse_policy
 from privysharing.protocol.range_reads import RangeReads
 from privysharing.protocol.rwsets import (

@@ -9,8 +9,8 @@ from privysharing.protocol.build import endorse, make_payload, signed
 from privysharing.protocol.channel.bundle import ChannelConfig
 from privysharing.protocol.channel.genesis import ChannelProfile, OrgProfile, genesis_block
 from privysharing.protocol.channel.settings import BatchSize, ConsensusType
+from privysharing.protocol.codec.collections import encode_collections
 from privysharing.protocol.codec.envelopes import encode_channel_header, encode_envelope, encode_signature_header
-from privysharing.protocol.codec.lifecycle import encode_collections
 from privysharing.protocol.codec.policies import encode_application_policy
 from privysharing.protocol.codec.rwsets import encode_tx_rwset
 from privysharing.protocol.codec.transactions import (
@@ -23,9 +23,10 @@ from privysharing.protocol.codec.transactions import (
     proposal_hash,
 )
 from privysharing.protocol.codes import HeaderType
+from privysharing.protocol.collections import CollectionConfig
 from privysharing.protocol.crypto import SigningIdentity
 from privysharing.protocol.envelopes import ChannelHeader, Header, SignatureHeader, TxId, compute_tx_id
-from privysharing.protocol.lifecycle import LIFECYCLE, ChaincodeDefinition, CollectionConfig
+from privysharing.protocol.lifecycle import LIFECYCLE, ChaincodeDefinition
 from privysharing.protocol.lifecycle_state import NAMESPACES, definition_structure, store
 from privysharing.protocol.policies.dsl import parse_implicit_meta, parse_policy
 from privysharing.protocol.policies.signature import ChannelPolicyReference

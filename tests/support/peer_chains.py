@@ -4,10 +4,11 @@ from privysharing.protocol.blocks import Block, BlockHeader, header_hash
 from privysharing.protocol.channel.bundle import ChannelConfig
 from privysharing.protocol.channel.update import derive
 from privysharing.protocol.codec.blocks import encode_block
-from privysharing.protocol.codec.lifecycle import encode_collections
+from privysharing.protocol.codec.collections import encode_collections
 from privysharing.protocol.codec.policies import encode_application_policy
+from privysharing.protocol.collections import CollectionConfig
 from privysharing.protocol.crypto import SigningIdentity
-from privysharing.protocol.lifecycle import LIFECYCLE, ChaincodeDefinition, CollectionConfig
+from privysharing.protocol.lifecycle import LIFECYCLE, ChaincodeDefinition
 from privysharing.protocol.lifecycle_state import NAMESPACES, definition_structure, store
 from privysharing.protocol.ordering import LogPosition
 from privysharing.protocol.policies.dsl import parse_policy

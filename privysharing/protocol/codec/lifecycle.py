@@ -1,12 +1,11 @@
-"""Messages of `_lifecycle`: stored fields, arguments and results, and the collections of a definition."""
+"""Messages of `_lifecycle`: stored fields, arguments and results."""
 
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 from privysharing.protocol.codec.decode import decode
-from privysharing.protocol.lifecycle import ChaincodeDefinition, CollectionConfig, CommitReadiness
-from privysharing.wire.common import policies_pb2
-from privysharing.wire.peer import collection_pb2, policy_pb2
+from privysharing.protocol.lifecycle import ChaincodeDefinition, CommitReadiness
+from privysharing.wire.peer import collection_pb2
 from privysharing.wire.peer.lifecycle import chaincode_definition_pb2, db_pb2, lifecycle_pb2
 
 # The messages that spell out a definition, with the same field names.
@@ -87,59 +86,6 @@ def encode_validation_info(plugin: str, parameter: bytes) -> bytes:
     return chaincode_definition_pb2.ChaincodeValidationInfo(
         validation_plugin=plugin, validation_parameter=parameter
     ).SerializeToString()
-
-
-# --- collections
-
-
-def parse_collections(raw: bytes) -> tuple[CollectionConfig, ...]:
-    """The collections of a CollectionConfigPackage."""
-    package = decode(collection_pb2.CollectionConfigPackage, raw)
-    return tuple(
-        _collection(config.static_collection_config)
-        for config in package.config
-        if config.HasField("static_collection_config")
-    )
-
-
-def encode_collections(collections: Sequence[CollectionConfig]) -> bytes:
-    """A CollectionConfigPackage."""
-    package = collection_pb2.CollectionConfigPackage()
-    for collection in collections:
-        package.config.add().static_collection_config.CopyFrom(_encode_collection(collection))
-    return package.SerializeToString()
-
-
-def _collection(message: collection_pb2.StaticCollectionConfig) -> CollectionConfig:
-    return CollectionConfig(
-        name=message.name,
-        member_orgs_policy=message.member_orgs_policy.signature_policy.SerializeToString(),
-        required_peer_count=message.required_peer_count,
-        maximum_peer_count=message.maximum_peer_count,
-        block_to_live=message.block_to_live,
-        member_only_read=message.member_only_read,
-        member_only_write=message.member_only_write,
-        endorsement_policy=(
-            message.endorsement_policy.SerializeToString() if message.HasField("endorsement_policy") else None
-        ),
-    )
-
-
-def _encode_collection(collection: CollectionConfig) -> collection_pb2.StaticCollectionConfig:
-    message = collection_pb2.StaticCollectionConfig(
-        name=collection.name,
-        required_peer_count=collection.required_peer_count,
-        maximum_peer_count=collection.maximum_peer_count,
-        block_to_live=collection.block_to_live,
-        member_only_read=collection.member_only_read,
-        member_only_write=collection.member_only_write,
-    )
-    message.member_orgs_policy.signature_policy.CopyFrom(
-        decode(policies_pb2.SignaturePolicyEnvelope, collection.member_orgs_policy)
-    )
-    if collection.endorsement_policy is not None:
-        message.endorsement_policy.CopyFrom(decode(policy_pb2.ApplicationPolicy, collection.endorsement_policy))
-    return message
 
 
 # --- arguments

@@ -1,6 +1,7 @@
 """Which chaincodes a channel has defined, and whether this peer may run them (lifecycle/endorsement_info.go)."""
 
-from privysharing.protocol.lifecycle import LIFECYCLE, ChaincodeDefinition, implicit_collection
+from privysharing.protocol.collections import implicit_collection
+from privysharing.protocol.lifecycle import LIFECYCLE, ChaincodeDefinition
 from privysharing.protocol.lifecycle_state import (
     NAMESPACES,
     LifecycleError,

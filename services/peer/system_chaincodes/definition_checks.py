@@ -4,10 +4,11 @@ import re
 from collections.abc import Mapping, Sequence
 
 from privysharing.protocol.channel.bundle import ChannelConfig
-from privysharing.protocol.codec.lifecycle import parse_collections
+from privysharing.protocol.codec.collections import parse_collections
 from privysharing.protocol.codec.policies import parse_signature_policy
+from privysharing.protocol.collections import CollectionConfig
 from privysharing.protocol.errors import ProtocolError
-from privysharing.protocol.lifecycle import LIFECYCLE, ChaincodeDefinition, CollectionConfig
+from privysharing.protocol.lifecycle import LIFECYCLE, ChaincodeDefinition
 from privysharing.protocol.lifecycle_state import read_definition
 from privysharing.protocol.msp.identity import InvalidIdentity
 from privysharing.protocol.msp.principals import IdentityPrincipal, MspPrincipal, OuPrincipal, RolePrincipal

@@ -10,6 +10,7 @@ from dataclasses import replace
 from privysharing.protocol.channel.bundle import ChannelConfig
 from privysharing.protocol.codec import lifecycle as codec
 from privysharing.protocol.codec.policies import encode_application_policy
+from privysharing.protocol.collections import implicit_collection
 from privysharing.protocol.errors import ProtocolError
 from privysharing.protocol.lifecycle import (
     DEFAULT_ENDORSEMENT_PLUGIN,
@@ -18,7 +19,6 @@ from privysharing.protocol.lifecycle import (
     LIFECYCLE,
     ChaincodeDefinition,
     CommitReadiness,
-    implicit_collection,
 )
 from privysharing.protocol.lifecycle_state import (
     CHAINCODE_SOURCES,

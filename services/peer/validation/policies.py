@@ -5,16 +5,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from privysharing.protocol.channel.bundle import ChannelConfig
-from privysharing.protocol.codec.lifecycle import parse_collections
+from privysharing.protocol.codec.collections import parse_collections
 from privysharing.protocol.codec.policies import parse_application_policy, parse_signature_policy
+from privysharing.protocol.collections import CollectionConfig, implicit_collection_msp_id
 from privysharing.protocol.errors import ProtocolError
-from privysharing.protocol.lifecycle import (
-    DEFAULT_VALIDATION_PLUGIN,
-    LIFECYCLE,
-    LIFECYCLE_ENDORSEMENT_POLICY,
-    CollectionConfig,
-    implicit_collection_msp_id,
-)
+from privysharing.protocol.lifecycle import DEFAULT_VALIDATION_PLUGIN, LIFECYCLE, LIFECYCLE_ENDORSEMENT_POLICY
 from privysharing.protocol.lifecycle_state import read_definition
 from privysharing.protocol.msp.principals import MspRole
 from privysharing.protocol.policies.policy import Policy, RejectPolicy

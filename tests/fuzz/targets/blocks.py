@@ -16,9 +16,9 @@ from privysharing.protocol.codec.blocks import encode_block, parse_block
 from privysharing.protocol.codec.deliver import encode_deliver_filtered
 from privysharing.protocol.codec.policies import encode_application_policy, encode_signature_policy
 from privysharing.protocol.codec.rwsets import encode_state_metadata
+from privysharing.protocol.collections import CollectionConfig
 from privysharing.protocol.describe import describe_block
 from privysharing.protocol.errors import MalformedMessage
-from privysharing.protocol.lifecycle import CollectionConfig
 from privysharing.protocol.policies.dsl import parse_policy
 from privysharing.protocol.reading import ReadTransaction
 from privysharing.protocol.rwsets import VALIDATION_PARAMETER, Version, VersionedValue

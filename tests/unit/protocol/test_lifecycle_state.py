@@ -6,14 +6,10 @@ from dataclasses import replace
 import pytest
 
 from privysharing.protocol.codec import lifecycle as codec
+from privysharing.protocol.codec.collections import encode_collections, parse_collections
+from privysharing.protocol.collections import CollectionConfig, implicit_collection, implicit_collection_msp_id
 from privysharing.protocol.errors import MalformedMessage
-from privysharing.protocol.lifecycle import (
-    ChaincodeDefinition,
-    CollectionConfig,
-    CommitReadiness,
-    implicit_collection,
-    implicit_collection_msp_id,
-)
+from privysharing.protocol.lifecycle import ChaincodeDefinition, CommitReadiness
 from privysharing.protocol.lifecycle_state import (
     CHAINCODE_SOURCES,
     NAMESPACES,
@@ -37,7 +33,7 @@ DEFINITION = ChaincodeDefinition(
     sequence=1,
     version="1.0",
     validation_parameter=b"\x12\x20/Channel/Application/Endorsement",
-    collections=codec.encode_collections([CollectionConfig(name="health", block_to_live=5)]),
+    collections=encode_collections([CollectionConfig(name="health", block_to_live=5)]),
 )
 
 
@@ -187,4 +183,4 @@ def test_collections_come_back_as_they_were_written() -> None:
             endorsement_policy=b"\x12\x01x",
         ),
     )
-    assert codec.parse_collections(codec.encode_collections(collections)) == collections
+    assert parse_collections(encode_collections(collections)) == collections

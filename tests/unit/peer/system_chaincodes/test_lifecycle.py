@@ -7,12 +7,14 @@ from typing import Any
 import pytest
 
 from privysharing.protocol.codec import lifecycle as codec
+from privysharing.protocol.codec.collections import encode_collections
 from privysharing.protocol.codec.policies import encode_application_policy, encode_signature_policy
 from privysharing.protocol.codec.rwsets import parse_tx_rwset
 from privysharing.protocol.codec.transactions import parse_chaincode_action, parse_proposal_response_payload
 from privysharing.protocol.codes import TxCode
+from privysharing.protocol.collections import CollectionConfig
 from privysharing.protocol.crypto import SigningIdentity
-from privysharing.protocol.lifecycle import ChaincodeDefinition, CollectionConfig, CommitReadiness
+from privysharing.protocol.lifecycle import ChaincodeDefinition, CommitReadiness
 from privysharing.protocol.policies import ChannelPolicyReference
 from privysharing.protocol.policies.dsl import parse_policy
 from privysharing.protocol.transactions import ProposalResponse
@@ -40,7 +42,7 @@ def member(*names: str) -> bytes:
 
 def collections(**fields: Any) -> bytes:
     chosen = {"name": "vitals", "member_orgs_policy": member("Org1MSP.member"), "maximum_peer_count": 1, **fields}
-    return codec.encode_collections([CollectionConfig(**chosen)])
+    return encode_collections([CollectionConfig(**chosen)])
 
 
 def call(network: Network, function: str, argument: bytes, who: SigningIdentity | None = None) -> ProposalResponse:

@@ -12,8 +12,8 @@ from privysharing.protocol.channel.genesis import genesis_block
 from privysharing.protocol.codec.policies import encode_application_policy, encode_signature_policy
 from privysharing.protocol.codec.rwsets import encode_state_metadata
 from privysharing.protocol.codes import TxCode
+from privysharing.protocol.collections import CollectionConfig
 from privysharing.protocol.crypto import SigningIdentity, parse_signature
-from privysharing.protocol.lifecycle import CollectionConfig
 from privysharing.protocol.policies.dsl import parse_policy
 from privysharing.protocol.reading import read_transaction
 from privysharing.protocol.rwsets import (

@@ -1,0 +1,44 @@
+"""How private writes get to those who may hold them, before an endorsement says that they were made."""
+
+from concurrent.futures import Future
+from typing import Protocol
+
+from services.peer.private_data.types import PrivateResults, TransientStore
+
+
+class NotSpread(Exception):
+    """Fewer peers took a private set than its collection requires. The text is for the client."""
+
+
+class Dissemination(Protocol):
+    """Spreads private sets, and keeps them here."""
+
+    def spread(self, results: PrivateResults) -> "Future[None]":
+        """Push the sets to eligible peers, then keep them here; done once as many as required have them durably.
+
+        Called by any thread, and returns at once. The future fails with NotSpread, or with a StorageError.
+        """
+        ...
+
+
+class KeptHere:
+    """Spreads nothing: for a peer that has no fellows."""
+
+    def __init__(self, store: TransientStore) -> None:
+        self._store = store
+
+    def spread(self, results: PrivateResults) -> "Future[None]":
+        """See `Dissemination.spread`."""
+        done: Future[None] = Future()
+        try:
+            for collection in results.collections.values():
+                if collection.required_peer_count > 0:
+                    raise NotSpread(
+                        f"required to disseminate to at least {collection.required_peer_count} peers, but know of only "
+                        "0 eligible peers"
+                    )
+            self._store.keep(results.tx_id, results.height, results.sets)
+            done.set_result(None)
+        except Exception as error:
+            done.set_exception(error)
+        return done

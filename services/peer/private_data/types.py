@@ -1,0 +1,117 @@
+"""Private sets, the places in blocks that they belong to, and the ports by which they are kept and found."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from privysharing.protocol.collections import CollectionConfig
+from privysharing.protocol.envelopes import TxId
+from privysharing.protocol.values import value
+
+
+@value
+class PrivateSet:
+    """One collection's private writes of one transaction, as endorsed."""
+
+    namespace: str
+    collection: str
+    rwset: bytes = field(repr=False)  # marshalled kvrwset.KVRWSet: writes, and metadata writes with their keys alone
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """Where in a channel's blocks a private set belongs."""
+
+    block_num: int
+    tx_num: int
+    namespace: str
+    collection: str
+
+
+@value
+class Missing:
+    """A set that this peer should hold and does not, or not wholly."""
+
+    place: Place
+    tx_id: TxId
+    rwset_hash: bytes  # SHA-256 of the whole set, as the block has it
+
+
+@value
+class PurgedKey:
+    """A key whose values up to here are gone from this peer's files, for good."""
+
+    namespace: str
+    collection: str
+    key_hash: bytes
+    block_num: int  # of the newest transaction that purged it
+    tx_num: int
+
+
+@value
+class PrivateResults:
+    """What a simulation wrote in private, before it is spread to those who may have it."""
+
+    channel_id: str
+    tx_id: TxId
+    height: int  # of the state that was simulated on
+    sets: tuple[PrivateSet, ...]
+    collections: Mapping[tuple[str, str], CollectionConfig]  # by namespace and collection; of each of the sets
+
+
+class TransientStore(Protocol):
+    """Private sets of one channel between endorsement and commit. Any thread calls."""
+
+    def keep(self, tx_id: TxId, height: int, sets: Sequence[PrivateSet]) -> None:
+        """Remember a transaction's sets, simulated at that height; they are durable when this returns.
+
+        Calls at one time share a sync. Raises DiskFault.
+        """
+        ...
+
+    def sets_of(self, tx_id: TxId) -> Iterator[PrivateSet]:
+        """What was kept for a transaction; of one collection several sets, if endorsers differed."""
+        ...
+
+    def committed(self, tx_ids: Iterable[TxId], height: int) -> None:
+        """Forget these transactions' sets, and those that were simulated too long before this height."""
+        ...
+
+
+class PrivateData(Protocol):
+    """The committed private sets of one channel that this peer holds. Any thread reads."""
+
+    def sets_of_block(self, block_num: int) -> Mapping[tuple[int, str, str], PrivateSet]:
+        """By transaction, namespace and collection; without what is purged or expired."""
+        ...
+
+    def get_set(self, place: Place) -> tuple[PrivateSet, bool] | None:
+        """A set, and whether purges have taken keys from it: its hash is not the block's then."""
+        ...
+
+    def missing(self, limit: int, newest_first: bool = True) -> Sequence[Missing]:
+        """Sets that this peer should hold and does not."""
+        ...
+
+    def missing_count(self) -> Mapping[tuple[str, str], int]:
+        """How many sets are missing, by namespace and collection; nothing for those of which none is."""
+        ...
+
+    def reconciled(self, found: Mapping[Place, PrivateSet]) -> Sequence[Place]:
+        """Store what others had of missing sets; the places whose sets were wrong, against the block's hashes.
+
+        Whatever purges took from either side is allowed for. Waits for the thread that stores blocks.
+        """
+        ...
+
+    def purged(self, namespace: str, collection: str, key_hash: bytes) -> PurgedKey | None:
+        """The newest purge of a key, once nothing of it is left in this peer's files; None before, or without one."""
+        ...
+
+
+class Resolver(Protocol):
+    """Finds the private sets of a block before it is stored: what was endorsed here, what others have."""
+
+    async def find(self, block_num: int, needed: Sequence[Missing]) -> Mapping[Place, PrivateSet]:
+        """Those of the sets that were found in bounded time. The caller verifies them; without them it commits too."""
+        ...
