@@ -15,6 +15,11 @@ _log = logging.getLogger(__name__)
 async def serve(config: PeerConfig, stop: asyncio.Event) -> None:
     """Run a peer until `stop` is set; then answer what was asked, store what is being stored, and return."""
     reporting = Reporting(config.reporting)
+    reporting.certificates(
+        signing=config.signer.certificate_pem,
+        tls=config.tls and config.tls.certificate,
+        client=config.client_tls and config.client_tls.certificate,
+    )
     peer = Peer(config, reporting.registry)
     try:
         await peer.open(stop.is_set)

@@ -2,10 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
+
+from cryptography import x509
 
 from services.runtime.config import Address
 from services.runtime.logs import Logs, LogSpec
@@ -39,10 +42,35 @@ class Reporting:
             _log.warning("this setting means nothing here", extra={"key": key})
         active = self.registry.gauge("fabric_version", "The active version of Fabric.", ["version"])
         active.of(self._version).set(1)
+        clock = self.registry.gauge(
+            "privysharing_clock_timestamp_seconds", "This node's clock, at the moment it is asked."
+        )
+        clock.of().set_function(time.time)
+
+    def certificates(self, **chains: bytes | None) -> None:
+        """Tell until when the certificates are valid that this process shows: PEM chains by their use, if there are."""
+        ends = self.registry.gauge(
+            "privysharing_certificate_expiry_timestamp_seconds",
+            "When the first certificate of a chain expires that this node shows.",
+            ["certificate"],
+        )
+        for use, chain in chains.items():
+            try:
+                read = x509.load_pem_x509_certificates(chain or b"")
+            except ValueError:
+                continue  # there is none, or whoever needs it says what is wrong with it
+            ends.of(use).set(min(each.not_valid_after_utc for each in read).timestamp())
 
     @asynccontextmanager
     async def answering(self, checks: Mapping[str, HealthCheck]) -> AsyncIterator[None]:
         """Answer for the length of the block; `checks` by component. Raises ConfigError."""
+        healthy = self.registry.gauge(
+            "privysharing_component_healthy",
+            "1 while /healthz finds nothing wrong with a component, else 0.",
+            ["component"],
+        )
+        for component, check in checks.items():
+            healthy.of(component).set_function(_one_if_well(check))
         routes = standard_routes(self.registry, self._logs, self._version, checks)
         if not self._config.metrics:
             del routes["/metrics"]
@@ -52,3 +80,7 @@ class Reporting:
             yield
         finally:
             await asyncio.to_thread(operations.stop)
+
+
+def _one_if_well(check: HealthCheck) -> Callable[[], float]:
+    return lambda: 1 if check() is None else 0
