@@ -13,6 +13,7 @@ from bench.profiling.stacks import Stack, parse_folded
 SAMPLES_PER_SECOND = 100
 _PROGRAM = "py-spy"
 _ENDS_EARLIER_S = 0.5  # than the load, whose last calls are few
+_TRIES = 3  # py-spy reads the memory of a process that goes on, and now and then dies of what it finds
 
 
 class CannotSample(Exception):
@@ -65,22 +66,24 @@ async def _record(name: str, pid: int, seconds: float, file: Path) -> None:
         "--output": str(file),
     }
     arguments = [each for pair in options.items() for each in pair]
-    py_spy = await asyncio.create_subprocess_exec(
-        str(Path(sys.executable).parent / _PROGRAM),
-        "record",
-        *arguments,
-        "--threads",
-        "--function",
-        "--full-filenames",
-        "--nonblocking",
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    _, said = await py_spy.communicate()
-    if py_spy.returncode:
-        why = said.decode(errors="replace").strip().splitlines()
-        raise CannotSample(f"{_PROGRAM} cannot sample {name} (process {pid}): {why[0] if why else 'no reason given'}")
+    for _ in range(_TRIES):
+        py_spy = await asyncio.create_subprocess_exec(
+            str(Path(sys.executable).parent / _PROGRAM),
+            "record",
+            *arguments,
+            "--threads",
+            "--function",
+            "--full-filenames",
+            "--nonblocking",
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        _, said = await py_spy.communicate()
+        if py_spy.returncode == 0:
+            return
+    why = said.decode(errors="replace").strip().splitlines() or [f"it ended with {py_spy.returncode}"]
+    raise CannotSample(f"{_PROGRAM} cannot sample {name} (process {pid}): {why[0]}")
 
 
 def _threads(pid: int) -> dict[int, float]:
