@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator, Mapping
 
-from privysharing.chaincode import keys
+from privysharing.chaincode import endorsers, keys
 from privysharing.chaincode.canonical import JsonValue, dumps
 from privysharing.chaincode.errors import ContractError
 from privysharing.chaincode.identity import ClientIdentity, client_identity
+from privysharing.chaincode.private import PrivateCollection
 from privysharing.chaincode.secret import Secret
 from privysharing.chaincode.stub import PEER_TIME_DECORATION, KeyModification, Stub
 
@@ -102,6 +103,22 @@ class Context:
     def history(self, key: str) -> Iterator[KeyModification]:
         """Committed modifications of a key, newest first. Not protected by the read set: for queries."""
         return self._stub.get_history(key)
+
+    def private(self, collection: str) -> PrivateCollection:
+        """A private collection of the contract's definition."""
+        return PrivateCollection(self._stub, collection, writable=self._writable)
+
+    def endorsers(self, key: str) -> tuple[str, ...]:
+        """The organisations that the key's own policy names; none where it has no policy of its own."""
+        return endorsers.parse(self._stub.get_validation_parameter(key))
+
+    def set_endorsers(self, key: str, *msp_ids: str) -> None:
+        """From here on a peer of each of these organisations must endorse a change of the key, and nobody else.
+
+        With no organisation, the key has no policy of its own any more.
+        """
+        self._require_writable()
+        self._stub.set_validation_parameter(key, endorsers.encode(msp_ids))
 
     def emit(self, name: str, payload: JsonValue) -> None:
         """The transaction's one event. Every member of the channel may see it: names and ids, never values."""
