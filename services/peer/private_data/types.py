@@ -1,21 +1,13 @@
 """Private sets, the places in blocks that they belong to, and the ports by which they are kept and found."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 from privysharing.protocol.collections import CollectionConfig
 from privysharing.protocol.envelopes import TxId
+from privysharing.protocol.private_data import PrivateSet
 from privysharing.protocol.values import value
-
-
-@value
-class PrivateSet:
-    """One collection's private writes of one transaction, as endorsed."""
-
-    namespace: str
-    collection: str
-    rwset: bytes = field(repr=False)  # marshalled kvrwset.KVRWSet: writes, and metadata writes with their keys alone
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -115,3 +107,15 @@ class Resolver(Protocol):
     async def find(self, block_num: int, needed: Sequence[Missing]) -> Mapping[Place, PrivateSet]:
         """Those of the sets that were found in bounded time. The caller verifies them; without them it commits too."""
         ...
+
+
+__all__ = [
+    "Missing",
+    "Place",
+    "PrivateData",
+    "PrivateResults",
+    "PrivateSet",
+    "PurgedKey",
+    "Resolver",
+    "TransientStore",
+]

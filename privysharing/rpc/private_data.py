@@ -1,0 +1,61 @@
+"""Calls of a peer's PrivateData service."""
+
+import grpc
+
+from privysharing.protocol.channel.bundle import ChannelConfig
+from privysharing.protocol.crypto import SigningIdentity
+from privysharing.protocol.msp.identity import Identity
+from privysharing.protocol.private_data import Answer, Ask, Request
+from privysharing.protocol.private_exchange import NONCE_BYTES, BadResponse, open_response, seal_request
+from privysharing.rpc.errors import NodeError, node_error
+from privysharing.rpc.outside import Outside
+
+METHOD = "/privysharing.v1.PrivateData/Exchange"
+
+
+class PrivateDataClient:
+    """privysharing.v1.PrivateData of one peer, asked in the name of one identity.
+
+    `tls_certificate_hash` is that of the client certificate which the channel shows.
+    """
+
+    def __init__(
+        self,
+        node: str,
+        channel: grpc.aio.Channel,
+        identity: SigningIdentity,
+        tls_certificate_hash: bytes = b"",
+        outside: Outside = Outside(),
+    ) -> None:
+        self.node = node
+        self._identity = identity
+        self._tls_certificate_hash = tls_certificate_hash
+        self._outside = outside
+        self._exchange: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(METHOD)
+
+    async def exchange(
+        self, config: ChannelConfig, ask: Ask, *, timeout_s: float, responder: bytes = b""
+    ) -> tuple[Identity, Answer]:
+        """The peer's answer, verified under the channel's configuration, and who it is.
+
+        `responder` is SHA-256 over its identity; only a Hello may leave it out. Raises NodeUnavailable,
+        NodeRefused, and NodeError when the answer is not the peer's to this request.
+        """
+        request = Request(
+            channel_id=config.channel_id,
+            requester=self._identity.serialized,
+            tls_cert_hash=self._tls_certificate_hash,
+            responder=responder,
+            nonce=self._outside.random_bytes(NONCE_BYTES),
+            timestamp_ns=self._outside.now_ns(),
+            ask=ask,
+        )
+        signed, request_hash = seal_request(request, self._identity)
+        try:
+            raw = await self._exchange(signed, timeout=timeout_s)
+        except grpc.aio.AioRpcError as error:
+            raise node_error(self.node, error) from None
+        try:
+            return open_response(raw, request_hash, config, responder=responder, now_ns=self._outside.now_ns())
+        except BadResponse as error:
+            raise NodeError(self.node, str(error)) from None
