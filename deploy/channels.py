@@ -10,8 +10,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from deploy.material import Material
-from deploy.ports import HOST
-from deploy.topology import Channel, Doors, Node, Organisation, Topology
+from deploy.topology import Channel, Doors, Organisation, Topology
 from privysharing.protocol.channel.acls import WRITERS
 from privysharing.protocol.channel.genesis import ChannelProfile, OrgProfile, Policies, PolicyRule
 from privysharing.protocol.channel.settings import AnchorPeer, ConsensusType
@@ -64,10 +63,10 @@ def channel_profile(
     topology: Topology,
     channel: Channel,
     material: Material,
-    ports: Mapping[str, int],
+    addresses: Mapping[str, str],
     kafka_brokers: tuple[str, ...] = (),
 ) -> ChannelProfile:
-    """The first configuration of a channel; `ports` has the service port of each node by full name.
+    """The first configuration of a channel; `addresses` says where others find each node, by full name.
 
     Without `kafka_brokers` it is not ordered through Kafka.
     """
@@ -82,7 +81,7 @@ def channel_profile(
                 name=org.msp_id,
                 msp=material.organisations[org.name].msp,
                 policies=_org_policies(orderer, org),
-                endpoints=tuple(_address(node, ports) for node in topology.orderers if node.org == org),
+                endpoints=tuple(addresses[node.full_name] for node in topology.orderers if node.org == org),
             )
             for org in dict.fromkeys(node.org for node in topology.orderers)
         ),
@@ -91,7 +90,7 @@ def channel_profile(
                 name=org.msp_id,
                 msp=material.organisations[org.name].msp,
                 policies=_org_policies(member if org in channel.members else client, org),
-                anchor_peers=_anchor_peers(topology, channel, org, ports),
+                anchor_peers=_anchor_peers(topology, channel, org, addresses),
             )
             for org in channel.organisations
         ),
@@ -119,13 +118,10 @@ def _org_policies(rules: Mapping[str, str], org: Organisation) -> Policies:
 
 
 def _anchor_peers(
-    topology: Topology, channel: Channel, org: Organisation, ports: Mapping[str, int]
+    topology: Topology, channel: Channel, org: Organisation, addresses: Mapping[str, str]
 ) -> tuple[AnchorPeer, ...]:
     """A member's first peer; a client has none."""
     if org not in channel.members:
         return ()
-    return tuple(AnchorPeer(HOST, ports[peer.full_name]) for peer in topology.peers_of(channel, org)[:1])
-
-
-def _address(node: Node, ports: Mapping[str, int]) -> str:
-    return f"{HOST}:{ports[node.full_name]}"
+    anchors = (addresses[peer.full_name].rpartition(":") for peer in topology.peers_of(channel, org)[:1])
+    return tuple(AnchorPeer(host, int(port)) for host, _, port in anchors)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from itertools import combinations
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import click
 
@@ -23,9 +23,11 @@ from deploy.manifest import (
     UserEntry,
 )
 from deploy.material import Material
-from deploy.nodeconfig import NodePorts, core_yaml, data_folder, orderer_yaml
+from deploy.nodeconfig import core_yaml, orderer_yaml
 from deploy.ordering import ExistingKafka, OwnKafka, Wish, with_ordering
-from deploy.ports import HOST, NoFreePorts, choose_ports
+from deploy.own_files import copy_own_files
+from deploy.places import Places, Placing, contained, local
+from deploy.ports import NoFreePorts
 from deploy.profiles import connection_profile
 from deploy.topology import (
     Channel,
@@ -50,20 +52,20 @@ class FolderNotEmpty(OSError):
     """There is something in the folder already: perhaps a network whose keys nobody could make again."""
 
 
-def generate(topology: Topology, folder: Path, base_port: int | None = None) -> Network:
+def generate(topology: Topology, folder: Path, places: Places | None = None) -> Network:
     """Write everything that the nodes of `topology` start with into `folder`, which must be empty or not there.
 
-    Ports are free ones, or follow one another from `base_port`. What fails leaves nothing behind.
+    Without `places` they are for this machine, on free ports. What fails leaves nothing behind.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise FolderNotEmpty(f"{folder} is not empty; choose another folder, or remove this one if nobody needs it")
     if topology.ordering is None and len(topology.orderers) > 1:
         raise TopologyError(f"topologies.{topology.name}.ordering is embedded, which is for one orderer; needed: kafka")
-    ports = _node_ports(topology, base_port)
+    places = places or local(topology)
     existed = folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        return _write(topology, folder, ports)
+        return _write(topology, folder, places)
     except BaseException:
         for path in folder.iterdir() if folder.exists() else ():
             shutil.rmtree(path) if path.is_dir() else path.unlink()
@@ -72,36 +74,39 @@ def generate(topology: Topology, folder: Path, base_port: int | None = None) -> 
         raise
 
 
-def _write(topology: Topology, folder: Path, ports: Mapping[str, NodePorts]) -> Network:
-    material = Material.make(topology, datetime.now(UTC))
-    service_ports = {name: each.service for name, each in ports.items()}
+def _write(topology: Topology, folder: Path, places: Places) -> Network:
+    names = {name: place.names for name, place in places.nodes.items()}
+    material = Material.make(topology, datetime.now(UTC), names=names)
     material.write(topology, folder)
-    ordering = _ordering(topology, folder)
+    ordering = _ordering(topology, folder, places)
     endorsements: dict[str, int] = {}
     for channel in topology.channels:
-        profile = channel_profile(topology, channel, material, service_ports, ordering.brokers)
+        profile = channel_profile(topology, channel, material, places.addresses, ordering.brokers)
         block = genesis_block(profile, nonce=os.urandom(NONCE_BYTES), timestamp_ns=time.time_ns())
         endorsements[channel.name] = _endorsements(topology, channel, material, ChannelConfig.from_block(block))
         _write_file(folder / layout.genesis_file(channel.name), encode_block(block))
     for orderer in topology.orderers:
-        text = orderer_yaml(topology, orderer, ports[orderer.full_name], ordering)
-        _write_file(folder / layout.node_config_file(orderer), text.encode())
+        text = orderer_yaml(topology, orderer, places, ordering)
+        _write_file(folder / _config_file(orderer, places), text.encode())
     for peer in topology.peers:
-        text = core_yaml(topology, peer, ports[peer.full_name], ports)
-        _write_file(folder / layout.node_config_file(peer), text.encode())
+        text = core_yaml(topology, peer, places)
+        _write_file(folder / _config_file(peer, places), text.encode())
     for org in topology.organisations:
-        text = connection_profile(topology, org, material, service_ports, endorsements)
+        text = connection_profile(topology, org, material, places.addresses, endorsements)
         _write_file(folder / layout.profile_file(org), text.encode())
-    network = _network(topology, folder, ports, endorsements, ordering)
+    if places.alone:
+        for node in topology.nodes:
+            copy_own_files(topology, node, folder)
+    network = _network(topology, folder, places, endorsements, ordering)
     network.save()
     return network
 
 
-def _ordering(topology: Topology, folder: Path) -> OrderingEntry:
+def _ordering(topology: Topology, folder: Path, places: Places) -> OrderingEntry:
     """Where the log is to be, once a cluster that is for this network alone is written down."""
     match topology.ordering:
         case OwnKafka(brokers, zookeepers):
-            cluster = Cluster.make(folder / layout.KAFKA, brokers, zookeepers)
+            cluster = Cluster.make(folder / layout.KAFKA, brokers, zookeepers, host_of=places.kafka)
             return OrderingEntry(cluster.bootstrap, cluster.zookeepers, str(layout.KAFKA))
         case ExistingKafka(addresses, ensemble):
             return OrderingEntry(addresses, ensemble)
@@ -109,10 +114,8 @@ def _ordering(topology: Topology, folder: Path) -> OrderingEntry:
             return OrderingEntry()
 
 
-def _node_ports(topology: Topology, base_port: int | None) -> dict[str, NodePorts]:
-    names = [node.full_name for node in topology.nodes]
-    chosen = choose_ports([f"{name}{use}" for name in names for use in ("", "/operations")], base_port)
-    return {name: NodePorts(chosen[name], chosen[f"{name}/operations"]) for name in names}
+def _config_file(node: Node, places: Places) -> PurePosixPath:
+    return layout.own_folder(node) / layout.config_name(node) if places.alone else layout.node_config_file(node)
 
 
 def _endorsements(topology: Topology, channel: Channel, material: Material, config: ChannelConfig) -> int:
@@ -137,7 +140,7 @@ def _endorsements(topology: Topology, channel: Channel, material: Material, conf
 def _network(
     topology: Topology,
     folder: Path,
-    ports: Mapping[str, NodePorts],
+    places: Places,
     endorsements: Mapping[str, int],
     ordering: OrderingEntry,
 ) -> Network:
@@ -147,7 +150,7 @@ def _network(
         title=topology.title,
         client_auth_required=topology.client_auth_required,
         organisations=tuple(_organisation_entry(topology, org) for org in topology.organisations),
-        nodes=tuple(_node_entry(topology, node, ports[node.full_name]) for node in topology.nodes),
+        nodes=tuple(_node_entry(topology, node, places) for node in topology.nodes),
         channels=tuple(
             ChannelEntry(
                 name=channel.name,
@@ -182,9 +185,9 @@ def _organisation_entry(topology: Topology, org: Organisation) -> OrganisationEn
     )
 
 
-def _node_entry(topology: Topology, node: Node, ports: NodePorts) -> NodeEntry:
+def _node_entry(topology: Topology, node: Node, places: Places) -> NodeEntry:
     is_peer = isinstance(node, PeerNode)
-    config = str(layout.node_config_file(node))
+    place = places.of(node)
     crypto = layout.node_crypto_folder(topology, node)
     return NodeEntry(
         name=node.full_name,
@@ -192,13 +195,13 @@ def _node_entry(topology: Topology, node: Node, ports: NodePorts) -> NodeEntry:
         org=node.org.name,
         msp_id=node.org.msp_id,
         order=1 if is_peer else 0,
-        command=("privy-peer" if is_peer else "privy-orderer", "--config", config),
-        config=config,
-        data=str(data_folder(node)),
+        command=place.command,
+        config=str(_config_file(node, places)),
+        data=str(layout.node_folder(node) / layout.DATA),
         msp=str(crypto / "msp"),
         tls=str(crypto / "tls"),
-        address=f"{HOST}:{ports.service}",
-        operations_address=f"{HOST}:{ports.operations}",
+        address=place.address,
+        operations_address=place.operations_address,
         channels=tuple(
             channel.name for channel in topology.channels if not is_peer or node in topology.peers_of(channel)
         ),
@@ -215,11 +218,21 @@ def _write_file(path: Path, content: bytes) -> None:
 @click.option("--topology", required=True, type=click.Choice(topology_names()), help="Which network of network.yaml.")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="An empty folder, or one to be made.")
 @click.option("--base-port", type=click.IntRange(1, 65_000), help="Ports from here on, instead of free ones.")
+@click.option(
+    "--places",
+    type=click.Choice([each.value for each in Placing]),
+    default=Placing.LOCAL.value,
+    show_default=True,
+    help="For what.",
+)
 @with_ordering
-def main(topology: str, out: Path, base_port: int | None, ordering: Wish) -> None:
+def main(topology: str, out: Path, base_port: int | None, places: str, ordering: Wish) -> None:
     """The command."""
+    if base_port is not None and places == Placing.CONTAINERS:
+        raise click.UsageError("--base-port is for --places local")
+    wanted = load_topology(topology).ordered(ordering)
     try:
-        network = generate(load_topology(topology).ordered(ordering), out, base_port)
+        network = generate(wanted, out, contained(wanted) if places == Placing.CONTAINERS else local(wanted, base_port))
     except (TopologyError, FolderNotEmpty, NoFreePorts) as error:
         raise click.ClickException(str(error)) from error
     click.echo(f"{topology}: {network.title}")

@@ -10,6 +10,7 @@ ROOT_CA = CRYPTO / "root"
 CHANNELS = PurePosixPath("channels")
 PROFILES = PurePosixPath("profiles")
 NODES = PurePosixPath("nodes")
+DATA = "data"  # of a node, in its folder
 KAFKA = PurePosixPath("kafka")
 MANIFEST = PurePosixPath("network.json")
 
@@ -56,6 +57,27 @@ def node_folder(node: Node) -> PurePosixPath:
     return NODES / node.full_name
 
 
-def node_config_file(node: Node) -> PurePosixPath:
+def config_name(node: Node) -> str:
     """A node's configuration, named as Fabric names it."""
-    return node_folder(node) / ("core.yaml" if isinstance(node, PeerNode) else "orderer.yaml")
+    return "core.yaml" if isinstance(node, PeerNode) else "orderer.yaml"
+
+
+def node_config_file(node: Node) -> PurePosixPath:
+    """A node's configuration."""
+    return node_folder(node) / config_name(node)
+
+
+# What a node that has a machine of its own finds there, and nothing else: `etc` of its folder.
+OWN = "etc"
+OWN_MSP = PurePosixPath("msp")
+OWN_TLS = PurePosixPath("tls")
+
+
+def own_folder(node: Node) -> PurePosixPath:
+    """Everything that a node starts with which shares no folder with others."""
+    return node_folder(node) / OWN
+
+
+def own_tls_ca_file(org: Organisation) -> PurePosixPath:
+    """As `tls_ca_file`, below `own_folder`."""
+    return OWN_TLS / "cas" / f"{org.name}.pem"

@@ -4,10 +4,11 @@ One root CA of the root organisation certifies one CA of each organisation, whic
 certificates come from a CA of their own per organisation: who may connect is not who may sign.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 
 from deploy import layout
 from deploy.certificates import Authority, Chance, Credential
@@ -71,10 +72,16 @@ class Material:
     organisations: Mapping[str, OrganisationMaterial]
 
     @classmethod
-    def make(cls, topology: Topology, now: datetime, chance: Chance = Chance()) -> "Material":
-        """Draw new keys for everybody in `topology`."""
+    def make(
+        cls,
+        topology: Topology,
+        now: datetime,
+        chance: Chance = Chance(),
+        names: Mapping[str, Sequence[str]] = MappingProxyType({}),
+    ) -> "Material":
+        """Draw new keys for everybody in `topology`. TLS certificates also say the further `names` of nodes."""
         root_ca = Authority.root(f"root.{topology.root.domain}", topology.root.domain, now, chance)
-        return cls(root_ca, {org.name: _organisation(topology, org, root_ca) for org in topology.organisations})
+        return cls(root_ca, {org.name: _organisation(topology, org, root_ca, names) for org in topology.organisations})
 
     def write(self, topology: Topology, folder: Path) -> None:
         """Write the MSP and TLS folders of everybody below `folder`."""
@@ -84,14 +91,16 @@ class Material:
             _write_organisation(topology, material, folder)
 
 
-def _organisation(topology: Topology, org: Organisation, root_ca: Authority) -> OrganisationMaterial:
+def _organisation(
+    topology: Topology, org: Organisation, root_ca: Authority, names: Mapping[str, Sequence[str]]
+) -> OrganisationMaterial:
     ca = root_ca.intermediate(f"ca.{org.domain}", org.domain)
     tls_ca = Authority.root(f"tlsca.{org.domain}", org.domain, root_ca.now, root_ca.chance)
     nodes: dict[str, Keys] = {}
     for node in topology.nodes:
         if node.org == org:
             unit = "peer" if isinstance(node, PeerNode) else "orderer"
-            hosts = (node.full_name, *LOOPBACK)
+            hosts = tuple(dict.fromkeys((node.full_name, *names.get(node.full_name, ()), *LOOPBACK)))
             keys = Keys(node.full_name, unit, ca.identity(node.full_name, unit), tls_ca.tls(node.full_name, hosts))
             nodes[node.full_name] = keys
     users = {user: _user(org, user, "client", ca, tls_ca) for user in org.users}

@@ -1,60 +1,49 @@
 """Each node's configuration file, by Fabric's keys, with ours under `privysharing`. Paths start from its folder."""
 
-import os
-from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import Any
 
 import yaml
 
-from deploy import layout
 from deploy.manifest import OrderingEntry
-from deploy.ports import HOST
-from deploy.topology import Doors, Node, OrdererNode, PeerNode, Topology
+from deploy.places import EVERYWHERE, Places
+from deploy.topology import Doors, OrdererNode, PeerNode, Topology
 
-DATA = "data"
 COPIES = 3  # of each record, as Fabric's Kafka.Topic.ReplicationFactor
 STREAMS_MAX = 250  # of one kind at one node of a closed network; one that nobody reads may hold up to two blocks
 
 
-@dataclass(frozen=True, slots=True)
-class NodePorts:
-    """Where a node listens: for its service, and for operations."""
-
-    service: int
-    operations: int
-
-
-def orderer_yaml(topology: Topology, node: OrdererNode, ports: NodePorts, ordering: OrderingEntry) -> str:
+def orderer_yaml(topology: Topology, node: OrdererNode, places: Places, ordering: OrderingEntry) -> str:
     """`orderer.yaml` of one ordering node."""
     foreign, kafka = _foreign(topology), bool(ordering.brokers)
-    here = layout.node_folder(node)
-    crypto = layout.node_crypto_folder(topology, node)
+    place = places.of(node)
+    files = place.files
+    zookeeper: dict[str, Any] = {"addresses": list(ordering.zookeepers)}
+    if place.listen == EVERYWHERE:  # which is no address to tell others
+        zookeeper["advertised"] = place.address
     return _yaml(
         {
             "General": {
-                "ListenAddress": HOST,
-                "ListenPort": ports.service,
-                "LocalMSPDir": _relative(crypto / "msp", here),
+                "ListenAddress": place.listen,
+                "ListenPort": place.port,
+                "LocalMSPDir": files.msp,
                 "LocalMSPID": node.org.msp_id,
                 **({} if foreign else {"MaxRecvMsgSize": _received_bytes_max(topology)}),
                 "TLS": {
                     "Enabled": True,
-                    "Certificate": _relative(crypto / "tls" / "server.crt", here),
-                    "PrivateKey": _relative(crypto / "tls" / "server.key", here),
-                    "RootCAs": _all_tls_cas(topology, here),
+                    "Certificate": f"{files.tls}/server.crt",
+                    "PrivateKey": f"{files.tls}/server.key",
+                    "RootCAs": [*files.tls_cas.values()],
                     "ClientAuthRequired": topology.client_auth_required,
-                    "ClientRootCAs": _all_tls_cas(topology, here),
+                    "ClientRootCAs": [*files.tls_cas.values()],
                 },
             },
-            "FileLedger": {"Location": DATA},
+            "FileLedger": {"Location": files.data},
             **({"Kafka": {"Topic": {"ReplicationFactor": min(COPIES, len(ordering.brokers))}}} if kafka else {}),
-            "Operations": {"ListenAddress": f"{HOST}:{ports.operations}"},
+            "Operations": {"ListenAddress": place.operations_address},
             "Metrics": {"Provider": "prometheus"},
             "privysharing": {
-                "genesis": _relative(layout.CHANNELS, here),
-                **({"zooKeeper": {"addresses": list(ordering.zookeepers)}} if ordering.zookeepers else {}),
+                "genesis": files.channels,
+                **({"zooKeeper": zookeeper} if ordering.zookeepers else {}),
                 # A channel that Fabric's peers may join says nothing of Kafka.
                 **({"ordering": "kafka", "kafka": {"brokers": [*ordering.brokers]}} if kafka and foreign else {}),
                 **(
@@ -80,21 +69,21 @@ def _received_bytes_max(topology: Topology) -> int:
     return 2 * max(channel.batch_size.absolute_max_bytes for channel in topology.channels)
 
 
-def core_yaml(topology: Topology, node: PeerNode, ports: NodePorts, orderers: Mapping[str, NodePorts]) -> str:
-    """`core.yaml` of one peer; `orderers` has the ports of the ordering nodes by full name."""
-    here = layout.node_folder(node)
-    crypto = layout.node_crypto_folder(topology, node)
+def core_yaml(topology: Topology, node: PeerNode, places: Places) -> str:
+    """`core.yaml` of one peer."""
+    place = places.of(node)
+    files = place.files
     contracts = {contract.name for channel in topology.channels for contract in channel.contracts}
     return _yaml(
         {
             "peer": {
                 "id": node.full_name,
                 "networkId": topology.name,
-                "listenAddress": f"{HOST}:{ports.service}",
-                "address": f"{HOST}:{ports.service}",
+                "listenAddress": f"{place.listen}:{place.port}",
+                "address": place.address,
                 "localMspId": node.org.msp_id,
-                "mspConfigPath": _relative(crypto / "msp", here),
-                "fileSystemPath": DATA,
+                "mspConfigPath": files.msp,
+                "fileSystemPath": files.data,
                 **(
                     {}
                     if _foreign(topology)
@@ -106,15 +95,15 @@ def core_yaml(topology: Topology, node: PeerNode, ports: NodePorts, orderers: Ma
                 "tls": {
                     "enabled": True,
                     "clientAuthRequired": topology.client_auth_required,
-                    "cert": {"file": _relative(crypto / "tls" / "server.crt", here)},
-                    "key": {"file": _relative(crypto / "tls" / "server.key", here)},
-                    "rootcert": {"file": _relative(crypto / "tls" / "ca.crt", here)},
-                    "clientCert": {"file": _relative(crypto / "tls" / "server.crt", here)},
-                    "clientKey": {"file": _relative(crypto / "tls" / "server.key", here)},
-                    "clientRootCAs": {"files": _all_tls_cas(topology, here)},
+                    "cert": {"file": f"{files.tls}/server.crt"},
+                    "key": {"file": f"{files.tls}/server.key"},
+                    "rootcert": {"file": f"{files.tls}/ca.crt"},
+                    "clientCert": {"file": f"{files.tls}/server.crt"},
+                    "clientKey": {"file": f"{files.tls}/server.key"},
+                    "clientRootCAs": {"files": [*files.tls_cas.values()]},
                 },
             },
-            "operations": {"listenAddress": f"{HOST}:{ports.operations}"},
+            "operations": {"listenAddress": place.operations_address},
             "metrics": {"provider": "prometheus"},
             "privysharing": {
                 **({} if _foreign(topology) else {"limits": {"concurrency": {"batchEndorser": STREAMS_MAX}}}),
@@ -123,12 +112,12 @@ def core_yaml(topology: Topology, node: PeerNode, ports: NodePorts, orderers: Ma
                 "channels": [
                     {
                         "name": channel.name,
-                        "genesis": _relative(layout.genesis_file(channel.name), here),
+                        "genesis": f"{files.channels}/{channel.name}.block",
                         "orderers": [
                             {
-                                "address": f"{HOST}:{orderers[orderer.full_name].service}",
+                                "address": places.of(orderer).address,
                                 "mspId": orderer.org.msp_id,
-                                "tlsRootCert": _relative(layout.tls_ca_file(topology, orderer.org), here),
+                                "tlsRootCert": files.tls_cas[orderer.org.name],
                             }
                             for orderer in topology.orderers_for(node.org)
                         ],
@@ -141,18 +130,5 @@ def core_yaml(topology: Topology, node: PeerNode, ports: NodePorts, orderers: Ma
     )
 
 
-def _all_tls_cas(topology: Topology, here: PurePosixPath) -> list[str]:
-    return [_relative(layout.tls_ca_file(topology, org), here) for org in topology.organisations]
-
-
-def _relative(path: PurePosixPath, start: PurePosixPath) -> str:
-    return os.path.relpath(path, start)
-
-
 def _yaml(document: dict[str, Any]) -> str:
     return yaml.safe_dump(document, sort_keys=False)
-
-
-def data_folder(node: Node) -> PurePosixPath:
-    """What a node writes."""
-    return layout.node_folder(node) / DATA

@@ -7,7 +7,6 @@ from typing import Any
 
 from deploy import layout
 from deploy.material import Material
-from deploy.ports import HOST
 from deploy.topology import Node, Organisation, Topology
 
 
@@ -15,10 +14,10 @@ def connection_profile(
     topology: Topology,
     org: Organisation,
     material: Material,
-    ports: Mapping[str, int],
+    addresses: Mapping[str, str],
     endorsements: Mapping[str, int],
 ) -> str:
-    """A profile for `org`; `ports` by full node name, `endorsements` by channel (our own addition to the format)."""
+    """A profile for `org`; `addresses` by full node name, `endorsements` (our addition to the format) by channel."""
     channels = [channel for channel in topology.channels if org in channel.organisations]
     application = layout.application_folder(topology, org)
     profile = {
@@ -43,8 +42,8 @@ def connection_profile(
             }
             for each in topology.organisations
         },
-        "peers": {peer.full_name: _node(peer, material, ports) for peer in topology.peers},
-        "orderers": {orderer.full_name: _node(orderer, material, ports) for orderer in topology.orderers},
+        "peers": {peer.full_name: _node(peer, material, addresses) for peer in topology.peers},
+        "orderers": {orderer.full_name: _node(orderer, material, addresses) for orderer in topology.orderers},
         "channels": {
             channel.name: {
                 "orderers": [orderer.full_name for orderer in topology.orderers_for(org)],
@@ -65,9 +64,9 @@ def connection_profile(
     return json.dumps(profile, indent=2) + "\n"
 
 
-def _node(node: Node, material: Material, ports: Mapping[str, int]) -> dict[str, Any]:
+def _node(node: Node, material: Material, addresses: Mapping[str, str]) -> dict[str, Any]:
     return {
-        "url": f"grpcs://{HOST}:{ports[node.full_name]}",
+        "url": f"grpcs://{addresses[node.full_name]}",
         "tlsCACerts": {"pem": material.organisations[node.org.name].tls_ca.credential.certificate_pem.decode()},
         "grpcOptions": {"ssl-target-name-override": node.full_name, "hostnameOverride": node.full_name},
     }

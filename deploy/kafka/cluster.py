@@ -16,8 +16,11 @@ from deploy import running
 from deploy.kafka import programs
 from deploy.kafka.settings import (
     BROKER,
+    BROKER_PORTS,
     SESSION_MS,
     ZOOKEEPER,
+    ZOOKEEPER_PORTS,
+    HostOf,
     Member,
     broker_settings,
     properties,
@@ -32,6 +35,7 @@ BROKERS_MAX, ZOOKEEPERS_MAX = 16, 7
 READY_SECONDS_MAX: Final = 90.0
 STOP_SECONDS_MAX: Final = 20.0  # a broker hands over what it leads, and flushes
 _PROBE_INTERVAL_S = 0.1
+_USUAL_PORTS = {BROKER: BROKER_PORTS, ZOOKEEPER: ZOOKEEPER_PORTS}
 _CONFIGURATION = {BROKER: "server.properties", ZOOKEEPER: "zoo.cfg"}
 
 
@@ -64,9 +68,19 @@ class Cluster:
     ensemble: tuple[Member, ...]
 
     @classmethod
-    def make(cls, folder: Path, brokers: int = 1, zookeepers: int = 1, *, base_port: int | None = None) -> "Cluster":
-        """Write a cluster's configurations into a folder; its ports are free ones, or follow one another.
+    def make(
+        cls,
+        folder: Path,
+        brokers: int = 1,
+        zookeepers: int = 1,
+        *,
+        base_port: int | None = None,
+        host_of: HostOf | None = None,
+    ) -> "Cluster":
+        """Write a cluster's configurations into a folder.
 
+        Its ports are free ones of this machine, or follow one another. With `host_of`, a member by its kind and number,
+        every one has a machine of its own, and the usual ports.
         Without ZooKeeper nodes the brokers keep the cluster's metadata themselves (KRaft).
         """
         if not 1 <= brokers <= BROKERS_MAX or not 0 <= zookeepers <= ZOOKEEPERS_MAX:
@@ -75,9 +89,12 @@ class Cluster:
                 f"needed: 1 to {BROKERS_MAX}, and at most {ZOOKEEPERS_MAX}"
             )
         kinds = [*[(BROKER, n) for n in range(brokers)], *[(ZOOKEEPER, n) for n in range(zookeepers)]]
-        uses = ("port", "quorum", "election")
-        ports = choose_ports([f"{use} {kind}{n}" for use in uses for kind, n in kinds], base_port)
-        members = [Member(kind, n, *(ports[f"{use} {kind}{n}"] for use in uses)) for kind, n in kinds]
+        if host_of is not None:
+            members = [Member(kind, n, *_USUAL_PORTS[kind], host=host_of(kind, n)) for kind, n in kinds]
+        else:
+            uses = ("port", "quorum", "election")
+            ports = choose_ports([f"{use} {kind}{n}" for use in uses for kind, n in kinds], base_port)
+            members = [Member(kind, n, *(ports[f"{use} {kind}{n}"] for use in uses)) for kind, n in kinds]
         cluster = cls(folder, tuple(members[:brokers]), tuple(members[brokers:]))
         for member in members:
             cluster._write(member)

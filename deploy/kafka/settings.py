@@ -1,7 +1,7 @@
 """The configurations of brokers and ensemble nodes, as their own files say it."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 from deploy.ports import HOST
@@ -14,15 +14,22 @@ TICK_MS: Final = 1_500
 MESSAGE_BYTES_MAX: Final = 99 * 1024 * 1024
 
 
+HostOf = Callable[[str, int], str]  # where a member is, by its kind and number
+# Of members that have a machine each: what serves, what followers ask the leader, what elects one.
+BROKER_PORTS: Final = (9092, 9093, 0)
+ZOOKEEPER_PORTS: Final = (2181, 2888, 3888)
+
+
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A broker or an ensemble node. `port` serves; `election` and `quorum` are for its fellows."""
+    """A broker or an ensemble node. `port` of `host` serves; `election` and `quorum` are for its fellows."""
 
     kind: str
     number: int
     port: int
     quorum: int = 0
     election: int = 0
+    host: str = field(default=HOST, kw_only=True)
 
     @property
     def name(self) -> str:
@@ -32,7 +39,7 @@ class Member:
     @property
     def address(self) -> str:
         """Where it serves."""
-        return f"{HOST}:{self.port}"
+        return f"{self.host}:{self.port}"
 
 
 def zookeeper_settings(member: Member, ensemble: Sequence[Member]) -> dict[str, str | int]:
@@ -40,7 +47,7 @@ def zookeeper_settings(member: Member, ensemble: Sequence[Member]) -> dict[str, 
     settings: dict[str, str | int] = {
         "dataDir": "data",
         "clientPort": member.port,
-        "clientPortAddress": HOST,
+        "clientPortAddress": member.host,
         "tickTime": TICK_MS,
         "initLimit": 20,
         "syncLimit": 6,
@@ -51,7 +58,7 @@ def zookeeper_settings(member: Member, ensemble: Sequence[Member]) -> dict[str, 
     }
     if len(ensemble) > 1:
         for each in ensemble:
-            settings[f"server.{each.number + 1}"] = f"{HOST}:{each.quorum}:{each.election}"
+            settings[f"server.{each.number + 1}"] = f"{each.host}:{each.quorum}:{each.election}"
     return settings
 
 
@@ -103,13 +110,13 @@ def _kraft(member: Member, brokers: Sequence[Member]) -> dict[str, str | int]:
         "node.id": member.number,
         "process.roles": "broker",
         "controller.listener.names": "CONTROLLER",
-        "controller.quorum.voters": ",".join(f"{each.number}@{HOST}:{each.quorum}" for each in controllers),
+        "controller.quorum.voters": ",".join(f"{each.number}@{each.host}:{each.quorum}" for each in controllers),
         "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
         "broker.session.timeout.ms": SESSION_MS,
     }
     if member in controllers:
         settings["process.roles"] = "broker,controller"
-        settings["listeners"] = f"PLAINTEXT://{member.address},CONTROLLER://{HOST}:{member.quorum}"
+        settings["listeners"] = f"PLAINTEXT://{member.address},CONTROLLER://{member.host}:{member.quorum}"
     return settings
 
 

@@ -120,7 +120,8 @@ def town(orderers: int, block_transactions: int, batch_timeout_s: float) -> Town
     )
     material = Material.make(topology, BEGINNING, _chance())
     ports = {node.full_name: FIRST_PORT + number for number, node in enumerate(topology.nodes)}
-    profile = channel_profile(topology, topology.channels[0], material, ports)
+    addresses = {name: f"127.0.0.1:{port}" for name, port in ports.items()}
+    profile = channel_profile(topology, topology.channels[0], material, addresses)
     genesis = genesis_block(profile, nonce=bytes(NONCE_BYTES), timestamp_ns=BEGINNING_NS)
     return Town(topology, material, ports, genesis)
 

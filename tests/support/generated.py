@@ -30,8 +30,8 @@ class GeneratedChannel:
     def build(cls, topology_name: str) -> "GeneratedChannel":
         topology = load_topology(topology_name)
         material = Material.make(topology, NOW)
-        ports = {node.full_name: 7000 + place for place, node in enumerate(topology.nodes)}
-        profile = channel_profile(topology, topology.channels[0], material, ports)
+        addresses = {node.full_name: f"127.0.0.1:{7000 + place}" for place, node in enumerate(topology.nodes)}
+        profile = channel_profile(topology, topology.channels[0], material, addresses)
         genesis = genesis_block(profile, nonce=NONCE, timestamp_ns=1_700_000_000_000_000_000)
         return cls(topology, material, genesis, ChannelConfig.from_block(genesis))
 

@@ -11,6 +11,7 @@ import pytest
 
 from deploy.generate import FolderNotEmpty, generate
 from deploy.manifest import Network, NotANetwork
+from deploy.places import local
 from deploy.ports import HOST, choose_ports, next_free
 from deploy.topology import TopologyError, load_topology, topology_names
 from privysharing.protocol.channel.bundle import ChannelConfig
@@ -144,7 +145,8 @@ def test_every_topology_that_ships_can_be_generated(tmp_path: Path) -> None:
 
 
 def test_ports_follow_a_base_port(tmp_path: Path) -> None:
-    made = generate(load_topology("demo"), tmp_path / "network", base_port=17050)
+    demo = load_topology("demo")
+    made = generate(demo, tmp_path / "network", local(demo, base_port=17050))
     addresses = [each for node in made.nodes for each in (node.address, node.operations_address)]
     assert addresses == [f"{HOST}:{port}" for port in range(17050, 17060)]
 
