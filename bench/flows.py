@@ -12,10 +12,11 @@ from bench.load import commit_everywhere
 from bench.steps import OWNER, Flow
 from bench.workloads import CONTRACT, Workload, prepared_key, value
 from deploy.manifest import Network
+from deploy.wallets import network_wallet
 from privysharing.sdk import Call, Channel, ConnectionProfile, Transport, connect
 from privysharing.sdk import Network as Connection
 from privysharing.sdk.commits import CommitListener
-from services.client.network.identities import network_wallet, profile_of
+from services.client.network.identities import profile_of
 
 _PREPARED_AT_ONCE = 100
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from deploy.generate import generate
 from deploy.ordering import Wish
 from deploy.topology import Topology, load_topology
+from deploy.wallets import fill_wallet
 from services.client.network.contracts import bring_up
-from services.client.network.identities import fill_wallet
 from services.client.network.processes import Processes
 from services.client.network.status import network_status
 

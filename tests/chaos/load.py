@@ -13,6 +13,7 @@ from random import Random
 import grpc
 
 from deploy.manifest import Network as Manifest
+from deploy.wallets import ADMIN_PREFIX, network_wallet
 from privysharing.chaincode.identity import client_identity
 from privysharing.protocol.channel.settings import BatchSize
 from privysharing.protocol.codec.config_values import encode_batch_size
@@ -23,7 +24,7 @@ from privysharing.rpc.channels import ClientTls, open_channel
 from privysharing.sdk import Call, Channel, Endorsed, Pending, Receipt, Timeouts, connect
 from privysharing.sdk.errors import CommitRefused, CommitUnknown, ContractRefused, Refused, SdkError, Unavailable
 from privysharing.sdk.profile import ConnectionProfile
-from services.client.network.identities import ADMIN_PREFIX, admin_of, network_wallet, profile_of
+from services.client.network.identities import admin_of, profile_of
 from tests.chaos.records import Records
 from tests.simulation.judge import operations
 from tests.simulation.judge.operations import Answer, Committed, Operation, Told, Unknown

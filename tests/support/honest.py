@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.manifest import Network
+from deploy.wallets import network_wallet
 from privysharing.sdk import connect
-from services.client.network.identities import network_wallet, profile_of
+from services.client.network.identities import profile_of
 
 CHANNEL, CONTRACT = "health", "privysharing"
 PAUSE_S = 0.05

@@ -19,11 +19,12 @@ from deploy.generate import generate
 from deploy.manifest import Network, NodeEntry
 from deploy.ordering import Wish
 from deploy.topology import load_topology
+from deploy.wallets import ADMIN_PREFIX, fill_wallet, network_wallet
 from privysharing.sdk import Contract, connect
 from privysharing.sdk import Network as Connection
 from privysharing.sdk.errors import ContractRefused
 from services.client.network.contracts import bring_up
-from services.client.network.identities import ADMIN_PREFIX, fill_wallet, network_wallet, profile_of
+from services.client.network.identities import profile_of
 from services.client.network.processes import Processes
 from services.client.network.status import Row, network_status
 from tests.support import foreign_client as foreign

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from deploy.wallets import network_wallet
 from privysharing.protocol.audit import verify_chain
 from privysharing.protocol.codec.blocks import parse_block
 from privysharing.protocol.describe import describe_block
@@ -12,7 +13,6 @@ from privysharing.protocol.errors import MalformedMessage
 from services.client.cli.output import EXIT_REFUSED, json_text
 from services.client.cli.session import Session, acting
 from services.client.network.blocks import CONFIG, POSITIONS, fetch_block
-from services.client.network.identities import network_wallet
 
 NODE_STORE = ".records"  # a node keeps its blocks in files of this ending, many in one
 

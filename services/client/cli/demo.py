@@ -16,11 +16,11 @@ from deploy.kafka.settings import BROKER, ZOOKEEPER
 from deploy.layout import MANIFEST, NODES
 from deploy.ordering import Wish, with_ordering
 from deploy.topology import load_topology
+from deploy.wallets import fill_wallet
 from services.client.cli.failures import message_of
 from services.client.demo.narrator import Narrator, StoryBroken
 from services.client.demo.story import Story
 from services.client.network.contracts import bring_up
-from services.client.network.identities import fill_wallet
 from services.client.network.processes import Processes
 
 

@@ -12,10 +12,10 @@ from deploy.layout import MANIFEST
 from deploy.manifest import Network
 from deploy.ordering import EMBEDDED, KAFKA, Wish, with_ordering
 from deploy.topology import load_topology
+from deploy.wallets import fill_wallet
 from services.client.cli.output import EXIT_REFUSED, Output
 from services.client.cli.session import network_option, with_network, with_output
 from services.client.network.contracts import bring_up
-from services.client.network.identities import fill_wallet
 from services.client.network.processes import Processes
 from services.client.network.status import network_status
 

@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from deploy.manifest import Network
+from deploy.wallets import network_wallet
 from privysharing.chaincode.identity import client_identity
 from privysharing.protocol.envelopes import TxId
 from privysharing.sdk import Call, Contract, Receipt, connect
@@ -20,7 +21,7 @@ from privysharing.sdk import Network as Connection
 from privysharing.sdk.commits import Verdict
 from privysharing.sdk.errors import CommitRefused, CommitUnknown
 from services.client.cli.output import Output
-from services.client.network.identities import network_wallet, profile_of
+from services.client.network.identities import profile_of
 from services.client.network.reaching import reaching
 from services.client.network.unsettled import Unsettled
 

@@ -5,10 +5,10 @@ from pathlib import Path
 import click
 
 from deploy.manifest import Network
+from deploy.wallets import network_wallet
 from privysharing.sdk import WalletEntry
 from services.client.cli.output import Output
 from services.client.cli.session import with_network, with_output
-from services.client.network.identities import network_wallet
 
 
 @click.group()

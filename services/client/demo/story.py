@@ -6,12 +6,13 @@ import time
 from datetime import UTC, datetime, timedelta
 
 from deploy import manifest
+from deploy.wallets import network_wallet
 from privysharing.chaincode.identity import client_identity
 from privysharing.sdk import Network, connect
 from privysharing.sdk.commits import CommitListener
 from services.client.demo.narrator import Actor, Narrator
 from services.client.demo.recordings import SOURCE, heart_rates
-from services.client.network.identities import network_wallet, profile_of
+from services.client.network.identities import profile_of
 from services.client.network.processes import Processes
 from services.client.network.status import network_status
 

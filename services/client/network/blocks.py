@@ -3,6 +3,7 @@
 import contextlib
 
 from deploy.manifest import Network
+from deploy.wallets import ADMIN_PREFIX
 from privysharing.protocol.codec.blocks import last_config_index, parse_block
 from privysharing.protocol.codes import Status
 from privysharing.protocol.deliver import NEWEST, OLDEST, SeekBehavior, SeekInfo, SeekPosition
@@ -11,7 +12,7 @@ from privysharing.sdk import WalletEntry
 from privysharing.sdk.connections import Connections
 from privysharing.sdk.errors import ProfileError
 from privysharing.sdk.profile import ConnectionProfile, Node
-from services.client.network.identities import ADMIN_PREFIX, profile_of
+from services.client.network.identities import profile_of
 from services.client.network.reaching import reaching
 
 CONFIG = "config"

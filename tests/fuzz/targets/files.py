@@ -20,12 +20,12 @@ import yaml
 from deploy.generate import generate
 from deploy.manifest import Network, NotANetwork
 from deploy.topology import NETWORK_YAML, TopologyError, load_topology
+from deploy.wallets import fill_wallet
 from privysharing.protocol.codec.blocks import encode_block
 from privysharing.sdk.errors import ProfileError
 from privysharing.sdk.profile import ConnectionProfile
 from privysharing.sdk.wallet import Wallet
 from services.client.cli import main as privy
-from services.client.network.identities import fill_wallet
 from services.orderer import config as orderer_config
 from services.orderer.channels import read_genesis
 from services.peer import config as peer_config

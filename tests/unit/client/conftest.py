@@ -8,8 +8,8 @@ import pytest
 from deploy.generate import generate
 from deploy.manifest import Network
 from deploy.topology import load_topology
+from deploy.wallets import fill_wallet
 from services.client.cli import main as program
-from services.client.network.identities import fill_wallet
 from tests.support.commandline import Run
 
 NOBODY = 65_534
