@@ -6,7 +6,8 @@ from typing import Protocol
 
 from privysharing.protocol.collections import CollectionConfig
 from privysharing.protocol.envelopes import TxId
-from privysharing.protocol.private_data import PrivateSet
+from privysharing.protocol.private_data import PrivateSet, PushedTransaction
+from privysharing.protocol.rwsets import VersionedValue
 from privysharing.protocol.values import value
 
 
@@ -61,6 +62,10 @@ class TransientStore(Protocol):
         """
         ...
 
+    def keep_all(self, transactions: Sequence[PushedTransaction]) -> None:
+        """The same for many, with one sync."""
+        ...
+
     def sets_of(self, tx_id: TxId) -> Iterator[PrivateSet]:
         """What was kept for a transaction; of one collection several sets, if endorsers differed."""
         ...
@@ -101,6 +106,16 @@ class PrivateData(Protocol):
         ...
 
 
+class PrivateValues(Protocol):
+    """The private values that this peer holds, as simulations of one channel read them. Any thread calls."""
+
+    def find(
+        self, namespace: str, collection: str, key_hash: bytes, stored: VersionedValue
+    ) -> tuple[str, bytes] | None:
+        """Key and value of a hash that a state of the channel holds; None when this peer does not have the value."""
+        ...
+
+
 class Resolver(Protocol):
     """Finds the private sets of a block before it is stored: what was endorsed here, what others have."""
 
@@ -115,6 +130,7 @@ __all__ = [
     "PrivateData",
     "PrivateResults",
     "PrivateSet",
+    "PrivateValues",
     "PurgedKey",
     "Resolver",
     "TransientStore",
