@@ -38,6 +38,7 @@ class OrdererConfig:
     time_window_ns: int  # how far a transaction's timestamp may be from our clock; 0: any distance
     cut_interval_s: float  # blocks that are not full are at least so far apart
     disk_watermark: int  # nothing new is ordered while fewer bytes are left on the disk
+    reflection: bool = False  # whether the gRPC server describes its services
     kafka: KafkaConfig = KafkaConfig()
     reporting: ReportingConfig = ReportingConfig()
 
@@ -79,6 +80,7 @@ def load(path: Path, environment: Mapping[str, str] | None = None) -> OrdererCon
         time_window_ns=int(ours.seconds("TimeWindow", "10m") * SECOND_NS),
         cut_interval_s=ours.seconds("CutInterval", "10ms"),
         disk_watermark=ours.integer("DiskWatermark", WATERMARK_BYTES),
+        reflection=ours.flag("Reflection", False),
         kafka=kafka_config(root),
         reporting=reporting(
             root,

@@ -22,6 +22,7 @@ from services.runtime.diskspace import DiskSpace
 from services.runtime.grpcserver import grpc_server, listen
 from services.runtime.machine import Machine
 from services.runtime.metrics import Registry
+from services.runtime.rpc import offer
 
 DRAIN_SECONDS = 3.0  # for what has been ordered to get into blocks
 HANG_UP_SECONDS = 2.0  # for clients to take their last answers
@@ -65,8 +66,11 @@ class Orderer:
         )
         self._batches = BatchBroadcastRpc(intake, config.batches)
         self._server = grpc_server(registry, config.limits, machine.make_server)
-        self._server.add_generic_rpc_handlers(
-            (rpc.handler(), self._batches.handler(), DirectoryRpc(neighbours.live).handler())
+        self._health = offer(
+            self._server,
+            (rpc.handler(), self._batches.handler(), DirectoryRpc(neighbours.live).handler()),
+            lambda: self.illness() or self.space.illness(),
+            reflection=config.reflection,
         )
 
     async def open(self, geneses: Iterable[Genesis]) -> None:
@@ -95,6 +99,7 @@ class Orderer:
             watching.cancel()
             channels.halt()
             self._batches.hang_up()
+            self._health.hang_up()
             await self._server.stop(HANG_UP_SECONDS)
             chains.cancel()
             await asyncio.gather(chains, return_exceptions=True)

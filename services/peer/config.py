@@ -70,6 +70,7 @@ class PeerConfig:
     chaincode: ChaincodeConfig
     contracts: Mapping[str, str]  # chaincode name -> installed contract
     channels: tuple[ChannelBootstrap, ...]
+    reflection: bool = False  # whether the gRPC server describes its services
     reporting: ReportingConfig = ReportingConfig()
 
 
@@ -125,6 +126,7 @@ def load(path: Path, environment: Mapping[str, str] | None = None) -> PeerConfig
         chaincode=ChaincodeConfig(execute_timeout_s=execute_timeout_s, limits=simulation),
         contracts=_contracts(ours.section("contracts")),
         channels=tuple(_channel(section) for section in ours.sections("channels")),
+        reflection=ours.flag("reflection", False),
         reporting=reporting(
             root,
             environment,

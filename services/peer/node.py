@@ -31,6 +31,7 @@ from services.runtime.diskspace import DiskSpace
 from services.runtime.grpcserver import grpc_server, listen
 from services.runtime.machine import Machine
 from services.runtime.metrics import Registry
+from services.runtime.rpc import offer
 
 HANG_UP_SECONDS = 3.0  # for what is being endorsed or delivered to end
 
@@ -99,8 +100,11 @@ class Peer:
         endorsing = BatchEndorserRpc(self._workers, config.batches)
         delivering = DeliverRpc(deliveries, binds_to_certificate=binds)
         server = grpc_server(self._registry, config.limits, self._machine.make_server)
-        server.add_generic_rpc_handlers(
-            (EndorserRpc(self._workers).handler(), endorsing.handler(), delivering.handler())
+        health = offer(
+            server,
+            (EndorserRpc(self._workers).handler(), endorsing.handler(), delivering.handler()),
+            lambda: self.illness() or self.space.illness(),
+            reflection=config.reflection,
         )
         port = listen(server, config.listen, config.tls, "peer.listenAddress")
         growing = asyncio.create_task(channels.run())
@@ -117,6 +121,7 @@ class Peer:
             growing.cancel()
             await asyncio.wait((growing,))
             endorsing.hang_up()
+            health.hang_up()
             channels.hang_up()
             await server.stop(HANG_UP_SECONDS)
         if not growing.cancelled():

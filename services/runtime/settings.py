@@ -14,6 +14,13 @@ from services.runtime.logs import LogSpec
 from services.runtime.operations import OperationsTls
 from services.runtime.reporting import ReportingConfig
 
+# Streams by which a server tells of itself. Watching lasts; a look at descriptions is a matter of a moment.
+TELLING_STREAMS_MAX = {
+    "grpc.health.v1.Health/Watch": 250,
+    "grpc.reflection.v1.ServerReflection": 16,
+    "grpc.reflection.v1alpha.ServerReflection": 16,
+}
+
 
 def signer(section: Section, folder_key: str, msp_id_key: str) -> SigningIdentity:
     """The identity in an MSP folder. Raises ConfigError, also for one that has expired (msp setupSigningIdentity)."""
@@ -39,7 +46,7 @@ def grpc_limits(
     interval: str,
     timeout: str,
     least_interval: str,
-    concurrency: Mapping[str, int],
+    concurrency: dict[str, int],
     ours: Section,
 ) -> GrpcLimits:
     """Limits of a role's gRPC server; the names are those of its keys, the last three below `keepalive`.
@@ -60,7 +67,7 @@ def grpc_limits(
         idle_seconds=ours.seconds("idleTime", f"{defaults.idle_seconds:g}s", least=0.001),
         request_seconds=ours.seconds("requestTime", f"{defaults.request_seconds:g}s", least=0.001),
         unread_seconds=ours.seconds("unreadTime", f"{defaults.unread_seconds:g}s", least=0.001),
-        concurrency=concurrency,
+        concurrency=concurrency | TELLING_STREAMS_MAX,
     )
 
 

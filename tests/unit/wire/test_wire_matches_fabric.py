@@ -23,6 +23,8 @@ ONLY_OURS = {
     "google/protobuf/empty.proto",
     "google/protobuf/timestamp.proto",
     "google/rpc/status.proto",
+    "grpc/health/v1/health.proto",
+    "grpc/reflection/v1/reflection.proto",
     "ledger/kvledger/txmgmt/txmgr/updates.proto",
     "orderer/kafka.proto",
     "privysharing/v1/batch.proto",
