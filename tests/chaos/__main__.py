@@ -95,9 +95,10 @@ def run(folder: Path, plan: Plan, console: Console) -> tuple[dict[str, Any], lis
     with contextlib.ExitStack() as stack:
         relays: list[Relays] = []
 
-        def prepare(manifest: Network) -> None:
+        def prepare(manifest: Network) -> Network:
             if manifest.ordering.cluster:
                 relays.append(stack.enter_context(contextlib.closing(Relays(manifest, _cut_off(manifest)))))
+            return manifest
 
         topology = KAFKA_TOPOLOGY if plan.ordering.through_kafka else TOPOLOGY
         network = LiveNetwork(topology, folder / "network", plan.ordering, prepare)

@@ -103,7 +103,7 @@ class GeneratedNetwork:
 class LiveNetwork(GeneratedNetwork):
     """A network whose nodes run, until `stop` or the end of this process. `ready_s`: how long that took.
 
-    `prepare` has the network before its nodes start.
+    `prepare` has the network before its nodes start, and says how it is now.
     """
 
     def __init__(
@@ -111,10 +111,10 @@ class LiveNetwork(GeneratedNetwork):
         topology: str,
         folder: Path,
         ordering: Wish = Wish(),
-        prepare: Callable[[Network], None] = lambda _network: None,
+        prepare: Callable[[Network], Network] = lambda network: network,
     ) -> None:
         super().__init__(topology, folder, ordering)
-        prepare(self.network)
+        self.network = prepare(self.network)
         self.processes = Processes(self.network, stop_with=os.getpid())
         began = time.monotonic()
         asyncio.run(bring_up(self.processes))
