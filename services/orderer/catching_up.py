@@ -14,7 +14,7 @@ from privysharing.protocol.block_checks import BadBlock, check_block, is_config_
 from privysharing.protocol.blocks import Block, header_hash
 from privysharing.protocol.channel.bundle import ChannelConfig
 from privysharing.protocol.channel.update import validate
-from privysharing.protocol.codec.blocks import encode_block, last_config_index, parse_block
+from privysharing.protocol.codec.blocks import encode_block, parse_block
 from privysharing.protocol.errors import ProtocolError
 from privysharing.rpc.errors import NodeError
 from services.orderer.admission import Refusal, read_message
@@ -33,9 +33,8 @@ class CatchingUp:
     """Brings one channel's store up to a place in the log."""
 
     def __init__(self, store: BlockStore, calls: BlockCalls) -> None:
-        tip = parse_block(store.read(store.height - 1))
-        self._config = ChannelConfig.from_block(parse_block(store.read(last_config_index(tip))))
-        self._tip = tip
+        self._tip = store.block(store.height - 1)
+        self._config = store.config_behind(self._tip)
         self._store = store
         self._calls = calls
 

@@ -10,25 +10,35 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from privysharing.protocol.blocks import header_hash
-from privysharing.protocol.channel.bundle import ChannelConfig
+from privysharing.protocol.blocks import Block, header_hash
 from privysharing.protocol.channel.update import derive
-from privysharing.protocol.codec.blocks import encode_block, last_config_index, parse_block
+from privysharing.protocol.codec.blocks import encode_block, last_config_index
 from privysharing.protocol.codec.ordering import encode_record
 from privysharing.protocol.crypto import SigningIdentity
 from privysharing.protocol.envelopes import NONCE_BYTES
 from privysharing.protocol.ordering import Connect, Record, RecordClass, Regular, TimeToCut
 from privysharing.rpc.outside import Outside
 from services.orderer.admitted import Transaction
-from services.orderer.log import Entry, LogClosed, LogUnavailable, LostRecords, OrderedLog
-from services.orderer.metrics import RELATION_CONSENTER, STATUS_ACTIVE, STATUS_INACTIVE, OrdererMetrics
+from services.orderer.log import REMEDY, Entry, LogClosed, LogUnavailable, LostRecords, OrderedLog
+from services.orderer.log.notopen import WHY, NotOpen
+from services.orderer.metrics import (
+    RELATION_CONSENTER,
+    STATUS_ACTIVE,
+    STATUS_FAILED,
+    STATUS_INACTIVE,
+    STATUS_ONBOARDING,
+    OrdererMetrics,
+)
 from services.orderer.pace import Pace
 from services.orderer.sealing import config_envelope, next_header, position_of, seal
 from services.orderer.sequencer import Cut, Effect, Reconfigure, Resubmit, Sequencer, Skip, SkipReason
 from services.orderer.store import BlockStore
+from services.runtime.disk import StorageError
 
 BACK_UP_S = 0.25  # after the channel's BatchTimeout, another orderer posts what the one who leads has not posted
 POST_AGAIN_S = 0.5  # after which a record is appended again that the log did not take
+
+HALTED = "consenter for this channel has been halted"
 
 # Why an envelope comes to nothing of which somebody was told that it would be ordered.
 _BROKEN_PROMISES = frozenset({SkipReason.NO_LONGER_VALID, SkipReason.BAD_CONFIG})
@@ -52,31 +62,19 @@ class ChainContext:
 
 
 class Chain:
-    """One channel. `config` and `height` are those of the newest stored block."""
+    """One channel. `config` and `height` are those of the newest stored block.
 
-    def __init__(self, store: BlockStore, log: OrderedLog, context: ChainContext) -> None:
-        """Take up where the store ends; it holds the genesis block at least. Raises LostRecords."""
-        tip = parse_block(store.read(store.height - 1))
-        last_config = last_config_index(tip)
-        position = position_of(tip)
-        self.config = ChannelConfig.from_block(parse_block(store.read(last_config)))
-        self.channel_id = self.config.channel_id
-        self.height = store.height
-        self.halted = False
-        if log.end() <= position.last_offset:
-            raise LostRecords(
-                f"channel {self.channel_id}: block {tip.header.number} ends at offset {position.last_offset} "
-                f"of the ordering log, which has {log.end()} records; restore the folders logs and chains "
-                "from one copy, the newest"
-            )
+    Blocks that are stored can be had from the beginning, and to the end; new ones are made from `start` on. `fault`:
+    why that has ended for good, while other channels go on.
+    """
+
+    def __init__(self, store: BlockStore, context: ChainContext) -> None:
+        """`store` holds the genesis block at least."""
         self._store = store
-        self._ordering = log
         self._context = context
-        self._sequencer = Sequencer(self.config, store.height, position)
-        self._next_offset = position.last_offset + 1
-        self._tip_hash = header_hash(tip.header)
-        self._last_config = last_config
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"chain-{self.channel_id}")
+        self._ordering: OrderedLog = NotOpen()
+        self.halted = False
+        self.fault: LostRecords | None = None
         self._grown = asyncio.Event()
         self._progress = asyncio.Event()
         self._caught_up = asyncio.Event()
@@ -86,19 +84,57 @@ class Chain:
         self._pace = Pace(context.cut_interval_s)
         self._asked_for = -1  # the block for which a TimeToCut is on its way
         self._alarm: asyncio.Handle | None = None
+        self._goal = 0  # blocks up to here in the log are there before anybody is served
+        self._take_up()
+        self.channel_id = self.config.channel_id
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"chain-{self.channel_id}")
         context.metrics.relation.of(self.channel_id).set(RELATION_CONSENTER)
-        context.metrics.status.of(self.channel_id).set(STATUS_ACTIVE)
-        self._goal = log.end()  # blocks up to here are there before anybody is served
+        context.metrics.status.of(self.channel_id).set(STATUS_ONBOARDING)
+
+    def start(self, log: OrderedLog) -> None:
+        """Go on where the store ends, which may have grown. Raises LostRecords."""
+        self._ordering = log
+        self._take_up()
+        if log.end() <= self._stored_to:
+            raise LostRecords(
+                f"block {self.height - 1} ends at offset {self._stored_to} of the ordering log, which has "
+                f"{log.end()} records; {REMEDY}"
+            )
+        self._goal = log.end()
         if self._goal == 0:
             self._post(Connect())  # before anybody can put an envelope at offset 0
+        self._context.metrics.status.of(self.channel_id).set(STATUS_ACTIVE)
+
+    def _take_up(self) -> None:
+        """Be where the store ends, and one block before that in a log that still has the newest block's records.
+
+        That block is made again: a log that makes another one is not the log that it was made from.
+        """
+        store = self._store
+        self.height = store.height
+        tip = behind = store.block(self.height - 1)
+        self.config = store.config_behind(tip)
+        self._tip_hash = header_hash(tip.header)
+        self._last_config = last_config_index(tip)
+        self._stored_to = position_of(tip).last_offset
+        self._again: Block | None = None  # the newest block, until it is made again
+        if tip.header.number > 0:
+            before = store.block(tip.header.number - 1)
+            if position_of(before).last_offset + 1 >= self._ordering.start():
+                self._again, behind = tip, before
+        position = position_of(behind)
+        self._sequencer = Sequencer(store.config_behind(behind), behind.header.number + 1, position)
+        self._next_offset = position.last_offset + 1
 
     def order(self, record: Regular, size: int | None = None) -> asyncio.Future[int]:
-        """Give a record its place; the future comes when the place is durable. Raises ChainHalted, LogClosed.
+        """Give a record its place; the future comes when the place is durable.
+
+        Raises ChainHalted, and what `OrderedLog.append` raises.
 
         `size`: of its envelope, when that is known to be a signed transaction: it is not read again.
         """
         if self.halted:
-            raise ChainHalted("consenter for this channel has been halted")
+            raise ChainHalted(HALTED)
         raw = encode_record(record)
         durable = self._ordering.append(raw)
         if size is not None:
@@ -117,12 +153,25 @@ class Chain:
         """Whether `room` would return at once."""
         return self._open.is_set() and self._ordering.has_room
 
+    @property
+    def refusal(self) -> str | None:
+        """What to tell whoever wants something ordered; None when that can be done."""
+        if self.fault is not None:
+            return f"{HALTED}: its ordering log has lost records"
+        if self.halted:
+            return HALTED
+        return None if self._caught_up.is_set() else WHY
+
     def illness(self) -> str | None:
-        """Why the chain takes nothing at the moment; None when it does."""
-        return "halted" if self.halted else self._ordering.illness()
+        """Why the chain takes nothing at the moment, for operators; None when it does."""
+        if self.fault is not None:
+            return str(self.fault)
+        if self.halted:
+            return "halted"
+        return self._ordering.illness() or (None if self._caught_up.is_set() else "catches up with its log")
 
     async def caught_up(self) -> None:
-        """Return when every block that the log had in it at the start has been made."""
+        """Return when every block that the log had in it at the start has been made, or none will be."""
         await self._caught_up.wait()
 
     async def reaches(self, number: int) -> bool:
@@ -141,7 +190,7 @@ class Chain:
         return await asyncio.to_thread(self._store.read, number)
 
     async def run(self) -> None:
-        """Make blocks until the log is closed. Raises StorageError."""
+        """Make blocks until the log is closed, or lost. Raises StorageError."""
         try:
             if self._next_offset >= self._goal:
                 self._caught_up.set()
@@ -151,14 +200,24 @@ class Chain:
                 self._schedule_cut()
                 self._progress.set()
                 if self._next_offset >= self._goal:
+                    if self._again is not None:
+                        raise self._another_log(self._again)
                     self._caught_up.set()
         finally:
             self.halt()
+
+    def lose(self, fault: LostRecords) -> None:
+        """The log is not, or no longer, the one that the blocks were made from: halt, and say so."""
+        self.fault = fault
+        self.halt()
+        self._context.metrics.status.of(self.channel_id).set(STATUS_FAILED)
+        _log.error("channel halted: %s", fault, extra={"channel": self.channel_id})
 
     def halt(self) -> None:
         """Take nothing more, and let go of everybody who waits for a block."""
         self.halted = True
         self._context.metrics.status.of(self.channel_id).set(STATUS_INACTIVE)
+        self._caught_up.set()
         if self._alarm is not None:
             self._alarm.cancel()
         self._open.set()
@@ -193,7 +252,8 @@ class Chain:
             effects = self._sequencer.take(entry.offset, entry.record)
             if effects:
                 for effect in effects:
-                    await self._apply(entry.offset, effect)
+                    if isinstance(effect, Cut) or entry.offset > self._stored_to:  # else it has been seen to
+                        await self._apply(entry.offset, effect)
                 self._open_or_close()
         self._open_or_close()
 
@@ -205,13 +265,21 @@ class Chain:
 
     async def _apply(self, offset: int, effect: Effect) -> None:
         if isinstance(effect, Cut):
-            await self._write(effect)
+            if self._again is None:
+                await self._write(effect)
+            elif (effect.envelopes, effect.position) != (self._again.data, position_of(self._again)):
+                raise self._another_log(self._again)
+            else:
+                self._again = None
         elif isinstance(effect, Resubmit):
             await self._post_surely(effect.record)
         elif isinstance(effect, Reconfigure):
             await self._post_surely(self._reconfigured(effect))
         else:
             self._skip(offset, effect)
+
+    def _another_log(self, stored: Block) -> LostRecords:
+        return LostRecords(f"the ordering log makes another block {stored.header.number} than is stored; {REMEDY}")
 
     def _reconfigured(self, effect: Reconfigure) -> Regular:
         config = self._sequencer.config
@@ -297,7 +365,7 @@ class Chain:
         self._asked_for = number
         try:
             self._post(TimeToCut(number)).add_done_callback(lambda posted: self._asked(number, posted))
-        except (LogClosed, LogUnavailable):
+        except (LogClosed, LogUnavailable, StorageError):  # what a log failed of, its reader is told
             self._ask_again(number)
 
     def _asked(self, number: int, posted: asyncio.Future[int]) -> None:
@@ -311,7 +379,10 @@ class Chain:
             self._alarm = asyncio.get_running_loop().call_later(POST_AGAIN_S, self._schedule_cut)
 
     async def _post_surely(self, record: Record) -> None:
-        """Append a record that the chain cannot go on without; it may get there twice, and counts once."""
+        """Append a record that the chain cannot go on without; it may get there twice, and counts once.
+
+        Raises StorageError.
+        """
         while True:
             try:
                 await self._post(record)

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from privysharing.protocol.blocks import Block, header_hash
 from privysharing.protocol.channel.bundle import ChannelConfig
-from privysharing.protocol.codec.blocks import encode_block, last_config_index, parse_block
+from privysharing.protocol.codec.blocks import encode_block, parse_block
 from privysharing.protocol.errors import ProtocolError
 from services.orderer.catching_up import CatchingUp
 from services.orderer.chain import Chain, ChainContext
 from services.orderer.fellows import BlockCalls
-from services.orderer.log import LogPlace, LostRecords, OpenLog
+from services.orderer.log import LogPlace, LostRecords, OpenLog, OrderedLog
 from services.orderer.log.filelog import open_file_log
 from services.orderer.sealing import position_of
 from services.orderer.store import BlockStore
@@ -66,18 +66,20 @@ class Channels:
         self._calls = calls
         self._open_log = open_log
         self._chains: dict[str, Chain] = {}
+        self._stores: dict[str, BlockStore] = {}
         self._lock: DiskLock | None = None
 
     async def open(self, geneses: Iterable[Genesis]) -> None:
-        """Open every stored channel, and start those that are new. Raises ConfigError, StorageError."""
+        """Open what is stored of every channel, and of those that are new. Raises ConfigError, StorageError."""
         new = {genesis.channel_id: genesis for genesis in geneses}
         self._lock = await asyncio.to_thread(self._locked)
         self._disk.make_folder(self._location / CHAINS_FOLDER)
         stored = self._disk.folders(self._location / CHAINS_FOLDER)
         for channel_id in sorted({*stored, *new}):
-            chain = await self._open(channel_id, new.get(channel_id))
-            if chain is not None:
-                self._chains[channel_id] = chain
+            store = await self._store(channel_id, new.get(channel_id))
+            if store is not None:
+                self._stores[channel_id] = store
+                self._chains[channel_id] = chain = Chain(store, self._context)
                 _log.info("channel opened", extra={"channel": channel_id, "height": chain.height})
 
     def get(self, channel_id: str) -> Chain | None:
@@ -89,20 +91,22 @@ class Channels:
         return tuple(self._chains.values())
 
     async def caught_up(self) -> None:
-        """Return when every chain has made the blocks that its log had in it at the start."""
+        """Return when every chain has made the blocks that its log had in it at the start, or never will."""
         for chain in self.all():
             await chain.caught_up()
 
     async def run(self) -> None:
-        """Run all chains. Raises what stops one of them: a disk that fails, or a record that is damaged."""
+        """Open all logs, and run all chains. One whose log is lost halts; none waits for another's brokers.
+
+        Raises what stops one of them, and with it the process: a setting, a disk that fails, a damaged record.
+        """
         async with asyncio.TaskGroup() as group:
             for chain in self.all():
-                group.create_task(chain.run())
+                group.create_task(self._run(chain))
 
     async def drained(self) -> None:
         """Return when everything that was ordered is in a block."""
-        for chain in self.all():
-            await chain.drained()
+        await asyncio.gather(*(chain.drained() for chain in self.all()))
 
     def halt(self) -> None:
         """Let no chain take anything more."""
@@ -111,8 +115,7 @@ class Channels:
 
     async def close(self) -> None:
         """Halt, and store everything durably."""
-        for chain in self.all():
-            await chain.close()
+        await asyncio.gather(*(chain.close() for chain in self.all()))
         if self._lock is not None:
             self._lock.release()
 
@@ -130,7 +133,7 @@ class Channels:
             raise
         return lock
 
-    async def _open(self, channel_id: str, genesis: Genesis | None) -> Chain | None:
+    async def _store(self, channel_id: str, genesis: Genesis | None) -> BlockStore | None:
         store = await asyncio.to_thread(BlockStore, self._disk, self._location / CHAINS_FOLDER / channel_id)
         if store.height == 0:
             if genesis is None:
@@ -139,20 +142,30 @@ class Channels:
                 return None
             store.append(encode_block(genesis.block))
             await asyncio.to_thread(store.sync)
-        elif genesis is not None:
-            first = parse_block(store.read(0))
-            if header_hash(first.header) != header_hash(genesis.block.header):
-                raise ConfigError(f"channel {channel_id} was started from another genesis block than the one given")
-        place = self._place(channel_id, store)
+        elif genesis is not None and header_hash(store.block(0).header) != header_hash(genesis.block.header):
+            raise ConfigError(f"channel {channel_id} was started from another genesis block than the one given")
+        return store
+
+    async def _run(self, chain: Chain) -> None:
+        try:
+            chain.start(await self._log(chain.channel_id))
+            await chain.run()
+        except LostRecords as fault:
+            chain.lose(fault)
+
+    async def _log(self, channel_id: str) -> OrderedLog:
+        """The log of a channel; its store gets those blocks of which the log has dropped the records."""
+        store = self._stores[channel_id]
+        tip = store.block(store.height - 1)
+        place = LogPlace(
+            self._disk,
+            self._location / LOGS_FOLDER / channel_id,
+            store.config_behind(tip),
+            position_of(tip).last_offset + 1,
+        )
         log = await self._open_log(place)
         if log.start() > place.next_offset:
             if self._calls is None:
-                raise LostRecords(f"channel {channel_id}: the log has dropped records from {place.next_offset} on")
+                raise LostRecords(f"the log has dropped records from {place.next_offset} on")
             await CatchingUp(store, self._calls).reach(log.start())
-        return Chain(store, log, self._context)
-
-    def _place(self, channel_id: str, store: BlockStore) -> LogPlace:
-        tip = parse_block(store.read(store.height - 1))
-        config = ChannelConfig.from_block(parse_block(store.read(last_config_index(tip))))
-        folder = self._location / LOGS_FOLDER / channel_id
-        return LogPlace(self._disk, folder, config, position_of(tip).last_offset + 1)
+        return log

@@ -110,8 +110,8 @@ class Delivery:
             yield seek
             return
         halted = Refusal(Status.SERVICE_UNAVAILABLE, "the chain has been halted")
-        if chain.halted and seek.error_response is not SeekErrorResponse.BEST_EFFORT:
-            yield halted
+        if chain.refusal is not None and chain.fault is None and seek.error_response is SeekErrorResponse.STRICT:
+            yield Refusal(Status.SERVICE_UNAVAILABLE, chain.refusal)  # another orderer may have more blocks
             return
         permission = Permission(request, check_expiry=check_expiry)
         refusal = self._check(permission, chain)

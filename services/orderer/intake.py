@@ -30,6 +30,7 @@ from services.orderer.channels import Channels
 from services.orderer.log import LogClosed, LogUnavailable
 from services.orderer.metrics import OrdererMetrics
 from services.orderer.sealing import config_envelope
+from services.runtime.disk import StorageError
 
 _log = logging.getLogger(__name__)
 
@@ -102,6 +103,11 @@ class Intake:
             progress.record = None  # the log has it: who does not take his answers does not keep it in memory
         except (ChainHalted, LogClosed, LogUnavailable) as error:
             progress.refusal = Refusal(Status.SERVICE_UNAVAILABLE, str(error))
+        except StorageError as fault:  # which halts the chain
+            progress.refusal = Refusal(Status.SERVICE_UNAVAILABLE, "cannot enqueue")
+            _log.error(
+                "an envelope could not be stored", extra={"channel": progress.chain.channel_id, "why": str(fault)}
+            )
 
     def conclude(self, progress: Progress) -> Answer:
         """The answer, once the envelope is durable or refused."""
@@ -132,6 +138,8 @@ class Intake:
         if chain is None:
             return Refusal(Status.BAD_REQUEST, "channel does not exist")
         progress.chain = chain
+        if (closed := chain.refusal) is not None:
+            return Refusal(Status.SERVICE_UNAVAILABLE, closed)
         if not self._has_room():
             return Refusal(Status.SERVICE_UNAVAILABLE, "this orderer is short of disk space; try again later")
         refusal = classify(message)

@@ -3,7 +3,7 @@
 import asyncio
 from pathlib import Path
 
-from services.orderer.channels import Genesis, read_genesis
+from services.orderer.channels import read_genesis
 from services.orderer.config import OrdererConfig, load
 from services.orderer.kafka.ordering import Ordering
 from services.orderer.node import Orderer
@@ -22,27 +22,14 @@ async def serve(config: OrdererConfig, stop: asyncio.Event) -> None:
     geneses = [read_genesis(path) for path in _genesis_files(config.genesis)]
 
     def illness() -> str | None:
-        return ordering.illness() or orderer.illness()
+        return "; ".join(filter(None, (ordering.illness(), orderer.illness()))) or None
 
     async with reporting.answering({"ordering": illness, "disk": orderer.space.illness}):
         try:
-            if await _opened(orderer, geneses, stop):
-                await orderer.run(stop)
+            await orderer.open(geneses)
+            await orderer.run(stop)
         finally:
             await ordering.close()
-
-
-async def _opened(orderer: Orderer, geneses: list[Genesis], stop: asyncio.Event) -> bool:
-    """Whether its channels are open before it is to stop: that takes for as long as no broker answers."""
-    opening = asyncio.create_task(orderer.open(geneses))
-    stopping = asyncio.create_task(stop.wait())
-    await asyncio.wait((opening, stopping), return_when=asyncio.FIRST_COMPLETED)
-    stopping.cancel()
-    if not opening.done():
-        opening.cancel()
-        return False
-    opening.result()
-    return True
 
 
 def _genesis_files(folder: Path | None) -> list[Path]:

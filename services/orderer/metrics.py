@@ -6,6 +6,8 @@ from services.runtime.metrics import Registry
 RELATION_CONSENTER = 1
 STATUS_INACTIVE = 0
 STATUS_ACTIVE = 1
+STATUS_ONBOARDING = 2
+STATUS_FAILED = 3
 
 
 class OrdererMetrics:

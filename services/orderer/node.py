@@ -24,6 +24,7 @@ from services.runtime.machine import Machine
 from services.runtime.metrics import Registry
 from services.runtime.rpc import offer
 
+CATCH_UP_SECONDS = 5.0  # for channels to catch up with their logs; then those that have are served before the others
 DRAIN_SECONDS = 3.0  # for what has been ordered to get into blocks
 HANG_UP_SECONDS = 2.0  # for clients to take their last answers
 
@@ -74,13 +75,13 @@ class Orderer:
         )
 
     async def open(self, geneses: Iterable[Genesis]) -> None:
-        """Open every stored channel, start new ones. Raises ConfigError, StorageError."""
+        """Open what is stored of every channel, and of new ones. Raises ConfigError, StorageError."""
         await self._channels.open(geneses)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until `stop` is set; then answer what was asked, cut what is pending, and return.
 
-        Raises what ends a chain, which a fault does only.
+        Raises what ends a chain, which only a fault of this node does: ConfigError, StorageError.
         """
         port = listen(
             self._server, self._config.listen, self._config.tls, "General.ListenAddress and General.ListenPort"
@@ -89,7 +90,8 @@ class Orderer:
         chains = asyncio.create_task(channels.run())
         watching = asyncio.create_task(self.space.watch())
         try:
-            if await _before(chains, _first(channels.caught_up(), stop.wait())) and not stop.is_set():
+            ready = _first(channels.caught_up(), stop.wait(), asyncio.sleep(CATCH_UP_SECONDS))
+            if await _before(chains, ready) and not stop.is_set():
                 await self._server.start()
                 self._serves = True
                 _log.info("serving", extra={"address": str(self._config.listen), "port": port})

@@ -3,6 +3,9 @@
 from collections import OrderedDict
 from pathlib import Path
 
+from privysharing.protocol.blocks import Block
+from privysharing.protocol.channel.bundle import ChannelConfig
+from privysharing.protocol.codec.blocks import last_config_index, parse_block
 from services.runtime.disk import Disk
 from services.runtime.recordlog import RecordLog
 
@@ -45,6 +48,14 @@ class BlockStore:
     def read(self, number: int) -> bytes:
         """A block. Raises DamagedRecord."""
         return self._recent.get(number) or self._records.read(number)
+
+    def block(self, number: int) -> Block:
+        """A block, parsed. Raises DamagedRecord."""
+        return parse_block(self.read(number))
+
+    def config_behind(self, block: Block) -> ChannelConfig:
+        """The configuration in force behind a block that is stored. Raises DamagedRecord."""
+        return ChannelConfig.from_block(self.block(last_config_index(block)))
 
     def sync(self) -> None:
         """Return once every block is durable."""

@@ -39,11 +39,11 @@ def run(serve: Callable[[asyncio.Event], Awaitable[None]], *, stop_with: int | N
     _open_files()
     try:
         uvloop.run(_supervise(serve, stop_with))
-    except ConfigError as error:
-        sys.stderr.write(f"configuration: {error}\n")
-        return EXIT_CONFIG
     except Exception as error:
         faults = list(_single(error))
+        if all(isinstance(fault, ConfigError) for fault in faults):
+            sys.stderr.writelines(f"configuration: {fault}\n" for fault in faults)
+            return EXIT_CONFIG
         if all(isinstance(fault, StorageError) for fault in faults):  # they say what there is to say
             _log.critical("the process stops after a fault: %s", "; ".join(dict.fromkeys(map(str, faults))))
         else:

@@ -10,7 +10,6 @@ from typing import Protocol
 from privysharing.protocol.blocks import Block
 from privysharing.protocol.codec.blocks import encode_block
 from privysharing.protocol.ordering import RecordClass, Regular
-from services.orderer.chain import Chain
 from services.orderer.log.filelog import FileLog
 from services.peer.commits import replay
 from services.peer.ledger.ledger import Ledger
@@ -20,7 +19,7 @@ from services.runtime.disk import Disk
 from services.runtime.memorydatabase import MemoryDatabases
 from services.runtime.memorydisk import MemoryDisk
 from tests.powerloss.recording import RecordedDisk, RootedDatabases
-from tests.support.ordering import RunningChain, context, envelope, genesis, store_with
+from tests.support.ordering import RunningChain, context, envelope, genesis, started, store_with
 from tests.support.stored_ledger import BLOCKS
 
 CHANNEL = "fabric"
@@ -192,7 +191,7 @@ class OrdererChain:
         delivered: Callable[[Sequence[Block]], None],
     ) -> None:
         log = await FileLog.open(disk, LOG)
-        running = RunningChain(Chain(store_with(self._first, disk), log, context()))
+        running = RunningChain(started(store_with(self._first, disk), log, context()))
         try:
             await _settled(running)
             for start in range(0, len(raws), 2):

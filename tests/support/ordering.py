@@ -180,6 +180,13 @@ def store_with(first: Block, disk: Disk | None = None) -> BlockStore:
     return store
 
 
+def started(store: BlockStore, log: OrderedLog, shared: ChainContext) -> Chain:
+    """A chain that goes on where its store ends. Raises LostRecords."""
+    chain = Chain(store, shared)
+    chain.start(log)
+    return chain
+
+
 class RunningChain:
     """A chain and the task that runs it; stopped like a process that is switched off."""
 
@@ -205,7 +212,7 @@ class RunningChain:
 
 def run_chain(first: Block, log: OrderedLog, cut_interval_s: float = 0.0) -> RunningChain:
     """Start a chain on a log."""
-    return RunningChain(Chain(store_with(first), log, context(cut_interval_s)))
+    return RunningChain(started(store_with(first), log, context(cut_interval_s)))
 
 
 async def stream(messages: Sequence[bytes]) -> AsyncIterator[bytes]:

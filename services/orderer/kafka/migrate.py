@@ -8,7 +8,6 @@ import click
 from kafka.errors import KafkaError
 
 from privysharing.protocol.channel.bundle import ChannelConfig
-from privysharing.protocol.codec.blocks import last_config_index, parse_block
 from services.orderer.channels import CHAINS_FOLDER, LOCK_FILE, LOGS_FOLDER
 from services.orderer.config import load
 from services.orderer.kafka.config import KafkaConfig
@@ -65,8 +64,7 @@ def _migrate_all(disk: Disk, location: Path, kafka: KafkaConfig, only: str | Non
 def _newest_config(disk: Disk, folder: Path) -> ChannelConfig:
     store = BlockStore(disk, folder)
     try:
-        tip = parse_block(store.read(store.height - 1))
-        return ChannelConfig.from_block(parse_block(store.read(last_config_index(tip))))
+        return store.config_behind(store.block(store.height - 1))
     finally:
         store.close()
 

@@ -9,9 +9,8 @@ from kafka.errors import LeaderNotAvailableError, TopicAlreadyExistsError, Unkno
 
 from services.orderer.kafka.config import KafkaConfig
 from services.orderer.kafka.connecting import PARTITION
-from services.orderer.log import LostRecords
+from services.orderer.log import REMEDY, LostRecords
 
-REMEDY = "see docs/operations.md, 'When a topic is lost'"
 RECORD_PADDING = 1024 * 1024  # what a record has around its envelope, generously
 
 _log = logging.getLogger(__name__)
@@ -78,18 +77,14 @@ def make(admin: KafkaAdminClient, name: str, config: KafkaConfig, envelope_bytes
 
 def begun_anew(name: str, offset: int, newest: int) -> LostRecords:
     """What it means that a topic gives a record an offset that is not behind those that it gave before."""
-    return LostRecords(
-        f"channel {name}: topic {name} put a record at offset {offset} after it had taken one at {newest}; {REMEDY}"
-    )
+    return LostRecords(f"topic {name} put a record at offset {offset} after it had taken one at {newest}; {REMEDY}")
 
 
 def check(name: str, found: Survey | None, known_id: str | None, needed: int) -> None:
     """Refuse a topic that is not the one that a chain was made from, up to offset `needed`. Raises LostRecords."""
     if found is None:
-        raise LostRecords(f"channel {name}: the brokers have no topic {name}; blocks were made from one; {REMEDY}")
+        raise LostRecords(f"the brokers have no topic {name}; blocks were made from one; {REMEDY}")
     if known_id is not None and found.id is not None and found.id != known_id:
-        raise LostRecords(f"channel {name}: topic {name} was deleted and made again; {REMEDY}")
+        raise LostRecords(f"topic {name} was deleted and made again; {REMEDY}")
     if found.end < needed:
-        raise LostRecords(
-            f"channel {name}: topic {name} ends at offset {found.end}, and records up to {needed} were read; {REMEDY}"
-        )
+        raise LostRecords(f"topic {name} ends at offset {found.end}, and records up to {needed} were read; {REMEDY}")

@@ -14,6 +14,8 @@ from privysharing.protocol.channel.bundle import ChannelConfig
 from privysharing.protocol.values import value
 from services.runtime.disk import Disk, StorageError
 
+REMEDY = "see docs/operations.md, 'When an ordering log is lost'"
+
 
 @value
 class Entry:
@@ -24,7 +26,7 @@ class Entry:
 
 
 class LogClosed(Exception):
-    """The log takes no more records: it was closed, or it failed."""
+    """The log takes no more records."""
 
 
 class LogUnavailable(Exception):
@@ -32,7 +34,7 @@ class LogUnavailable(Exception):
 
 
 class LostRecords(StorageError):
-    """The log does not hold what this chain was made from."""
+    """The log does not hold what this chain was made from. It says what to do about it."""
 
 
 class OrderedLog(Protocol):
@@ -41,7 +43,7 @@ class OrderedLog(Protocol):
     def append(self, record: bytes) -> asyncio.Future[int]:
         """Put a record behind all those appended before; the future gives its offset once it is durable.
 
-        Raises LogClosed, LogUnavailable; the future may raise LogUnavailable, too.
+        Raises LogClosed, LogUnavailable, or what the log failed of (StorageError); and so may the future.
         """
         ...
 
@@ -97,3 +99,4 @@ class LogPlace:
 
 
 OpenLog = Callable[[LogPlace], Awaitable[OrderedLog]]
+"""Opens the log of a channel, which may take as long as brokers are away. Raises LostRecords, StorageError."""

@@ -14,6 +14,7 @@ from privysharing.protocol.channel.bundle import ChannelConfig
 from privysharing.protocol.channel.settings import BatchSize
 from privysharing.protocol.channel.update import derive
 from privysharing.protocol.codec.blocks import (
+    encode_block,
     encode_last_config,
     last_config_index,
     metadata_entry,
@@ -21,7 +22,7 @@ from privysharing.protocol.codec.blocks import (
 )
 from privysharing.protocol.codec.ordering import encode_record, parse_record
 from privysharing.protocol.ordering import Connect, LogPosition, RecordClass, Regular, TimeToCut
-from services.orderer.chain import BACK_UP_S, Chain, ChainHalted
+from services.orderer.chain import BACK_UP_S, ChainHalted
 from services.orderer.log import LogClosed, LostRecords
 from services.orderer.log.filelog import FileLog
 from services.orderer.log.memorylog import MemoryLog
@@ -39,6 +40,7 @@ from tests.support.ordering import (
     envelope,
     genesis,
     run_chain,
+    started,
     store_with,
 )
 
@@ -144,7 +146,7 @@ async def test_what_comes_alone_is_stored_together_with_its_time_to_cut(monkeypa
 async def test_who_does_not_go_first_cuts_when_the_one_who_does_is_late() -> None:
     timeout_s = 0.1
     second = replace(context(), leads=lambda _: False)
-    running = RunningChain(Chain(store_with(genesis(timeout_s=timeout_s)), MemoryLog(), second))
+    running = RunningChain(started(store_with(genesis(timeout_s=timeout_s)), MemoryLog(), second))
     await running.chain.caught_up()
     now = asyncio.get_running_loop().time
     ordered_at = now()
@@ -215,7 +217,7 @@ async def test_what_was_admitted_before_a_configuration_is_ordered_once_behind_i
 
 async def test_two_configurations_at_once_follow_each_other_only_if_the_second_still_applies() -> None:
     registry = Registry()
-    running = RunningChain(Chain(store_with(FIRST), MemoryLog(), context(registry=registry)))
+    running = RunningChain(started(store_with(FIRST), MemoryLog(), context(registry=registry)))
     await running.chain.caught_up()
     first, second = (configuration(CONFIG, BatchSize(count, 10_000, 10_000)) for count in (7, 8))
     await asyncio.gather(running.chain.order(first), running.chain.order(second))
@@ -244,7 +246,7 @@ async def test_two_orderers_of_one_log_make_the_same_blocks() -> None:
 async def test_a_record_that_makes_no_sense_is_counted_and_stops_nothing() -> None:
     registry = Registry()
     log = MemoryLog()
-    running = RunningChain(Chain(store_with(FIRST), log, context(registry=registry)))
+    running = RunningChain(started(store_with(FIRST), log, context(registry=registry)))
     await log.append(b"\xff nonsense")
     await log.append(encode_record(TimeToCut(99)))
     await running.chain.order(normal())
@@ -263,7 +265,7 @@ async def test_an_acknowledged_envelope_that_is_dropped_is_told_to_the_operator(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     log = MemoryLog()
-    running = RunningChain(Chain(store_with(FIRST), log, context()))
+    running = RunningChain(started(store_with(FIRST), log, context()))
     await log.append(encode_record(TimeToCut(99)))
     await running.chain.order(configuration(CONFIG, BatchSize(5, 100_000, 5_000)))
     await running.chain.order(normal(envelope(who=STRANGERS.client)))
@@ -287,17 +289,83 @@ async def test_a_halted_chain_takes_nothing_and_lets_waiters_go() -> None:
 
 async def test_a_chain_does_not_go_on_with_a_log_that_ends_before_its_newest_block() -> None:
     store = store_with(FIRST)
-    running = RunningChain(Chain(store, MemoryLog(), context()))
+    running = RunningChain(started(store, MemoryLog(), context()))
     await running.chain.order(normal())
     await running.block(1)
     await running.stop()
     with pytest.raises(LostRecords, match="block 1 ends at offset 2"):
-        Chain(store, MemoryLog(), context())
+        started(store, MemoryLog(), context())
+
+
+async def refilled(log: MemoryLog, what: dict[int, bytes]) -> MemoryLog:
+    """A log of as many records, of which some are others."""
+    other = MemoryLog()
+    async for entries in log.entries(0):
+        for entry in entries:
+            await other.append(what.get(entry.offset, entry.record))
+        break
+    return other
+
+
+def record(raw: bytes | None = None) -> bytes:
+    return encode_record(normal(raw))
+
+
+@pytest.mark.parametrize(
+    "what",
+    [{4: b"nonsense"}, {3: record()}, {3: encode_record(TimeToCut(2)), 4: record()}, {3: b"", 4: b""}],
+    ids=["its end", "its envelope", "another order", "nothing"],
+)
+async def test_a_chain_does_not_go_on_with_a_log_that_was_cut_off_and_filled_again(what: dict[int, bytes]) -> None:
+    store, log = store_with(FIRST), MemoryLog()
+    running = RunningChain(started(store, log, context()))
+    for number in (1, 2):
+        await running.chain.order(normal())
+        await running.block(number)
+    await running.stop()
+    again = RunningChain(started(store, await refilled(log, {}), context()))
+    await again.chain.caught_up()
+    await again.chain.order(normal())
+    await again.block(3)
+    await again.stop()
+    store = store_with(FIRST)
+    for block in await again.blocks(3):
+        if block.header.number:
+            store.append(encode_block(block))
+    other = RunningChain(started(store, await refilled(log, what), context()))
+    with pytest.raises(LostRecords, match="makes another block 2 than is stored"):
+        await other.task
+    assert other.chain.height == 3
+    await other.stop()
+
+
+class TrimmedLog(MemoryLog):
+    """A log that has dropped its first records."""
+
+    def start(self) -> int:
+        return 4
+
+
+async def test_a_newest_block_whose_records_were_dropped_is_believed() -> None:
+    store, log = store_with(FIRST), TrimmedLog()
+    running = RunningChain(started(store, log, context()))
+    for number in (1, 2):
+        await running.chain.order(normal())
+        await running.block(number)
+    await running.stop()
+    again = TrimmedLog()
+    for number in range(log.end()):
+        await again.append(b"dropped %d" % number)
+    other = RunningChain(started(store, again, context()))
+    await other.chain.caught_up()
+    await other.chain.order(normal())
+    await other.block(3)
+    await other.stop()
 
 
 async def test_a_disk_that_fails_ends_the_chain() -> None:
     disk = MemoryDisk()
-    running = RunningChain(Chain(store_with(FIRST, disk), await FileLog.open(disk, LOG_FOLDER), context()))
+    running = RunningChain(started(store_with(FIRST, disk), await FileLog.open(disk, LOG_FOLDER), context()))
     await running.chain.order(normal())
     await running.block(1)
     disk.fail("sync")
@@ -312,7 +380,7 @@ async def life(disk: MemoryDisk, seen: dict[int, Block], raws: list[bytes], ackn
     """One life of an orderer: take up what is there, order what is not acknowledged yet, and note every block seen."""
     running: RunningChain | None = None
     try:
-        chain = Chain(store_with(FIRST, disk), await FileLog.open(disk, LOG_FOLDER), context())
+        chain = started(store_with(FIRST, disk), await FileLog.open(disk, LOG_FOLDER), context())
         running = RunningChain(chain)
         async with asyncio.timeout(10):
             await asyncio.wait((asyncio.create_task(chain.caught_up()), running.task), return_when="FIRST_COMPLETED")

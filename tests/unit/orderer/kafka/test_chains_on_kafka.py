@@ -9,7 +9,6 @@ from privysharing.protocol.channel.settings import BatchSize
 from privysharing.protocol.channel.update import derive
 from privysharing.protocol.codec.ordering import encode_record
 from privysharing.protocol.ordering import RecordClass, Regular, TimeToCut
-from services.orderer.chain import Chain
 from services.orderer.log import LogUnavailable
 from services.orderer.sealing import config_envelope, position_of
 from services.orderer.sequencer import SkipReason
@@ -23,6 +22,7 @@ from tests.support.ordering import (
     context,
     envelope,
     genesis,
+    started,
     store_with,
 )
 
@@ -33,7 +33,7 @@ CONFIG = ChannelConfig.from_block(FIRST)
 
 async def start(cluster: Cluster, topic: str, registry: Registry | None = None) -> RunningChain:
     log = await support.open_log(support.connecting(cluster), topic)
-    running = RunningChain(Chain(store_with(FIRST), log, context(0.01, registry)))
+    running = RunningChain(started(store_with(FIRST), log, context(0.01, registry)))
     await running.chain.caught_up()
     return running
 

@@ -10,7 +10,6 @@ from deploy.kafka.cluster import Cluster
 from privysharing.protocol.channel.bundle import ChannelConfig
 from privysharing.protocol.orderers import LiveOrderer
 from privysharing.protocol.ordering import RecordClass, Regular
-from services.orderer.chain import Chain
 from services.orderer.kafka.config import KafkaConfig
 from services.orderer.kafka.migrating import NotTheSame, migrate
 from services.orderer.kafka.ordering import ASIDE, Ordering
@@ -22,7 +21,7 @@ from services.runtime.disk import RealDisk
 from services.runtime.metrics import Registry
 from services.runtime.recordlog import RecordLog
 from tests.support import kafka as support
-from tests.support.ordering import RunningChain, context, envelope, genesis, store_with
+from tests.support.ordering import RunningChain, context, envelope, genesis, started, store_with
 
 DISK = RealDisk()
 
@@ -42,7 +41,7 @@ def run(cluster: Cluster, folder: Path, topic: str) -> int:
 
 async def grow(store: BlockStore, log: OrderedLog, by: int) -> list[object]:
     """The headers of a chain after so many further transactions, each of which gets a block."""
-    running = RunningChain(Chain(store, log, context()))
+    running = RunningChain(started(store, log, context()))
     async with asyncio.timeout(20):
         await running.chain.caught_up()
         for _ in range(by):
