@@ -21,7 +21,8 @@ RECONNECT_MS_MAX = 1000  # between attempts to reach one broker
 _MS = 1000
 
 # The library logs whole records, and every reconnection as an error: what matters is said by whoever uses it.
-logging.getLogger("kafka").setLevel(logging.CRITICAL)
+if (_library := logging.getLogger("kafka")).level == logging.NOTSET:  # else an operator wants to hear it
+    _library.setLevel(logging.CRITICAL)
 
 
 def among_many(_topic: str) -> AbstractContextManager[None]:

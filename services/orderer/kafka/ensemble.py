@@ -29,7 +29,8 @@ RETRY_S_MAX = 5.0
 T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
-logging.getLogger("kazoo").setLevel(logging.CRITICAL)  # it counts attempts; what matters is said here
+if (_library := logging.getLogger("kazoo")).level == logging.NOTSET:  # else an operator wants to hear it
+    _library.setLevel(logging.CRITICAL)  # it counts attempts; what matters is said here
 
 
 class Ensemble:

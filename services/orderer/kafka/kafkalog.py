@@ -4,15 +4,16 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 
 from kafka.errors import KafkaError, MessageSizeTooLargeError, UnknownTopicOrPartitionError
 
 from privysharing.protocol.codec.ordering import encode_record
 from privysharing.protocol.ordering import Connect
 from services.orderer.kafka import topics
+from services.orderer.kafka.aside import Aside
 from services.orderer.kafka.connecting import Connecting
 from services.orderer.kafka.gauges import Figures, KafkaGauges
 from services.orderer.kafka.patience import Patience
@@ -20,9 +21,9 @@ from services.orderer.kafka.producing import Producing
 from services.orderer.kafka.reading import MISSING_LOOKS_MAX, Found, Reading
 from services.orderer.kafka.topics import Survey
 from services.orderer.log import Entry, LogClosed, LogUnavailable, LostRecords
+from services.orderer.log.appends import Appends, Batch, refuse
 from services.runtime.handover import Handover
 
-QUEUED_BYTES_MAX = 64 * 1024 * 1024  # appended and not yet acknowledged: beyond it, `room` waits
 UNREAD_BYTES_MAX = 64 * 1024 * 1024  # read from the brokers and not yet taken: beyond it, nothing more is read
 CLOSING_S = 2.0  # for what is under way to be acknowledged
 
@@ -51,7 +52,9 @@ class Wanted:
 class KafkaLog:
     """See `OrderedLog`. Open it inside the event loop that uses it."""
 
-    def __init__(self, channel_id: str, found: Survey, connecting: Connecting, gauges: KafkaGauges) -> None:
+    def __init__(
+        self, channel_id: str, found: Survey, connecting: Connecting, gauges: KafkaGauges, aside: Aside
+    ) -> None:
         self._topic = channel_id
         self._start = found.start
         self._end = found.end
@@ -60,13 +63,8 @@ class KafkaLog:
         self._connecting = connecting
         self._gauges = gauges
         self._producing = Producing(channel_id, connecting.producer, connecting.config.delivery_timeout_s)
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"produce-{channel_id}")
-        self._queue: list[tuple[bytes, asyncio.Future[int]]] = []
-        self._queued_bytes = 0
-        self._writing = False
-        self._appended = asyncio.Event()
-        self._room = asyncio.Event()
-        self._room.set()
+        self._aside = aside
+        self._appends = Appends()
         self._handover: Handover[Found] = Handover(self._take_all)
         self._reading: Reading | None = None
         self._unread: deque[Sequence[Entry]] = deque()
@@ -84,17 +82,25 @@ class KafkaLog:
 
         A CONNECT goes into it, as Fabric's orderers put one: it shows that the brokers take records.
         """
-        search = _Search(wanted, connecting)
-        log = cls(wanted.channel_id, await search.topic(), connecting, gauges)
-        while True:
-            try:
-                log._end = max(log._end, await log.append(encode_record(Connect())) + 1)
-            except LogUnavailable as error:
-                if log._fault is not None:
-                    raise log._fault from None
-                await search.rest(error)
-            else:
-                return log
+        aside = Aside(f"log-{wanted.channel_id}")
+        search = _Search(wanted, connecting, aside)
+        try:
+            found = await search.topic()
+        except BaseException:
+            aside.close()
+            raise
+        log = cls(wanted.channel_id, found, connecting, gauges, aside)
+        try:
+            while True:
+                try:
+                    log._end = max(log._end, await log.append(encode_record(Connect())) + 1)
+                except LogUnavailable as error:
+                    await search.rest(error)
+                else:
+                    return log
+        except BaseException:
+            await log.close()
+            raise
 
     @property
     def topic_id(self) -> str | None:
@@ -103,26 +109,22 @@ class KafkaLog:
 
     def append(self, record: bytes) -> asyncio.Future[int]:
         """See `OrderedLog.append`. While the brokers do not answer, one batch at a time finds out whether they do."""
-        if self._closed or self._fault is not None:
-            raise LogClosed("the log is closed" if self._fault is None else str(self._fault))
-        if self._refused is not None and (self._queue or self._writing):
+        if self._fault is not None:
+            raise self._fault
+        if self._closed:
+            raise LogClosed("the log is closed")
+        if self._refused is not None and not self._appends.none:
             raise LogUnavailable(_AWAY)
-        durable: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        self._queue.append((record, durable))
-        self._queued_bytes += len(record)
-        if self._queued_bytes > QUEUED_BYTES_MAX:
-            self._room.clear()
-        self._appended.set()
-        return durable
+        return self._appends.put(record)
 
     async def room(self) -> None:
         """See `OrderedLog.room`."""
-        await self._room.wait()
+        await self._appends.room()
 
     @property
     def has_room(self) -> bool:
         """See `OrderedLog.has_room`."""
-        return self._room.is_set()
+        return self._appends.has_room
 
     async def entries(self, start: int) -> AsyncIterator[Sequence[Entry]]:
         """See `OrderedLog.entries`."""
@@ -153,7 +155,7 @@ class KafkaLog:
 
     def quiet(self, offset: int) -> bool:
         """See `OrderedLog.quiet`; what other orderers have on its way is not known here."""
-        return offset >= self._end and not self._queue and not self._writing
+        return offset >= self._end and self._appends.none
 
     def illness(self) -> str | None:
         """See `OrderedLog.illness`."""
@@ -164,44 +166,31 @@ class KafkaLog:
         if self._closed:
             return
         self._closed = True
-        self._appended.set()
+        self._appends.close()
         self._grown.set()
-        self._room.set()
         await asyncio.wait([self._writer], timeout=CLOSING_S)
         self._writer.cancel()
         await asyncio.gather(self._writer, return_exceptions=True)
-        for _, durable in self._queue:
-            if not durable.done():
-                durable.set_exception(LogUnavailable("the orderer stops"))
-                durable.exception()
+        refuse(self._appends.take(), LogUnavailable("the orderer stops"))
         if self._reading is not None:
             self._reading.stop()
-        self._thread.submit(self._producing.close)
-        self._thread.shutdown(wait=False)
+        self._aside.close(self._producing.close)
 
     async def _write(self) -> None:
         """Send, again and again, whatever has been appended meanwhile."""
-        loop = asyncio.get_running_loop()
-        while self._queue or not self._closed:
-            if not self._queue:
-                self._appended.clear()
-                await self._appended.wait()
-                continue
-            batch, self._queue, self._queued_bytes = self._queue, [], 0
-            self._writing = True
+        while await self._appends.some():
+            batch = self._appends.take()
+            records = [record for record, _ in batch]
             try:
-                outcomes = await loop.run_in_executor(
-                    self._thread, self._producing.send, [record for record, _ in batch]
-                )
+                outcomes = await self._aside.do(partial(self._producing.send, records))
             except asyncio.CancelledError:
-                self._settle(batch, [KafkaError("the orderer stops")] * len(batch))
+                refuse(batch, LogUnavailable("the orderer stops"))
                 raise
-            self._writing = False
-            self._room.set()
+            self._appends.written()
             self._settle(batch, outcomes)
             self._gauges.look(self._topic, self._producing.figures, self._read_figures)
 
-    def _settle(self, batch: Sequence[tuple[bytes, asyncio.Future[int]]], outcomes: Sequence[int | KafkaError]) -> None:
+    def _settle(self, batch: Batch, outcomes: Sequence[int | KafkaError]) -> None:
         """Tell everybody what came of his record."""
         refused = None
         for (_, durable), sent in zip(batch, outcomes, strict=True):
@@ -213,9 +202,7 @@ class KafkaLog:
                 continue
             if not isinstance(outcome, MessageSizeTooLargeError):
                 refused = f"the brokers did not acknowledge a record: {outcome}"
-            if not durable.done():
-                durable.set_exception(LogUnavailable(f"the brokers did not acknowledge it: {outcome}"))
-                durable.exception()  # whoever waits gets it; nobody has to
+            refuse([(b"", durable)], LogUnavailable(f"the brokers did not acknowledge it: {outcome}"))
         if (refused is None) != (self._refused is None):
             self._report(refused)
         self._refused = refused
@@ -279,17 +266,18 @@ def _find(wanted: Wanted, connecting: Connecting) -> Survey:
 class _Search:
     """Looks for a topic until it is found."""
 
-    def __init__(self, wanted: Wanted, connecting: Connecting) -> None:
+    def __init__(self, wanted: Wanted, connecting: Connecting, aside: Aside) -> None:
         self._wanted = wanted
         self._connecting = connecting
         self._patience = Patience(connecting.config.retry)
+        self._aside = aside
         self._missing = 0
 
     async def topic(self) -> Survey:
         """The topic as it is. Raises LostRecords."""
         while True:
             try:
-                return await asyncio.to_thread(_find, self._wanted, self._connecting)
+                return await self._aside.do(partial(_find, self._wanted, self._connecting))
             except UnknownTopicOrPartitionError as error:
                 self._missing += 1
                 if self._missing == MISSING_LOOKS_MAX and not self._wanted.is_new:

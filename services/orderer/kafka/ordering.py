@@ -4,11 +4,13 @@ And who else uses it: what ZooKeeper says, where there is one.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from privysharing.protocol.channel.bundle import ChannelConfig
 from privysharing.protocol.orderers import LiveOrderer
+from services.orderer.kafka.aside import Aside
 from services.orderer.kafka.config import KafkaConfig
 from services.orderer.kafka.gauges import KafkaGauges
 from services.orderer.log import LogPlace, OrderedLog
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
 CONSENSUS_TYPE = "kafka"
 TOPIC_ID = "_topic"  # behind a channel's name, which has no underscore: the file that says which topic was its log
+LEAVING_S = 1.0  # for the ensemble to take note
 ASIDE = ".migrated"  # what the name of a log's folder gets once Kafka has it
 
 
@@ -97,7 +100,10 @@ class Ordering:
     async def close(self) -> None:
         """Leave: the others know it at once."""
         if self._ensemble is not None:
-            await asyncio.to_thread(self._ensemble.stop)
+            aside = Aside("leave")
+            with contextlib.suppress(TimeoutError):  # its session ends by itself
+                await asyncio.wait_for(aside.do(self._ensemble.stop), LEAVING_S)
+            aside.close()
 
     def illness(self) -> str | None:
         """Which channels wait for brokers before they can begin."""

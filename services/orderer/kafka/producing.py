@@ -1,6 +1,5 @@
 """Records to a topic, one batch after the other. Blocks: for a thread of its own."""
 
-import contextlib
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -54,8 +53,10 @@ class Producing:
     def _drop(self) -> None:
         producer, self._producer = self._producer, None
         if producer is not None:
-            with contextlib.suppress(KafkaError):
+            try:
                 producer.close(timeout=0)
+            except KafkaError:  # not while it has records: it would keep its thread and its connection, and send them
+                producer._sender.force_close()
 
 
 def _outcome(future: Any, deadline: float) -> int | KafkaError:

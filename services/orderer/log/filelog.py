@@ -12,10 +12,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from services.orderer.log import Entry, LogClosed, LogPlace
+from services.orderer.log.appends import Appends, Batch, refuse
 from services.runtime.disk import Disk
 from services.runtime.recordlog import RecordLog
 
-QUEUED_BYTES_MAX = 64 * 1024 * 1024  # appended and not yet durable: beyond it, `room` waits
 FRESH_BYTES_MAX = 64 * 1024 * 1024  # durable and not yet read: beyond it, the reader reads from disk
 REST_SHARE = 3.0  # the disk rests so many times as long as it has worked
 REST_S_MAX = 0.01
@@ -29,12 +29,7 @@ class FileLog:
     def __init__(self, records: RecordLog) -> None:
         self._records = records
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="log")
-        self._queue: list[tuple[bytes, asyncio.Future[int]]] = []
-        self._queued_bytes = 0
-        self._writing = False
-        self._appended = asyncio.Event()
-        self._room = asyncio.Event()
-        self._room.set()
+        self._appends = Appends()
         self._fresh: deque[list[Entry]] = deque()  # durable since the reader last looked
         self._fresh_bytes = 0
         self._end = records.count
@@ -49,25 +44,21 @@ class FileLog:
         return cls(await asyncio.to_thread(RecordLog.open, disk, folder))
 
     def append(self, record: bytes) -> asyncio.Future[int]:
-        """See `OrderedLog.append`. The future raises DiskFault when the disk fails, and so does every later one."""
-        if self._closed or self._fault is not None:
-            raise LogClosed("the log is closed" if self._fault is None else f"the log failed: {self._fault}")
-        durable: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        self._queue.append((record, durable))
-        self._queued_bytes += len(record)
-        if self._queued_bytes > QUEUED_BYTES_MAX:
-            self._room.clear()
-        self._appended.set()
-        return durable
+        """See `OrderedLog.append`. The future raises DiskFault when the disk fails, and so does every later append."""
+        if self._fault is not None:
+            raise self._fault
+        if self._closed:
+            raise LogClosed("the log is closed")
+        return self._appends.put(record)
 
     async def room(self) -> None:
         """See `OrderedLog.room`."""
-        await self._room.wait()
+        await self._appends.room()
 
     @property
     def has_room(self) -> bool:
         """See `OrderedLog.has_room`."""
-        return self._room.is_set()
+        return self._appends.has_room
 
     async def entries(self, start: int) -> AsyncIterator[Sequence[Entry]]:
         """See `OrderedLog.entries`. Raises DiskFault when the disk fails, DamagedRecord."""
@@ -98,7 +89,7 @@ class FileLog:
 
     def quiet(self, offset: int) -> bool:
         """See `OrderedLog.quiet`."""
-        return offset == self._end and not self._queue and not self._writing
+        return offset == self._end and self._appends.none
 
     def illness(self) -> str | None:
         """See `OrderedLog.illness`: a disk that fails stops the process."""
@@ -108,7 +99,7 @@ class FileLog:
         """See `OrderedLog.close`."""
         if not self._closed:
             self._closed = True
-            self._appended.set()
+            self._appends.close()
             await asyncio.gather(self._writer, return_exceptions=True)
             self._thread.shutdown()
             self._records.close()
@@ -118,15 +109,10 @@ class FileLog:
         loop = asyncio.get_running_loop()
         rested_at = 0.0
         try:
-            while self._queue or not self._closed:
-                if not self._queue:
-                    self._appended.clear()
-                    await self._appended.wait()
-                    continue
+            while await self._appends.some():
                 if rested_at > (now := loop.time()):
                     await asyncio.sleep(rested_at - now)
-                batch, self._queue, self._queued_bytes = self._queue, [], 0
-                self._writing = True
+                batch = self._appends.take()
                 began = loop.time()
                 records = [record for record, _ in batch]
                 try:
@@ -136,15 +122,14 @@ class FileLog:
                     return
                 ended = loop.time()
                 rested_at = ended + min(REST_SHARE * (ended - began), REST_S_MAX)
-                self._writing = False
-                self._room.set()
+                self._appends.written()
                 self._publish(first, records)
                 for offset, (_, durable) in enumerate(batch, first):
                     if not durable.cancelled():
                         durable.set_result(offset)
         finally:
             self._grown.set()
-            self._room.set()
+            self._appends.close()
 
     def _store(self, records: Sequence[bytes]) -> int:
         first = self._records.append(records)
@@ -177,14 +162,10 @@ class FileLog:
                 break
         return found
 
-    def _fail(self, fault: Exception, batch: list[tuple[bytes, asyncio.Future[int]]]) -> None:
+    def _fail(self, fault: Exception, batch: Batch) -> None:
         """Nobody knows what is stored now: nothing more is taken, and nothing that waits is acknowledged."""
         self._fault = fault
-        for _, durable in (*batch, *self._queue):
-            if not durable.done():
-                durable.set_exception(fault)
-                durable.exception()  # whoever waits gets it; nobody has to
-        self._queue = []
+        refuse((*batch, *self._appends.take()), fault)
 
 
 async def open_file_log(place: LogPlace) -> FileLog:

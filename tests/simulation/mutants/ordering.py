@@ -19,12 +19,16 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     mutant(
         "The log acknowledges what it has not written",
-        (f"{FILELOG}.append", "self._appended.set()", "self._appended.set(); durable.set_result(self._end)"),
+        (
+            f"{FILELOG}.append",
+            "return self._appends.put(record)",
+            "durable = self._appends.put(record); durable.set_result(self._end); return durable",
+        ),
         (f"{FILELOG}._write", "if not durable.cancelled():", "if not durable.done():"),
     ),
     mutant(
         "The log acknowledges what it could not write",
-        (f"{FILELOG}._fail", "durable.set_exception(fault)", "durable.set_result(0)"),
+        ("services.orderer.log.appends:refuse", "durable.set_exception(why)", "durable.set_result(0)"),
     ),
     mutant(
         "The log gives out its newest records in another order than they have",
@@ -48,15 +52,19 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     mutant(
         "A restarted orderer takes the last record again",
-        (f"{CHAIN}.__init__", "position.last_offset + 1", "max(position.last_offset, 0)"),
+        (f"{CHAIN}._take_up", "= position.last_offset + 1", "= max(position.last_offset, 0)"),
     ),
     mutant(
         "A restarted orderer skips a record",
-        (f"{CHAIN}.__init__", "position.last_offset + 1", "position.last_offset + 2"),
+        (f"{CHAIN}._take_up", "= position.last_offset + 1", "= position.last_offset + 2"),
     ),
     mutant(
         "A restarted orderer follows from the log's newest record",
-        (f"{CHAIN}.__init__", "position.last_offset + 1", "max(log.end() - 1, position.last_offset + 1)"),
+        (
+            f"{CHAIN}._take_up",
+            "= position.last_offset + 1",
+            "= max(self._ordering.end() - 1, position.last_offset + 1)",
+        ),
     ),
     mutant(
         "An orderer cuts by its own clock",
@@ -117,7 +125,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     mutant(
         "An orderer does not look whether its log is shorter than its chain",
-        (f"{CHAIN}.__init__", "if log.end() <= position.last_offset:", "if False:"),
+        (f"{CHAIN}.start", "if log.end() <= self._stored_to:", "if False:"),
         (f"{FILELOG}._store", "self._records.sync()", "pass"),
     ),
     mutant(

@@ -21,7 +21,7 @@ from services.orderer.broadcast import Broadcast
 from services.orderer.channels import Channels, Genesis
 from services.orderer.delivery import Delivery
 from services.orderer.intake import Intake
-from services.orderer.log import filelog
+from services.orderer.log import appends
 from services.orderer.rpc import AtomicBroadcastRpc, BatchBroadcastRpc
 from services.runtime.batching import TOO_LATE
 from services.runtime.disk import StorageError
@@ -191,7 +191,7 @@ async def test_who_waits_for_room_in_one_channel_s_log_holds_up_no_other(monkeyp
 
 
 async def test_a_full_log_has_no_room_until_it_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(filelog, "QUEUED_BYTES_MAX", 10_000)
+    monkeypatch.setattr(appends, "QUEUED_BYTES_MAX", 10_000)
     async with orderer() as (made, channel):
         sender = Sender(channel, BROADCAST)
         raws = [envelope(bytes(2000)) for _ in range(60)]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from services.orderer.log import Entry, LogClosed, OrderedLog
+from services.orderer.log import Entry, LogClosed, OrderedLog, appends
 from services.orderer.log import filelog as filelog_module
 from services.orderer.log.filelog import FileLog
 from services.orderer.log.memorylog import MemoryLog
@@ -129,7 +129,7 @@ async def test_a_reader_that_lags_reads_from_disk(monkeypatch: pytest.MonkeyPatc
 
 
 async def test_a_full_queue_lets_writers_wait_until_there_is_room(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(filelog_module, "QUEUED_BYTES_MAX", 10)
+    monkeypatch.setattr(appends, "QUEUED_BYTES_MAX", 10)
     log = await FileLog.open(MemoryDisk(), FOLDER)
     log.append(b"x" * 11)
     waiting = asyncio.create_task(log.room())
@@ -147,7 +147,7 @@ async def test_a_failed_sync_acknowledges_nothing_ever_after() -> None:
     first = log.append(b"a")
     with pytest.raises(DiskFault):
         await first
-    with pytest.raises(LogClosed, match="the log failed"):
+    with pytest.raises(DiskFault):
         log.append(b"b")
     with pytest.raises(DiskFault):
         await take(log, 0, 1)
