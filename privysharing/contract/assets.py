@@ -8,7 +8,8 @@ from privysharing.chaincode.context import Context
 from privysharing.chaincode.contract import Contract, query, transaction
 from privysharing.chaincode.errors import ContractError
 from privysharing.chaincode.keys import composite_key
-from privysharing.contract.access import caller, require_owner
+from privysharing.contract.access import caller, require_owner, require_reader
+from privysharing.contract.critical import require_collection
 from privysharing.contract.history import record_act
 from privysharing.contract.instants import format_instant, now
 from privysharing.contract.listing import PAGE_DEFAULT, page, read_page
@@ -20,7 +21,8 @@ from privysharing.contract.settings import settings_of
 ASSET = "asset"  # key: owner, asset name
 
 PLAIN = "plain"
-CONFIDENTIALITIES = (PLAIN, "private", "encrypted", "signed-encrypted")
+PRIVATE = "private"
+CONFIDENTIALITIES = (PLAIN, PRIVATE, "encrypted", "signed-encrypted")
 
 ACTIVE = "active"
 RETIRED = "retired"  # no new readings and no new grants; those who have paid still read
@@ -70,16 +72,41 @@ def active_asset(context: Context, asset_id: AssetId) -> Asset:
     return asset
 
 
+def readable_asset(context: Context, asset_id: AssetId) -> Asset:
+    """The asset, for whoever may read it now; while it is being deleted, for its owner."""
+    require_reader(context, asset_id)
+    asset = existing_asset(context, asset_id)
+    if asset.status == DELETING:
+        require_owner(context, asset_id)
+    return asset
+
+
+def require_level(asset: Asset, confidentiality: str) -> None:
+    """Refuse a function that is for assets of another confidentiality."""
+    if asset.confidentiality != confidentiality:
+        raise ContractError(
+            "OTHER_CONFIDENTIALITY",
+            "the asset keeps its readings elsewhere",
+            needed=f"an asset that is {confidentiality}",
+            found=f"one that is {asset.confidentiality}",
+            status=409,
+        )
+
+
 class AssetFunctions(Contract):
     @transaction
     def create_asset(
         self, context: Context, asset_type: str, name: str, confidentiality: str = PLAIN, description: str = ""
     ) -> JsonValue:
-        """Create a data asset of the caller's. Its id is <owner>/<name>; the channel decides which types there are."""
+        """Create a data asset of the caller's. Its id is <owner>/<name>; the channel decides which types there are.
+
+        confidentiality: where its readings are kept, `plain` (every member of the channel) or `private` (the
+        organisations concerned).
+        """
         me = caller(context)
         asset_id, at_ns = AssetId(me, name), now(context)
         _require_type(context, asset_type)
-        _require_confidentiality(confidentiality)
+        _require_confidentiality(context, confidentiality)
         if context.get(asset_key(asset_id)) is not None:
             raise ContractError(
                 "ASSET_EXISTS", "there is such an asset already", needed="a new name", found=name, status=409
@@ -120,6 +147,11 @@ class AssetFunctions(Contract):
         return after.to_json()
 
     @query
+    def get_asset(self, context: Context, asset: str) -> JsonValue:
+        """An asset without its readings. Its owner, or the holder of a grant that is valid now."""
+        return readable_asset(context, AssetId.parse(asset)).to_json()
+
+    @query
     def list_my_assets(self, context: Context, bookmark: str = "", limit: int = PAGE_DEFAULT) -> JsonValue:
         """The caller's own assets, without their readings."""
         entries, following = read_page(context, ASSET, str(caller(context)), bookmark=bookmark, limit=limit)
@@ -132,11 +164,13 @@ def _require_type(context: Context, asset_type: str) -> None:
         raise bad_value("asset type", "on this channel one of " + ", ".join(allowed), repr(asset_type))
 
 
-def _require_confidentiality(confidentiality: str) -> None:
+def _require_confidentiality(context: Context, confidentiality: str) -> None:
     if confidentiality not in CONFIDENTIALITIES:
         raise bad_value("confidentiality", "one of " + ", ".join(CONFIDENTIALITIES), repr(confidentiality))
-    if confidentiality != PLAIN:
-        raise not_available(f"confidentiality {confidentiality}", PLAIN)
+    if confidentiality == PRIVATE:
+        require_collection(context)
+    elif confidentiality != PLAIN:
+        raise not_available(f"confidentiality {confidentiality}", f"{PLAIN} or {PRIVATE}")
 
 
 def _changed(asset: Asset, field: str, value: JsonValue) -> Asset:

@@ -8,8 +8,9 @@ from privysharing.chaincode.canonical import JsonObject, JsonValue, dumps
 from privysharing.chaincode.context import Context
 from privysharing.chaincode.contract import Contract, query, transaction
 from privysharing.chaincode.keys import composite_key
-from privysharing.contract.access import require_owner, require_reader
-from privysharing.contract.assets import DELETING, active_asset, existing_asset
+from privysharing.contract.access import require_owner
+from privysharing.contract.assets import PLAIN, PRIVATE, active_asset, readable_asset, require_level
+from privysharing.contract.critical import disclose
 from privysharing.contract.history import record_act
 from privysharing.contract.instants import PROPOSAL_WINDOW_NS, format_instant, newest_first, now, parse_instant
 from privysharing.contract.listing import PAGE_DEFAULT, read_page
@@ -52,24 +53,29 @@ class ReadingFunctions(Contract):
 
     @query
     def read_asset(self, context: Context, asset: str, bookmark: str = "", limit: int = PAGE_DEFAULT) -> JsonValue:
-        """An asset and a page of its readings, newest first. Its owner, or the holder of a grant that is valid now."""
+        """An asset and a page of its readings, newest first. Its owner, or the holder of a grant that is valid now.
+
+        Readings of a private asset are at the members of its collection; `expired` says how many of the page have
+        outlived the collection's blocks to live.
+        """
         asset_id = AssetId.parse(asset)
-        require_reader(context, asset_id)
-        record = existing_asset(context, asset_id)
-        if record.status == DELETING:
-            require_owner(context, asset_id)
+        record = readable_asset(context, asset_id)
         entries, following = read_page(context, READING, *asset_id.key, bookmark=bookmark, limit=limit)
-        readings = (decode(Reading, raw) for _, raw in entries)
-        items: list[JsonValue] = [{"time": r.time, "value": r.value, "unit": r.unit} for r in readings]
-        return {"asset": record.to_json(), "readings": items, "bookmark": following}
+        if record.confidentiality == PRIVATE:
+            private_items, expired = disclose(context, entries)
+            shown: JsonObject = {"readings": private_items, "expired": expired}
+        else:
+            readings = (decode(Reading, raw) for _, raw in entries)
+            shown = {"readings": [{"time": r.time, "value": r.value, "unit": r.unit} for r in readings]}
+        return {"asset": record.to_json(), **shown, "bookmark": following}
 
     def _add(self, context: Context, asset: str, items: Sequence[JsonObject]) -> JsonValue:
         asset_id = AssetId.parse(asset)
         me, at_ns = require_owner(context, asset_id), now(context)
         if not 1 <= len(items) <= READINGS_PER_TX_MAX:
             raise bad_value("number of readings", f"1 to {READINGS_PER_TX_MAX}", str(len(items)))
-        readings = [_reading(item, at_ns) for item in items]
-        active_asset(context, asset_id)
+        readings = [parse_reading(item, at_ns) for item in items]
+        require_level(active_asset(context, asset_id), PLAIN)
         for index, reading in enumerate(readings):
             place = (newest_first(parse_instant(reading.time)), context.tx_id, f"{index:04d}")
             store(context, composite_key(READING, *asset_id.key, *place), reading)
@@ -77,7 +83,8 @@ class ReadingFunctions(Contract):
         return {"asset": str(asset_id), "added": len(readings)}
 
 
-def _reading(item: JsonObject, at_ns: int) -> Reading:
+def parse_reading(item: JsonObject, at_ns: int) -> Reading:
+    """A reading as a caller gives it at a moment. What a refusal needs never repeats a value; what it found may."""
     match item:
         case {"value": value, "unit": str(unit), **rest} if value is not None and set(rest) <= {"time"}:
             time = rest.get("time", format_instant(at_ns))

@@ -4,6 +4,7 @@ import functools
 import hashlib
 import json
 from collections.abc import Sequence
+from secrets import token_hex
 from typing import Any
 
 from cryptography import x509
@@ -63,8 +64,12 @@ class City:
         at: int | None = None,
         peer_time: int | None = None,
         transient: dict[str, bytes] | None = None,
+        holds: Sequence[str] | None = None,
     ) -> tuple[Response, MemoryStub]:
-        """One endorsement. Arguments that are not text go as JSON. Without `peer_time` the peer has no clock."""
+        """One endorsement. Arguments that are not text go as JSON. Without `peer_time` the peer has no clock.
+
+        `holds`: the collections whose values the peer has, all of them unless it is told otherwise.
+        """
         self.calls += 1
         stub = self.world.stub(
             [function.encode(), *(_argument(arg) for arg in args)],
@@ -73,12 +78,20 @@ class City:
             timestamp_ns=self.now if at is None else at,
             transient=transient,
             decorations={} if peer_time is None else {PEER_TIME_DECORATION: str(peer_time).encode()},
+            holds=holds,
         )
         return self.contract.invoke(stub), stub
 
-    def submit(self, who: str | bytes, function: str, *args: object, at: int | None = None) -> Any:
+    def submit(
+        self,
+        who: str | bytes,
+        function: str,
+        *args: object,
+        at: int | None = None,
+        transient: dict[str, bytes] | None = None,
+    ) -> Any:
         """Endorse and commit; the result."""
-        response, stub = self.simulate(who, function, *args, at=at)
+        response, stub = self.simulate(who, function, *args, at=at, transient=transient)
         if response.status != 200:
             raise Refused(response.message)
         assert self.world.commit(stub) == (TxCode.VALID,)
@@ -92,14 +105,21 @@ class City:
         if response.status != 200:
             raise Refused(response.message)
         assert not stub.writes
+        assert not stub.private_writes
         assert stub.event is None
         return json.loads(response.payload)
 
     def refusal(
-        self, who: str | bytes, function: str, *args: object, at: int | None = None, peer_time: int | None = None
+        self,
+        who: str | bytes,
+        function: str,
+        *args: object,
+        at: int | None = None,
+        peer_time: int | None = None,
+        transient: dict[str, bytes] | None = None,
     ) -> dict[str, Any]:
         """A call that must be refused; what it says."""
-        response, _ = self.simulate(who, function, *args, at=at, peer_time=peer_time)
+        response, _ = self.simulate(who, function, *args, at=at, peer_time=peer_time, transient=transient)
         assert response.status >= 400, f"{function}{args} was not refused: {response.payload!r}"
         assert response.payload == b""
         refusal: dict[str, Any] = json.loads(response.message)
@@ -117,9 +137,15 @@ class City:
         total: int = self.ask(party, "MyCoins")["total"]
         return total
 
-    def create(self, owner: str = ALICE, name: str = "pulse", asset_type: str = "heart_rate") -> str:
-        asset_id: str = self.submit(owner, "CreateAsset", asset_type, name)["id"]
+    def create(
+        self, owner: str = ALICE, name: str = "pulse", asset_type: str = "heart_rate", confidentiality: str = "plain"
+    ) -> str:
+        asset_id: str = self.submit(owner, "CreateAsset", asset_type, name, confidentiality)["id"]
         return asset_id
+
+    def conceal(self, *readings: dict[str, Any], asset: str = PULSE) -> Any:
+        """Add private readings, as their owner."""
+        return self.submit(owner_of(asset), "AddPrivateReadings", asset, transient=salted(*readings))
 
     def request(self, requester: str, days: int, asset: str = PULSE) -> Any:
         """File a request, paid with coins minted for it."""
@@ -129,8 +155,7 @@ class City:
     def share(self, requester: str, days: int, asset: str = PULSE, asset_type: str = "heart_rate") -> Any:
         """Request and share."""
         self.request(requester, days, asset)
-        owner = asset.rpartition("/")[0]
-        return self.submit(owner, "ShareAsset", asset_type, asset, days, [requester])
+        return self.submit(owner_of(asset), "ShareAsset", asset_type, asset, days, [requester])
 
     def audit(self) -> dict[str, Any]:
         sums: dict[str, Any] = self.ask(MINT, "AuditCoins")
@@ -138,6 +163,17 @@ class City:
 
     def state(self) -> dict[str, bytes]:
         return {key: entry.value for key, entry in self.world.state.items()}
+
+
+def owner_of(asset: str) -> str:
+    return asset.rpartition("/")[0]
+
+
+def salted(*readings: dict[str, Any]) -> dict[str, bytes]:
+    """The transient field with readings, each with a random key and salt unless it brings its own."""
+    return {
+        "readings": json.dumps([{"key": token_hex(16), "salt": token_hex(32), **each} for each in readings]).encode()
+    }
 
 
 def names_in(records: Sequence[dict[str, Any]], field: str = "id") -> list[str]:

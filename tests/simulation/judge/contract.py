@@ -5,14 +5,14 @@ calls one after the other on plain records (`world`), by `rules` for who would c
 asks. Of the ledger's machinery it knows nothing: a transaction of a block is right when it answers, run alone in the
 order of commits, what its endorsers answered.
 
-Not modelled: `Describe`, the limit on how deep JSON nests, private values, a query that is submitted (judged by its
-timestamp alone), and the words of a refusal beyond its code.
+Not modelled: `Describe`, the limit on how deep JSON nests, a query that is submitted (judged by its timestamp alone),
+who holds which private values and for how long, and the words of a refusal beyond its code.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from tests.simulation.judge import questions, rules
+from tests.simulation.judge import concealed, questions, rules
 from tests.simulation.judge.forms import Json, Key, Record, Refusal, canonical, parse_json, party, require
 from tests.simulation.judge.world import Call, Scene, World
 
@@ -60,6 +60,7 @@ FUNCTIONS: dict[str, tuple[Rule, tuple[Reader, ...], int]] = {
     "UpdateAsset": (rules.update_asset, (_text, _object), 2),
     "AddReading": (rules.add_reading, (_text, parse_json, _text, _text), 3),
     "AddReadings": (rules.add_readings, (_text, _objects), 2),
+    "AddPrivateReadings": (concealed.add_private_readings, (_text,), 1),
     "DeleteAsset": (rules.delete_asset, (_text, _texts), 1),
     "MintCoins": (rules.mint_coins, (_text, _integer, _text), 3),
     "BurnCoins": (rules.burn_coins, (_integer, _text, _texts), 3),
@@ -72,6 +73,8 @@ FUNCTIONS: dict[str, tuple[Rule, tuple[Reader, ...], int]] = {
     "SetProfile": (rules.set_profile, (_object, _text), 1),
     "ConfigureChannel": (rules.configure_channel, (_object,), 1),
     "ReadAsset": (questions.read_asset, (_text, *_PAGE), 1),
+    "ReadingHashes": (concealed.reading_hashes, (_text, *_PAGE), 1),
+    "GetAsset": (questions.get_asset, (_text,), 1),
     "ListMyAssets": (questions.list_my_assets, _PAGE, 0),
     "AssetHistory": (questions.asset_history, (_text, *_PAGE), 1),
     "ListTransactions": (questions.list_transactions, _PAGE, 0),
@@ -91,6 +94,7 @@ NOT_MODELLED = frozenset(("Describe",))
 class Outcome:
     """What a call comes to: an answer in canonical JSON, or a refusal; and what it would change.
 
+    Of kind `private.PRIVATE` is what members of a collection alone have.
     `looked_at` names the shelves of the world that the outcome depends on (a kind alone: all of that kind).
     """
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from tests.simulation.judge.forms import Json, Key, Record, asset, key_text, party, read_moment, require
+from tests.simulation.judge.private import private_key
 from tests.simulation.judge.rules import existing, own_asset, settings_of
 from tests.simulation.judge.world import ACCESS_DENIED, BAD_VALUE, Scene
 
@@ -11,15 +12,32 @@ STATUSES = ("open", "granted", "declined", "cancelled", "expired")
 
 
 def read_asset(scene: Scene, text: str, bookmark: str = "", limit: int = PAGE) -> Json:
+    owner, name, record = readable(scene, text)
+    entries, more = paged(scene, ("reading", owner, name), bookmark, limit)
+    if record["confidentiality"] == "private":
+        readings = [scene.get(*private_key(*entry)) for entry in entries]
+        shown = [_shown(reading) for reading in readings if reading is not None]
+        return {"asset": record, "readings": shown, "expired": len(readings) - len(shown), "bookmark": more}
+    return {"asset": record, "readings": [_shown(reading) for _, reading in entries], "bookmark": more}
+
+
+def _shown(reading: Record) -> Record:
+    return {field: reading[field] for field in ("time", "value", "unit")}
+
+
+def get_asset(scene: Scene, text: str) -> Json:
+    return readable(scene, text)[2]
+
+
+def readable(scene: Scene, text: str) -> tuple[str, str, Record]:
+    """Owner, name and record of an asset that the caller may read."""
     owner, name = asset(text)
     if scene.me != owner:
         grant = scene.get("grant", owner, name, scene.me)
         require(grant and holds(grant, scene.call.moments), ACCESS_DENIED, "no grant that is valid now")
     record = existing(scene, owner, name)
     require(record["status"] != "deleting" or scene.me == owner, ACCESS_DENIED, "being deleted")
-    readings, more = _page(scene, ("reading", owner, name), bookmark, limit)
-    shown = [{field: reading[field] for field in ("time", "value", "unit")} for _, reading in readings]
-    return {"asset": record, "readings": shown, "bookmark": more}
+    return owner, name, record
 
 
 def holds(grant: Record, moments: Sequence[int]) -> bool:
@@ -29,29 +47,29 @@ def holds(grant: Record, moments: Sequence[int]) -> bool:
 
 
 def list_my_assets(scene: Scene, bookmark: str = "", limit: int = PAGE) -> Json:
-    found, more = _page(scene, ("asset", scene.me), bookmark, limit)
+    found, more = paged(scene, ("asset", scene.me), bookmark, limit)
     return {"items": [record for _, record in found], "bookmark": more}
 
 
 def asset_history(scene: Scene, text: str, bookmark: str = "", limit: int = PAGE) -> Json:
-    found, more = _page(scene, ("journal", *own_asset(scene, text)), bookmark, limit)
+    found, more = paged(scene, ("journal", *own_asset(scene, text)), bookmark, limit)
     return {"items": [record for _, record in found], "bookmark": more}
 
 
 def list_transactions(scene: Scene, bookmark: str = "", limit: int = PAGE) -> Json:
     require(scene.call.who.admin or scene.call.who.auditor, ACCESS_DENIED, "neither admin nor auditor")
-    found, more = _page(scene, ("journal",), bookmark, limit)
+    found, more = paged(scene, ("journal",), bookmark, limit)
     shown = [{field: act[field] for field in ("act", "asset", "by", "time", "tx_id")} for _, act in found]
     return {"items": shown, "bookmark": more}
 
 
 def list_grants(scene: Scene, text: str, bookmark: str = "", limit: int = PAGE) -> Json:
-    found, more = _page(scene, ("grant", *own_asset(scene, text)), bookmark, limit)
+    found, more = paged(scene, ("grant", *own_asset(scene, text)), bookmark, limit)
     return {"items": [{**grant, "valid": holds(grant, scene.call.moments)} for _, grant in found], "bookmark": more}
 
 
 def list_shared_with_me(scene: Scene, bookmark: str = "", limit: int = PAGE) -> Json:
-    found, more = _page(scene, ("granted", scene.me), bookmark, limit)
+    found, more = paged(scene, ("granted", scene.me), bookmark, limit)
     items = []
     for (_, _, owner, name), _ in found:
         grant = scene.get("grant", owner, name, scene.me)
@@ -65,13 +83,13 @@ def list_shared_with_me(scene: Scene, bookmark: str = "", limit: int = PAGE) -> 
 def list_requests(scene: Scene, text: str = "", bookmark: str = "", limit: int = PAGE, status: str = "open") -> Json:
     require(status in (*STATUSES, "all"), BAD_VALUE, "no such status")
     place = own_asset(scene, text) if text else (scene.me,)
-    found, more = _page(scene, ("request", *place), bookmark, limit)
+    found, more = paged(scene, ("request", *place), bookmark, limit)
     shown = [_as_of_now(scene, request) for _, request in found]
     return {"items": [request for request in shown if status in (request["status"], "all")], "bookmark": more}
 
 
 def list_my_requests(scene: Scene, bookmark: str = "", limit: int = PAGE) -> Json:
-    found, more = _page(scene, ("requested", scene.me), bookmark, limit)
+    found, more = paged(scene, ("requested", scene.me), bookmark, limit)
     requests = [scene.get("request", owner, name, scene.me) for (_, _, owner, name), _ in found]
     return {"items": [_as_of_now(scene, request) for request in requests if request], "bookmark": more}
 
@@ -108,7 +126,7 @@ def get_settings(scene: Scene) -> Json:
     return settings_of(scene)
 
 
-def _page(scene: Scene, start: Key, bookmark: str, limit: int) -> tuple[list[tuple[Key, Record]], str]:
+def paged(scene: Scene, start: Key, bookmark: str, limit: int) -> tuple[list[tuple[Key, Record]], str]:
     """Entries behind the bookmark, which is the last key of the page before in hex, and the bookmark of the next."""
     require(1 <= limit <= 1000, BAD_VALUE, "no length of a page")
     after = _bookmarked(start, bookmark)

@@ -20,6 +20,7 @@ from tests.simulation.judge.forms import (
     require,
     show_moment,
 )
+from tests.simulation.judge.private import hash_of_key, private_key
 from tests.simulation.judge.world import ACCESS_DENIED, BAD_VALUE, Scene
 
 TYPES = {
@@ -31,6 +32,7 @@ TYPES = {
 }
 ALL_TYPES = [asset_type for types in TYPES.values() for asset_type in types]
 CONFIDENTIALITIES = ("plain", "private", "encrypted", "signed-encrypted")
+AVAILABLE = ("plain", "private")
 EARLY = 600 * SECOND  # how far ahead of its transaction a reading may be dated
 DELETED_AT_ONCE = 1000  # readings and grants of an asset
 
@@ -58,6 +60,10 @@ def require_active(record: Record) -> None:
     require(record["status"] == "active", "ASSET_NOT_ACTIVE", record["status"])
 
 
+def require_level(record: Record, confidentiality: str) -> None:
+    require(record["confidentiality"] == confidentiality, "OTHER_CONFIDENTIALITY", record["confidentiality"])
+
+
 # Assets and readings
 
 
@@ -66,7 +72,7 @@ def create_asset(scene: Scene, kind: str, name: str, confidentiality: str = "pla
     created = show_moment(scene.now)
     require(kind in settings_of(scene)["asset_types"], BAD_VALUE, "a type that this channel does not carry")
     require(confidentiality in CONFIDENTIALITIES, BAD_VALUE, "no confidentiality")
-    require(confidentiality == "plain", "NOT_AVAILABLE")
+    require(confidentiality in AVAILABLE, "NOT_AVAILABLE")
     require(scene.get("asset", scene.me, name) is None, "ASSET_EXISTS", name)
     record = scene.put(
         *("asset", scene.me, name),
@@ -108,7 +114,7 @@ def add_readings(scene: Scene, text: str, readings: list[Record]) -> Json:
     owner, name = own_asset(scene, text)
     require(1 <= len(readings) <= 500, BAD_VALUE, "too few or too many readings")
     for number, reading in enumerate(readings):
-        moment = _check_reading(reading, scene.now)
+        moment = check_reading(reading, scene.now)
         scene.put(
             *("reading", owner, name, latest_first(moment), scene.call.tx_id, f"{number:04d}"),
             docType="reading",
@@ -117,12 +123,14 @@ def add_readings(scene: Scene, text: str, readings: list[Record]) -> Json:
             value=reading["value"],
             unit=reading["unit"],
         )
-    require_active(existing(scene, owner, name))
+    record = existing(scene, owner, name)
+    require_active(record)
+    require_level(record, "plain")
     scene.act(owner, name, "readings added", count=len(readings))
     return {"asset": text, "added": len(readings)}
 
 
-def _check_reading(reading: Record, now: int) -> int:
+def check_reading(reading: Record, now: int) -> int:
     """When it was taken."""
     known = {"value", "unit"} <= set(reading) <= {"value", "unit", "time"}
     require(known and reading["value"] is not None and isinstance(reading["unit"], str), BAD_VALUE, "not a reading")
@@ -143,10 +151,15 @@ def delete_asset(scene: Scene, text: str, requesters: list[str] | None = None) -
     for requester in declined:
         close(scene, owner, name, party(requester), "declined")
     rest = [*scene.on_shelf("grant", owner, name), *scene.on_shelf("reading", owner, name)]
-    for key, _ in rest[:DELETED_AT_ONCE]:
+    private = record["confidentiality"] == "private"
+    purged = []
+    for key, entry in rest[:DELETED_AT_ONCE]:
         scene.remove(*key)
         if key[0] == "grant":
             scene.remove("granted", key[3], owner, name)
+        elif private:
+            purged.append(hash_of_key(private_key(key, entry)))
+            scene.remove(*private_key(key, entry))
     if len(rest) <= DELETED_AT_ONCE:
         scene.remove("asset", owner, name)
         scene.event = "AssetDeleted", {"asset": text}
@@ -154,8 +167,8 @@ def delete_asset(scene: Scene, text: str, requesters: list[str] | None = None) -
     else:
         scene.put("asset", owner, name, **{**record, "status": "deleting"})
         outcome = "deleting"
-    scene.act(owner, name, outcome)
-    return {"asset": text, "status": outcome}
+    scene.act(owner, name, outcome, **({"purged": len(purged)} if private else {}))
+    return {"asset": text, "status": outcome, **({"purged": purged} if private else {})}
 
 
 # Coins

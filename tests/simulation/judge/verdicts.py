@@ -10,8 +10,9 @@ from collections.abc import Iterable, Mapping
 
 from tests.simulation.judge.contract import ContractModel, Outcome
 from tests.simulation.judge.faults import Fault, Wrong
-from tests.simulation.judge.forms import Key, canonical, key_parts, key_text
+from tests.simulation.judge.forms import Key, key_parts, key_text
 from tests.simulation.judge.invocations import Invocation
+from tests.simulation.judge.private import shown_to_all
 from tests.simulation.judge.world import NEVER_WAS, OF_ANOTHER, SPENT_BEFORE, Call, Person
 
 _COIN_FAULTS = {NEVER_WAS: Wrong.FROM_NOTHING, SPENT_BEFORE: Wrong.SPENT_TWICE, OF_ANOTHER: Wrong.STOLEN}
@@ -47,7 +48,7 @@ class ContractJudge:
         """What is wrong with a peer's public state of the contract's namespace, after the same transactions."""
         faults = [
             Fault(Wrong.OTHER_STATE, repr(key), f"{value!r} instead of {expected!r}")
-            for key, value, expected in _differences(state, self._expected())
+            for key, value, expected in _differences(state, shown_to_all(self.model.world.records()))
         ]
         minted, burned, held, escrowed = (_sum(state, kind) for kind in ("mint", "burn", "coin", "escrow"))
         if minted != held + escrowed + burned:
@@ -61,9 +62,6 @@ class ContractJudge:
             return []
         found, expected = code or repr(payload), outcome.code or repr(outcome.payload)
         return [Fault(Wrong.OTHER_ANSWER, f"{call.function} of {call.who.party}", f"{found} instead of {expected}")]
-
-    def _expected(self) -> dict[str, bytes]:
-        return {key_text(key): canonical(record) for key, record in self.model.world.records().items()}
 
 
 def call_of(invocation: Invocation) -> Call:
@@ -98,7 +96,7 @@ def _faults_of(invocation: Invocation, outcome: Outcome) -> list[Fault]:
         faults.append(Fault(Wrong.OTHER_ANSWER, place, detail))
     if invocation.event != outcome.event:
         faults.append(Fault(Wrong.OTHER_EVENT, place, f"{invocation.event} instead of {outcome.event}"))
-    changes = {key_text(key): None if record is None else canonical(record) for key, record in outcome.changes.items()}
+    changes = shown_to_all(outcome.changes)
     me = f"{invocation.common_name}@{invocation.msp_id}"
     for key, written, expected in _differences(invocation.writes, changes):
         detail = f"{key!r}: {written!r} instead of {expected!r}"

@@ -44,6 +44,7 @@ class Call:
     args: tuple[bytes, ...]
     moments: tuple[int, ...]
     tx_id: str = ""
+    transient: Mapping[str, bytes] = field(default_factory=dict)
 
 
 class World:

@@ -9,7 +9,7 @@ REPOSITORY = Path(__file__).parents[3]
 
 STORY = """
 import hashlib
-from tests.support.city import ALICE, BOB, DOCTOR, MINT, OFFICER, PULSE, City, creator
+from tests.support.city import ALICE, BOB, DOCTOR, MINT, OFFICER, PULSE, City, creator, salted
 
 city = City()
 city.submit(creator("admin@MinistryMSP", "admin"), "ConfigureChannel", {"asset_types": ["income", "heart_rate"]})
@@ -24,6 +24,12 @@ assert response.status == 200
 print(response, list(stub.reads), list(stub.writes.items()), stub.event)
 city.world.commit(stub)
 print(sorted(city.state().items()), city.world.events)
+city.create(name="alert", confidentiality="private")
+reading = {"key": "0a" * 16, "salt": "0b" * 32, "value": {"b": 1.5, "a": [1, 2]}, "unit": "x"}
+transient = salted(reading, {**reading, "key": "0c" * 16})
+response, stub = city.simulate(ALICE, "AddPrivateReadings", f"{ALICE}/alert", transient=transient)
+assert response.status == 200
+print(response, list(stub.writes.items()), list(stub.private_writes.items()))
 response, stub = city.simulate(ALICE, "DeleteAsset", PULSE)
 print(response, list(stub.reads), stub.range_reads, list(stub.writes.items()))
 print(city.simulate(ALICE, "NoSuchFunction")[0], city.simulate(ALICE, "Describe")[0])

@@ -1,8 +1,9 @@
 """Laws that hold whatever people do: nothing is lost of the coins, and nobody reads what he has no grant for.
 
 Hypothesis plays a day in the city: several calls are simulated on the same state and committed as one block, by honest
-people and by those who spend coins that are not theirs. An independent model, which knows nothing of keys, outputs or
-conflicts, says who holds how much and who may read.
+people and by those who spend coins that are not theirs. Alice's asset is plain and Bob's is private: the same laws hold
+for both. An independent model, which knows nothing of keys, outputs or conflicts, says who holds how much and who may
+read.
 """
 
 import json
@@ -13,10 +14,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from privysharing.protocol.codes import TxCode
-from tests.support.city import ALICE, BOB, DAY, DOCTOR, MINT, City
+from tests.support.city import ALICE, BOB, DAY, DOCTOR, MINT, City, owner_of
 
 PEOPLE = (ALICE, BOB, DOCTOR)
-ASSETS = (f"{ALICE}/pulse", f"{BOB}/pulse")
+LEVELS = {f"{ALICE}/pulse": "plain", f"{BOB}/pulse": "private"}
+ASSETS = tuple(LEVELS)
 
 people = st.sampled_from(PEOPLE)
 assets = st.sampled_from(ASSETS)
@@ -37,10 +39,6 @@ acts = st.one_of(
     st.tuples(st.just("delete"), assets, st.lists(people, max_size=2)),
     st.tuples(st.just("steal"), people, people),
 )
-
-
-def owner_of(asset):
-    return asset.rpartition("/")[0]
 
 
 class Model:
@@ -181,7 +179,7 @@ class Day(RuleBasedStateMachine):
                 call = (payer, "TransferCoins", payee, amount, self.city.coins(payer))
             case "create", (asset,):
                 owner, _, name = asset.rpartition("/")
-                call = (owner, "CreateAsset", "heart_rate", name)
+                call = (owner, "CreateAsset", "heart_rate", name, LEVELS[asset])
             case "file", (requester, asset, count):
                 call = (requester, "FileRequest", asset, count, "study", self.city.coins(requester)[:2])
             case "cancel", (requester, asset):

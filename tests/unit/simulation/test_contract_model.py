@@ -8,7 +8,7 @@ import pytest
 
 from privysharing.contract.instants import INSTANT_MAX_NS
 from tests.simulation.judge.contract import FUNCTIONS, ContractModel
-from tests.simulation.judge.forms import canonical, key_text
+from tests.simulation.judge.private import shown_to_all, shown_to_members
 from tests.simulation.judge.workload import ADMIN, ALICE, BOB, DOCTOR, MINT, Planned, Workload, evaluate, submit
 from tests.simulation.judge.world import Call
 from tests.support.city import DAY, City, creator
@@ -23,26 +23,33 @@ class Twins:
     def __init__(self) -> None:
         self.city, self.model = City(), ContractModel("health")
 
-    def call(self, planned: Planned, *, peer_time: int | None = None) -> tuple[str, bytes]:
+    def call(
+        self, planned: Planned, *, peer_time: int | None = None, transient: dict[str, bytes] | None = None
+    ) -> tuple[str, bytes]:
         """Code of the refusal and payload; they refuse, answer, write and emit alike. A submit commits."""
         identity = creator(planned.who.party, "admin" if planned.who.admin else "client")
-        response, stub = self.city.simulate(identity, planned.function, *planned.args, peer_time=peer_time)
+        response, stub = self.city.simulate(
+            identity, planned.function, *planned.args, peer_time=peer_time, transient=transient
+        )
         moments = (self.city.now,) if peer_time is None else (self.city.now, peer_time)
         arguments = tuple(arg.encode() for arg in planned.args)
-        outcome = self.model.run(Call(planned.who, planned.function, arguments, moments, stub.tx_id))
+        outcome = self.model.run(
+            Call(planned.who, planned.function, arguments, moments, stub.tx_id, transient=transient or {})
+        )
         code = "" if response.status == 200 else json.loads(response.message)["code"]
         assert (outcome.code, outcome.payload) == (code, response.payload), planned
         if not code:
-            changes = {key_text(key): None if r is None else canonical(r) for key, r in outcome.changes.items()}
-            assert changes == stub.writes, planned
+            assert shown_to_all(outcome.changes) == stub.writes, planned
+            private = {key: value for (_, key), value in stub.private_writes.items()}
+            assert shown_to_members(outcome.changes) == private, planned
             assert outcome.event == stub.event, planned
             if planned.kind == "submit":
                 self.city.world.commit(stub)
                 self.model.world.apply(outcome.changes)
         return code, response.payload
 
-    def must(self, planned: Planned) -> bytes:
-        code, payload = self.call(planned)
+    def must(self, planned: Planned, transient: dict[str, bytes] | None = None) -> bytes:
+        code, payload = self.call(planned, transient=transient)
         assert not code
         return payload
 
@@ -196,6 +203,44 @@ def test_an_asset_too_large_to_delete_at_once_is_deleted_alike(twins: Twins) -> 
         twins.must(submit(ALICE, "AddReadings", PULSE, [{"value": 1, "unit": "bpm"}] * 400))
     deletions = [json.loads(twins.must(submit(ALICE, "DeleteAsset", PULSE)))["status"] for _ in range(2)]
     assert deletions == ["deleting", "deleted"]
+
+
+SALTED = {"key": "0a" * 16, "salt": "0b" * 32}
+HIGH = {**SALTED, "value": 2.4, "unit": "per mille"}
+
+
+@pytest.mark.parametrize(
+    ("readings", "code"),
+    [
+        ([HIGH, {**HIGH, "key": "0c" * 16, "time": "2020-03-01T12:09:59+00:00"}], ""),
+        ([HIGH, HIGH], "BAD_VALUE"),
+        ([{**HIGH, "key": "0a" * 15}], "BAD_VALUE"),
+        ([{**HIGH, "salt": "0b" * 31}], "BAD_VALUE"),
+        ([{**HIGH, "time": "2020-03-01T12:10:01Z"}], "BAD_VALUE"),
+        ([{**HIGH, "value": None}], "BAD_VALUE"),
+        ([[]], "BAD_VALUE"),
+        ([], "BAD_VALUE"),
+        ({}, "BAD_VALUE"),
+    ],
+)
+def test_private_readings_are_kept_shown_and_purged_alike(twins: Twins, readings: object, code: str) -> None:
+    twins.must(submit(ALICE, "CreateAsset", "blood_alcohol", "pulse", "private"))
+    transient = {"readings": json.dumps(readings).encode()}
+    assert twins.call(submit(ALICE, "AddPrivateReadings", PULSE), transient=transient)[0] == code
+    assert twins.call(submit(BOB, "AddPrivateReadings", PULSE), transient=transient)[0] == "ACCESS_DENIED"
+    for function in ("GetAsset", "ReadAsset", "ReadingHashes"):
+        twins.must(evaluate(ALICE, function, PULSE))
+        assert twins.call(evaluate(BOB, function, PULSE))[0] == "ACCESS_DENIED"
+    assert twins.call(submit(ALICE, "AddReading", PULSE, 1, "bpm"))[0] == "OTHER_CONFIDENTIALITY"
+    answer = json.loads(twins.must(submit(ALICE, "DeleteAsset", PULSE)))
+    assert len(answer["purged"]) == (0 if code else 2)
+
+
+def test_a_plain_asset_takes_no_private_readings_for_both(twins: Twins) -> None:
+    twins.must(submit(ALICE, "CreateAsset", "heart_rate", "pulse"))
+    transient = {"readings": json.dumps([HIGH]).encode()}
+    assert twins.call(submit(ALICE, "AddPrivateReadings", PULSE), transient=transient)[0] == "OTHER_CONFIDENTIALITY"
+    assert twins.call(evaluate(ALICE, "ReadingHashes", PULSE))[0] == "OTHER_CONFIDENTIALITY"
 
 
 def test_pages_of_a_list_are_the_same_and_their_bookmarks_too(twins: Twins) -> None:
