@@ -1,8 +1,9 @@
 """Databases of what can be made again, such as the state that follows from blocks.
 
 A batch is written wholly or not at all, and is not durable: after a crash a database holds what a first part of its
-batches left, perhaps none. `close` keeps all of them. A database that is found damaged is thrown away, at once when it
-is opened, or at its next opening when a read has met the damage; whoever opens it makes it anew from its sources.
+batches left, perhaps none. `flush` and `close` keep all of them. A database that is found damaged is thrown away, at
+once when it is opened, or at its next opening when a read has met the damage; whoever opens it makes it anew from its
+sources. One that has no sources is opened as a precious one: that stays as it is, and cannot be opened.
 
 `LevelDatabases` keeps them on this machine, `memorydatabase.MemoryDatabases` in memory.
 """
@@ -11,6 +12,7 @@ import logging
 import shutil
 from collections.abc import Generator, Sequence
 from contextlib import closing, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -24,6 +26,7 @@ WRITE_BUFFER_BYTES = 4 * 1024 * 1024  # batches that a crash takes are made agai
 BLOCK_CACHE_BYTES = 8 * 1024 * 1024
 OPEN_FILES_MAX = 200
 BLOOM_BITS = 10  # about 1 % of look-ups of an unknown key read the disk
+ERASED_ALONE_MAX = 8  # keys: compacting around one rewrites a table or two of 2 MB
 DOUBT_FILE = "DOUBT"  # beside a database that is not to be trusted
 _BEHIND_ALL = b"\xff" * 64
 
@@ -38,10 +41,15 @@ class DatabaseFault(StorageError):
 
 
 class DamagedDatabase(DatabaseFault):
-    """What is stored is not what was written. The next opening starts empty."""
+    """What is stored is not what was written. The next opening starts empty, unless the database is precious."""
+
+    def __init__(self, folder: Path, reason: object, precious: bool = False) -> None:
+        super().__init__(folder, reason)
+        self.precious = precious
 
     def __str__(self) -> str:
-        return f"{super().__str__()}; the next start makes it anew"
+        remedy = "restore it from a backup" if self.precious else "the next start makes it anew"
+        return f"{super().__str__()}; {remedy}"
 
 
 class DatabaseReader(Protocol):
@@ -75,6 +83,21 @@ class Database(DatabaseReader, Protocol):
         """A reader of the present moment."""
         ...
 
+    def flush(self) -> None:
+        """Keep everything that was written, whatever happens from now on."""
+        ...
+
+    def rewrite(self, keys: Sequence[bytes]) -> None:
+        """Keep everything, and make ready to erase what these keys held before. Nobody else may write meanwhile."""
+        ...
+
+    def erase(self, keys: Sequence[bytes]) -> bool:
+        """After `rewrite`, and alongside writes: of what these keys held before it, leave nothing in any file.
+
+        False when a reader that was open meanwhile may hold old files in place: to be done again.
+        """
+        ...
+
     def close(self) -> None:
         """Keep everything that was written, if the disk can, and release the files."""
         ...
@@ -83,8 +106,11 @@ class Database(DatabaseReader, Protocol):
 class Databases(Protocol):
     """Databases by folder."""
 
-    def open(self, folder: Path) -> Database:
-        """Open what is in a folder of an existing folder, or start empty. Raises DatabaseFault."""
+    def open(self, folder: Path, *, precious: bool = False) -> Database:
+        """Open what is in a folder of an existing folder, or start empty. Raises DatabaseFault.
+
+        Also for a precious database that is damaged; any other starts empty then.
+        """
         ...
 
     def discard(self, folder: Path) -> None:
@@ -95,9 +121,12 @@ class Databases(Protocol):
 class LevelReader:
     """Reads one LevelDB, or one snapshot of it. Damage is remembered, so that the next opening starts empty."""
 
-    def __init__(self, source: Any, folder: Path) -> None:
+    def __init__(self, source: Any, folder: Path, *, precious: bool = False) -> None:
         self._source = source
         self._folder = folder
+        self._precious = precious
+        self._scans: set[object] = set()  # under way
+        self._scanned = False  # whether any was, since it was set
 
     def get(self, key: bytes) -> bytes | None:
         try:
@@ -108,6 +137,9 @@ class LevelReader:
 
     def scan(self, start: bytes, stop: bytes, *, reverse: bool = False) -> Generator[tuple[bytes, bytes]]:
         """Over LevelDB's own cursor: plyvel's other iterator takes damage for the end."""
+        scan = object()
+        self._scans.add(scan)
+        self._scanned = True
         try:
             with closing(self._source.raw_iterator(verify_checksums=True)) as cursor:
                 cursor.seek(stop if reverse else start)
@@ -127,12 +159,15 @@ class LevelReader:
                         cursor.next()
         except plyvel.Error as error:
             raise self._fault(error) from error
+        finally:
+            self._scans.discard(scan)
 
     def _fault(self, error: plyvel.Error) -> DatabaseFault:
         if _is_damage(error):
-            with suppress(OSError):  # not remembered then: whoever reads there next meets it again
-                _doubt_of(self._folder).touch()
-            return DamagedDatabase(self._folder, _text(error))
+            if not self._precious:
+                with suppress(OSError):  # not remembered then: whoever reads there next meets it again
+                    _doubt_of(self._folder).touch()
+            return DamagedDatabase(self._folder, _text(error), self._precious)
         return DatabaseFault(self._folder, _text(error))
 
 
@@ -157,11 +192,39 @@ class LevelDatabase(LevelReader):
             raise self._fault(error) from error
 
     def snapshot(self) -> LevelSnapshot:
-        return LevelSnapshot(self._source.snapshot(), self._folder)
+        self._scans.add(self)  # for good: nothing is ever erased from a database that snapshots are taken of
+        return LevelSnapshot(self._source.snapshot(), self._folder, precious=self._precious)
+
+    def flush(self) -> None:
+        try:
+            self._source.compact_range(start=_BEHIND_ALL, stop=_BEHIND_ALL)  # no key: writes the buffer to a table
+        except plyvel.Error as error:
+            raise self._fault(error) from error
+
+    def rewrite(self, keys: Sequence[bytes]) -> None:
+        """See `Database.rewrite`. Compaction merges only what lies in tables of different depth.
+
+        What a key has now is therefore written once more, behind whatever tables hold of it.
+        """
+        self.flush()
+        now = [(key, self.get(key)) for key in keys]
+        puts = [(key, found) for key, found in now if found is not None]
+        self.write(puts, [key for key, found in now if found is None])
+
+    def erase(self, keys: Sequence[bytes]) -> bool:
+        """See `Database.erase`."""
+        self._scanned = bool(self._scans)
+        try:
+            for start, stop in _ranges(sorted(keys)):
+                self._source.compact_range(start=start, stop=stop)
+        except plyvel.Error as error:
+            raise self._fault(error) from error
+        self.flush()  # removes whatever somebody's `get` held just now
+        return not self._scanned
 
     def close(self) -> None:
         if not self._source.closed:
-            self._source.compact_range(start=_BEHIND_ALL, stop=_BEHIND_ALL)  # no key: writes the buffer to a table
+            self.flush()
             self._source.close()
 
 
@@ -172,8 +235,14 @@ class LevelDatabases:
     is read with a gap: newer batches without older ones, and nobody would notice.
     """
 
-    def open(self, folder: Path) -> LevelDatabase:
+    def open(self, folder: Path, *, precious: bool = False) -> LevelDatabase:
         """See `Databases.open`. What is in doubt or does not open with paranoid checks is discarded."""
+        if precious:
+            try:
+                return LevelDatabase(_open(folder), folder, precious=True)
+            except plyvel.Error as error:
+                kind = partial(DamagedDatabase, precious=True) if _is_damage(error) else DatabaseFault
+                raise kind(folder, _text(error)) from error
         if _doubt_of(folder).exists():
             logger.warning("database %s was found damaged: it is made anew", folder)
             self.discard(folder)
@@ -199,6 +268,13 @@ class LevelDatabases:
             doubt.unlink()
         except OSError as error:
             raise DatabaseFault(folder, f"not to be trusted and cannot be removed: {error}") from error
+
+
+def _ranges(keys: Sequence[bytes]) -> Sequence[tuple[bytes, bytes]]:
+    """What to compact for these sorted keys: each alone, or all that lies between many."""
+    if len(keys) > ERASED_ALONE_MAX:
+        return [(keys[0], keys[-1])]
+    return [(key, key) for key in keys]
 
 
 def _is_damage(error: plyvel.Error) -> bool:

@@ -31,6 +31,7 @@ class _Stored:
     buffered: int = 0  # bytes of the others
     size: int = 0
     is_open: bool = False
+    precious: bool = False
     damaged: bytes | None = None  # the key that will be found so
 
     def put(self, key: bytes, value: bytes | None) -> None:
@@ -53,7 +54,7 @@ class _Stored:
         there = {key: value for key, value in left if value is not None}
         size = sum(len(key) + len(value) for key, value in there.items())
         values: dict[bytes, list[tuple[int, bytes | None]]] = {key: [(0, value)] for key, value in there.items()}
-        return _Stored(list(there), values, size=size, damaged=self.damaged)
+        return _Stored(list(there), values, size=size, precious=self.precious, damaged=self.damaged)
 
 
 class MemoryDatabases:
@@ -66,7 +67,7 @@ class MemoryDatabases:
         self._doubted: set[Path] = set()
         disk.shared_with(self)
 
-    def open(self, folder: Path) -> "MemoryDatabase":
+    def open(self, folder: Path, *, precious: bool = False) -> "MemoryDatabase":
         """See `Databases.open`."""
         self.disk.do("open database", folder)
         if not self.disk.exists(folder.parent):
@@ -79,6 +80,7 @@ class MemoryDatabases:
             stored = _Stored()
         self._stored[folder] = stored = stored.as_kept()
         stored.is_open = True
+        stored.precious = precious
         return MemoryDatabase(self, folder, stored)
 
     def discard(self, folder: Path) -> None:
@@ -104,6 +106,8 @@ class MemoryDatabases:
                 continue
             stored = self._stored[folder] = self._stored[folder].as_kept()
             luck = 1.0 if rng is None else rng.random()
+            if stored.precious:
+                continue  # what is synced survives; that it does not is no way of recovering but an end
             if luck < DAMAGED_AT_ONCE:
                 self.doubt(folder)
             elif rng is not None and luck < DAMAGED_AT_ONCE + DAMAGED_UNSEEN and stored.keys:
@@ -189,6 +193,21 @@ class MemoryDatabase(MemoryReader):
     def snapshot(self) -> MemorySnapshot:
         self._ready()
         return MemorySnapshot(self._databases, self._folder, self._stored, self._stored.batches)
+
+    def flush(self) -> None:
+        self._ready()
+        self._keep()
+
+    def rewrite(self, keys: Sequence[bytes]) -> None:
+        self.flush()
+        for key in keys:
+            if key in self._stored.values:
+                self._stored.values[key] = self._stored.values[key][-1:]
+
+    def erase(self, keys: Sequence[bytes]) -> bool:
+        del keys
+        self.flush()
+        return True
 
     def close(self) -> None:
         """See `Database.close`. On a disk that fails, it only releases."""
