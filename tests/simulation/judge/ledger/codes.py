@@ -58,6 +58,12 @@ class Wrong(StrEnum):
     WRONG_METADATA = "wrong metadata of a key"
     WRONG_HISTORY = "a wrong history of a key"
     WRONG_PLACE = "a transaction indexed in a wrong place"
+    MISSING_PRIVATE_SET = "a private set that a member does not have"
+    OTHER_PRIVATE_SET = "another private set than its transaction wrote"
+    UNDUE_PRIVATE_SET = "a private set that this peer should not have"
+    PURGED_AND_KEPT = "a value that was purged and is there"
+    MISSING_PRIVATE_VALUE = "a private value that a member does not have"
+    WRONG_PRIVATE_VALUE = "a wrong private value"
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from tests.simulation.judge.ledger.transactions import Namespace, Transaction
 
 LIFECYCLE = "_lifecycle"
 _LIFECYCLE_POLICY = "/Channel/Application/LifecycleEndorsement"
-_IMPLICIT_COLLECTION = "_implicit_org_"
+IMPLICIT_COLLECTION = "_implicit_org_"
 
 
 class Halted(Exception):
@@ -98,8 +98,8 @@ class Endorsements:
 
     def _collection_policy(self, collection: str, definition: Definition) -> bytes | None:
         """None: the chaincode's; empty: nobody can write there (CollectionValidationInfo)."""
-        if collection.startswith(_IMPLICIT_COLLECTION):
-            return self._org_policy(collection.removeprefix(_IMPLICIT_COLLECTION))
+        if collection.startswith(IMPLICIT_COLLECTION):
+            return self._org_policy(collection.removeprefix(IMPLICIT_COLLECTION))
         return definition.collections[collection] or None if collection in definition.collections else b""
 
     def _org_policy(self, msp_id: str) -> bytes:
@@ -134,30 +134,37 @@ class Endorsements:
 
     def _committed_definition(self, name: str) -> Definition | None:
         """As `_lifecycle` stores it (lifecycle/serializer.go). Raises Unreadable."""
-        stored = self._stored(f"metadata/{name}")
+        stored = _stored(self._state, f"metadata/{name}")
         if not stored:
             return None
         metadata = read(lifecycle_state.StateMetadata, stored)
         if metadata.datatype != "ChaincodeDefinition":
             raise Unreadable(f"a {metadata.datatype}")
-        info = read(definitions.ChaincodeValidationInfo, self._field(f"{name}/ValidationInfo"))
-        package = read(collections.CollectionConfigPackage, self._field(f"{name}/Collections"))
+        info = read(definitions.ChaincodeValidationInfo, _field(self._state, f"{name}/ValidationInfo"))
         if not info.validation_plugin or not info.validation_parameter:
             return None
         if info.validation_plugin != "vscc":
             raise Halted(f"plugin {info.validation_plugin}")
         found = {
-            each.static_collection_config.name: each.static_collection_config.endorsement_policy.SerializeToString()
-            for each in reversed(package.config)  # the first of a name counts
+            each.name: each.endorsement_policy.SerializeToString()
+            for each in reversed(committed_collections(self._state, name))  # the first of a name counts
         }
         return Definition(info.validation_parameter, found)
 
-    def _field(self, path: str) -> bytes:
-        return bytes(read(lifecycle_state.StateData, self._stored(f"fields/{path}")).Bytes)
 
-    def _stored(self, path: str) -> bytes:
-        found = self._state.get((LIFECYCLE, "", f"namespaces/{path}"))
-        return found.value or b"" if found else b""
+def committed_collections(state: State, name: str) -> Sequence[Any]:
+    """The collections of a chaincode's definition, protos.StaticCollectionConfig. Raises Unreadable."""
+    package = read(collections.CollectionConfigPackage, _field(state, f"{name}/Collections"))
+    return [each.static_collection_config for each in package.config]
+
+
+def _field(state: State, path: str) -> bytes:
+    return bytes(read(lifecycle_state.StateData, _stored(state, f"fields/{path}")).Bytes)
+
+
+def _stored(state: State, path: str) -> bytes:
+    found = state.get((LIFECYCLE, "", f"namespaces/{path}"))
+    return found.value or b"" if found else b""
 
 
 class _Nothing:

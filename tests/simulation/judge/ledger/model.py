@@ -57,7 +57,8 @@ class LedgerModel:
         except Unreadable as error:
             raise BadBlock(Wrong.WRONG_CONFIG, 0, str(error)) from error
         self.blocks: list[JudgedBlock] = []
-        self.invocations: list[Invocation] = []  # the valid transactions, in order
+        self.valid: list[tuple[Transaction, Version]] = []  # transactions, in order
+        self.invocations: list[Invocation] = []  # what they called
         self.state = State()
         self._places: dict[str, list[TxPlace]] = {}
         self._history: dict[tuple[str, str], list[Change]] = {}
@@ -178,6 +179,7 @@ class LedgerModel:
             self._places.setdefault(transaction.tx_id, []).append(TxPlace(number, index, code.name))
             if code is Code.VALID and transaction.is_endorsed:
                 self._record_history(transaction, (number, index))
+                self.valid.append((transaction, (number, index)))
                 self.invocations.append(_invocation(transaction, (number, index)))
         ids = tuple(transaction.tx_id for transaction in transactions)
         header = chain.header_bytes(block.header)

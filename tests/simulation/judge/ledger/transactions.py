@@ -28,6 +28,7 @@ class HashedSet:
 
     collection: str
     hashed: Any  # kvrwset.HashedRWSet
+    set_hash: bytes = b""  # of the private set; empty where nothing is written
 
 
 @dataclass(slots=True)
@@ -197,7 +198,7 @@ def _read_namespaces(results: bytes) -> list[Namespace]:
             each.namespace,
             read(kvrwset.KVRWSet, each.rwset),
             [
-                HashedSet(part.collection_name, read(kvrwset.HashedRWSet, part.hashed_rwset))
+                HashedSet(part.collection_name, read(kvrwset.HashedRWSet, part.hashed_rwset), part.pvt_rwset_hash)
                 for part in each.collection_hashed_rwset
             ],
         )
