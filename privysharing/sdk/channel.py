@@ -4,8 +4,9 @@ import asyncio
 import contextlib
 import functools
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Collection, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from privysharing.protocol.build import make_proposal, make_transaction, sign_proposal, signed
 from privysharing.protocol.codec.transactions import encode_signed_proposal
@@ -20,12 +21,15 @@ from privysharing.sdk.endorsing import NO_STATUS, SUCCESS, Asked, collect, refus
 from privysharing.sdk.errors import (
     CommitRefused,
     CommitUnknown,
+    ContractRefused,
     OrderingRefused,
     OrderingUnknown,
     Refused,
     Unavailable,
 )
 from privysharing.sdk.profile import ChannelNodes, Node
+from privysharing.sdk.routing import Route, route
+from privysharing.sdk.salting import salted
 from privysharing.sdk.transactions import Call, Endorsed, Pending, Receipt
 from privysharing.sdk.vouching import UNSIGNED, Vouching, is_signed
 
@@ -53,10 +57,15 @@ class Channel:
         self._listeners: dict[str, CommitListener] = {}
 
     async def evaluate(self, call: Call, peers: Sequence[Node] = ()) -> bytes:
-        """Ask one peer, the next one when it cannot be reached. Nothing is ordered."""
+        """Ask one peer, the next one when it cannot be reached. Nothing is ordered.
+
+        A peer that cannot run a call on private data may lack a value that another member has, which is asked then.
+        """
+        asked = self._connections.failures.in_order(self._route(call, peers).peers)
         signed_proposal, _ = self._propose(call)
         problems: list[str] = []
-        for node in self._connections.failures.in_order(peers or self.nodes.endorsers):
+        lacking: Refused | None = None
+        for node in asked:
             try:
                 answer = await self._ask(node, signed_proposal, self.timeouts.evaluate)
             except NodeRefused as error:
@@ -64,9 +73,14 @@ class Channel:
             except NodeError as error:
                 problems.append(str(error))
                 continue
-            if refusal := refusal_of(node, answer):
+            refusal = refusal_of(node, answer)
+            if refusal is None:
+                return answer.response.payload
+            if not call.collections or isinstance(refusal, ContractRefused):
                 raise refusal
-            return answer.response.payload
+            lacking = lacking or refusal
+        if lacking is not None:
+            raise lacking
         raise Unavailable(f"no endorsing peer of {self.name} answered: {'; '.join(problems) or 'none is known'}")
 
     async def submit(self, call: Call, endorsers: Sequence[Node] = ()) -> Receipt:
@@ -128,6 +142,7 @@ class Channel:
 
         The signatures of endorsers that were found lying are verified; those of all others only if not `believing`.
         """
+        chosen = self._route(call, endorsers)
         signed_proposal, proposal = self._propose(call)
         vouching, distrusted = Vouching(proposal), self._connections.distrusted
 
@@ -145,8 +160,7 @@ class Channel:
                         raise self._found_lying(node, fault)
                 return answer
 
-        peers = self._connections.failures.in_order(endorsers or self.nodes.endorsers)
-        answers = await collect(ask, peers, len(endorsers) or self.nodes.endorsements or len(peers), judge)
+        answers = await collect(ask, self._connections.failures.in_order(chosen.peers), chosen.needed, judge)
         responses = [answer for _, answer in answers]
         return Endorsed(
             tx_id=proposal.header.channel.tx_id,
@@ -210,9 +224,16 @@ class Channel:
             problems.append(problem)
         raise self._no_events(problems)
 
+    def salted(self, *records: Mapping[str, Any]) -> bytes:
+        """See `Contract.salted`."""
+        return salted(records, self._connections.outside.random_bytes)
+
     async def close(self) -> None:
         """Stop listening."""
         await asyncio.gather(*(listener.close() for listener in self._listeners.values()))
+
+    def _route(self, call: Call, named: Sequence[Node]) -> Route:
+        return route(self.name, call, self.nodes, self._connections.identity.msp_id, named)
 
     async def _ask(self, node: Node, signed_proposal: bytes, timeout_s: float) -> ProposalResponse:
         with self._connections.failures.watching(node):

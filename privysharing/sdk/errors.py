@@ -28,6 +28,10 @@ class Unavailable(SdkError):
     retryable = True
 
 
+class PrivateDataRefused(SdkError):
+    """Nobody may be shown the call's private data, or not everybody who was named. Nothing was sent."""
+
+
 class Refused(SdkError):
     """A peer, or the contract on it, said no. Nothing was ordered."""
 

@@ -8,6 +8,7 @@ async with connect(profile, identity) as network:
 
 import contextlib
 from collections.abc import AsyncIterator, Mapping
+from typing import Any
 
 from privysharing.protocol.crypto import SigningIdentity
 from privysharing.rpc.outside import Outside
@@ -24,13 +25,29 @@ class Contract:
         self.channel = channel
         self.name = name
 
-    async def evaluate(self, function: str, *args: str | bytes, transient: Mapping[str, bytes] | None = None) -> bytes:
-        """What the function returns on one peer. Nothing is ordered."""
-        return await self.channel.evaluate(Call(self.name, function, args, transient))
+    async def evaluate(
+        self,
+        function: str,
+        *args: str | bytes,
+        transient: Mapping[str, bytes] | None = None,
+        collections: tuple[str, ...] = (),
+    ) -> bytes:
+        """What the function returns on one peer. Nothing is ordered. See `Call` for private data."""
+        return await self.channel.evaluate(Call(self.name, function, args, transient, collections))
 
-    async def submit(self, function: str, *args: str | bytes, transient: Mapping[str, bytes] | None = None) -> Receipt:
-        """Run the function on the endorsing peers and commit what it writes."""
-        return await self.channel.submit(Call(self.name, function, args, transient))
+    async def submit(
+        self,
+        function: str,
+        *args: str | bytes,
+        transient: Mapping[str, bytes] | None = None,
+        collections: tuple[str, ...] = (),
+    ) -> Receipt:
+        """Run the function on the endorsing peers and commit what it writes. See `Call` for private data."""
+        return await self.channel.submit(Call(self.name, function, args, transient, collections))
+
+    def salted(self, *records: Mapping[str, Any]) -> bytes:
+        """Records for a field of `transient`, each with a random key and a salt, which private readings must have."""
+        return self.channel.salted(*records)
 
 
 class Network:

@@ -1,9 +1,10 @@
 """Connection profiles: where the nodes of a network are, in the JSON form of Fabric's SDKs.
 
-Read are `organizations`, `peers`, `orderers`, `channels` and `client`. Two keys are
+Read are `organizations`, `peers`, `orderers`, `channels` and `client`. Three keys are
 ours. `channels.<name>.endorsements`: how many equal endorsements are enough, so that a client need not wait for every
-endorsing peer. `organizations.<name>.signingCAs`: who issues its identities, so that a client knows a peer's
-endorsement from a made-up one.
+endorsing peer. `channels.<name>.contracts.<contract>.collections.<name>`: who holds private data, as MSP ids under
+`members`, and how many of their `endorsements` are enough. `organizations.<name>.signingCAs`: who issues its
+identities, so that a client knows a peer's endorsement from a made-up one.
 """
 
 from collections.abc import Mapping
@@ -31,6 +32,14 @@ class Node:
 
 
 @dataclass(frozen=True, slots=True)
+class Collection:
+    """Whose peers (by MSP id) hold a collection, and how many of their endorsements are enough; None: all of them."""
+
+    members: frozenset[str]
+    endorsements: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ChannelNodes:
     """The nodes that serve one channel, in order of preference."""
 
@@ -38,6 +47,7 @@ class ChannelNodes:
     event_sources: tuple[Node, ...]
     orderers: tuple[Node, ...]
     endorsements: int | None  # None: ask every endorsing peer
+    collections: Mapping[str, Mapping[str, Collection]] = field(default_factory=dict)  # by contract and name
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +102,27 @@ def _channel(channel: Document, own_msp: str, peers: Mapping[str, Node], orderer
     known = _known(channel, "peers", peers)
     # One's own organisation first, and in it the endorsers: who reads where his commits were seen reads his writes.
     known.sort(key=lambda node: (node.msp_id != own_msp, not role_of[node.name].flag("endorsingPeer", True)))
+    contracts = channel.section("contracts", {})
     return ChannelNodes(
         endorsers=tuple(node for node in known if role_of[node.name].flag("endorsingPeer", True)),
         event_sources=tuple(node for node in known if role_of[node.name].flag("eventSource", True)),
         orderers=tuple(_known(channel, "orderers", orderers)),
-        endorsements=channel.count("endorsements") if "endorsements" in channel.value else None,
+        endorsements=_endorsements(channel),
+        collections={name: _collections(contracts.section(name)) for name in contracts.value},
     )
+
+
+def _collections(contract: Document) -> Mapping[str, Collection]:
+    collections = contract.section("collections", {})
+    sections = {name: collections.section(name) for name in collections.value}
+    return {
+        name: Collection(frozenset(section.texts("members")), _endorsements(section))
+        for name, section in sections.items()
+    }
+
+
+def _endorsements(section: Document) -> int | None:
+    return section.count("endorsements") if "endorsements" in section.value else None
 
 
 def _known(channel: Document, kind: str, nodes: Mapping[str, Node]) -> list[Node]:

@@ -1,6 +1,7 @@
 """A transaction on its way: called, endorsed, ordered, committed."""
 
 from collections.abc import Mapping
+from dataclasses import field
 
 from privysharing.protocol.envelopes import TxId
 from privysharing.protocol.transactions import ProposalResponse
@@ -12,12 +13,17 @@ Answer = tuple[Node, ProposalResponse]  # of an endorser
 
 @value
 class Call:
-    """A function of a chaincode with its arguments. `transient` reaches the endorsers and nobody else."""
+    """A function of a chaincode with its arguments. `transient` reaches the endorsers and nobody else.
+
+    `collections`: those whose private data the call reads or writes. Only peers of organisations that are members of
+    all of them are asked. Transient data without any goes to peers of one's own organisation only.
+    """
 
     chaincode: str
     function: str
     args: tuple[str | bytes, ...] = ()
-    transient: Mapping[str, bytes] | None = None
+    transient: Mapping[str, bytes] | None = field(default=None, repr=False)
+    collections: tuple[str, ...] = ()
 
 
 @value

@@ -37,10 +37,11 @@ from privysharing.sdk.errors import (
     CommitUnknown,
     EndorsementMismatch,
     OrderingRefused,
+    PrivateDataRefused,
     Refused,
     Unavailable,
 )
-from privysharing.sdk.profile import ChannelNodes, Node
+from privysharing.sdk.profile import ChannelNodes, Collection, Node
 from tests.support.liars import LyingEndorser
 from tests.support.nodes import SUCCESS, broadcast_answer, endorser, serving, streams
 
@@ -141,6 +142,7 @@ class Peer:
     hangs: bool = False
     lie: str = ""
     tells: TxCode | None = None
+    msp_id: str = "OrgMSP"
     proposals: list[bytes] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -200,7 +202,10 @@ class Orderer:
 
 @asynccontextmanager
 async def channel_of(*nodes: Peer | Orderer, needed: int | None = None, ca: bytes = b"") -> AsyncIterator[Channel]:
-    """A client's channel on these nodes, in this order of preference. A node named `gone` has stopped already."""
+    """A client's channel on these nodes, in this order of preference. A node named `gone` has stopped already.
+
+    TheirsMSP holds the collection `theirs`.
+    """
     root = authority().credential.certificate_pem
     async with AsyncExitStack() as stack:
         known: dict[type, list[Node]] = {Peer: [], Orderer: []}
@@ -213,8 +218,10 @@ async def channel_of(*nodes: Peer | Orderer, needed: int | None = None, ca: byte
                     pass
             else:
                 port = await stack.enter_async_context(serving(node.handlers, credentials))
-            known[type(node)].append(Node(node.name, "OrgMSP", f"127.0.0.1:{port}", ca or root, node.name, root))
-        served = ChannelNodes(tuple(known[Peer]), tuple(known[Peer]), tuple(known[Orderer]), needed)
+            msp_id = node.msp_id if isinstance(node, Peer) else "OrgMSP"
+            known[type(node)].append(Node(node.name, msp_id, f"127.0.0.1:{port}", ca or root, node.name, root))
+        collections = {"kv": {"theirs": Collection(frozenset(("TheirsMSP",)))}}
+        served = ChannelNodes(tuple(known[Peer]), tuple(known[Peer]), tuple(known[Orderer]), needed, collections)
         client = tls("client")
         profile = ConnectionProfile("org", "OrgMSP", {"health": served}, client.certificate_pem, client.key_pem)
         async with connect(profile, signer("alice", "client"), PATIENCE) as network:
@@ -435,6 +442,46 @@ async def test_a_peer_that_hangs_holds_up_the_first_call_alone() -> None:
         start = asyncio.get_running_loop().time()
         await channel.submit(CALL)
         assert asyncio.get_running_loop().time() - start < 0.5
+
+
+LACKING = ProposalResponse(Response(500, "private data matching public hash version is not available"))
+SECRET = Call("kv", "get", ("key",), {"secret": b"for members alone"}, ("theirs",))
+
+
+async def test_private_data_is_asked_of_members_until_one_has_it() -> None:
+    world = World()
+    own, lacking = Peer(world, "own"), Peer(world, "lacking", instead=LACKING, msp_id="TheirsMSP")
+    has, last = Peer(world, "has", msp_id="TheirsMSP"), Peer(world, "last", msp_id="TheirsMSP")
+    async with channel_of(own, lacking, has, last) as channel:
+        assert await channel.evaluate(SECRET) == b"done"
+    assert [len(peer.proposals) for peer in (own, lacking, has, last)] == [0, 1, 1, 0]
+    async with channel_of(own, lacking) as channel:
+        with pytest.raises(Refused, match="is not available"):
+            await channel.evaluate(SECRET)
+
+
+async def test_a_members_contract_that_says_no_is_not_gone_round() -> None:
+    world = World()
+    no = Response(403, '{"code": "ACCESS_DENIED", "message": "no"}')
+    denying = Peer(world, "denying", instead=ProposalResponse(no), msp_id="TheirsMSP")
+    async with channel_of(denying, Peer(world, "other", msp_id="TheirsMSP")) as channel:
+        with pytest.raises(Refused, match="no"):
+            await channel.evaluate(SECRET)
+
+
+async def test_private_data_without_a_member_to_take_it_goes_nowhere() -> None:
+    world = World()
+    own, theirs = Peer(world, "own"), Peer(world, "theirs", msp_id="TheirsMSP")
+    async with channel_of(own, Orderer(world, "orderer")) as channel:
+        for ask in (channel.evaluate, channel.submit):
+            with pytest.raises(
+                PrivateDataRefused, match="of theirs in kv on health is for peers of TheirsMSP; found own"
+            ):
+                await ask(SECRET)
+    async with channel_of(theirs, Orderer(world, "orderer")) as channel:
+        with pytest.raises(PrivateDataRefused, match="names no collection"):
+            await channel.submit(CALL)
+    assert own.proposals == theirs.proposals == []
 
 
 async def test_a_question_goes_to_one_peer_and_its_refusal_stands() -> None:
