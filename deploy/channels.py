@@ -120,8 +120,8 @@ def _org_policies(rules: Mapping[str, str], org: Organisation) -> Policies:
 def _anchor_peers(
     topology: Topology, channel: Channel, org: Organisation, addresses: Mapping[str, str]
 ) -> tuple[AnchorPeer, ...]:
-    """A member's first peer; a client has none."""
+    """All peers of a member: others find them by that, and pass them private data. A client has none."""
     if org not in channel.members:
         return ()
-    anchors = (addresses[peer.full_name].rpartition(":") for peer in topology.peers_of(channel, org)[:1])
+    anchors = (addresses[peer.full_name].rpartition(":") for peer in topology.peers_of(channel, org))
     return tuple(AnchorPeer(host, int(port)) for host, _, port in anchors)

@@ -48,7 +48,6 @@ class Reason(StrEnum):
     NOT_A_MEMBER = "not_a_member"
     TOO_LARGE = "too_large"
     QUOTA = "quota"
-    UNAVAILABLE = "unavailable"
 
 
 class RequestRefused(ProtocolError):

@@ -10,6 +10,7 @@ from privysharing.protocol.codec.blocks import parse_block
 from privysharing.protocol.crypto import SigningIdentity
 from privysharing.protocol.errors import ProtocolError
 from privysharing.protocol.msp.config import MspConfig
+from privysharing.protocol.private_data import WANTED_MAX
 from services.peer.block_feed.feed import FeedConfig
 from services.peer.block_feed.sources import OrdererSource
 from services.peer.chaincode_host.host import ChaincodeConfig
@@ -18,6 +19,12 @@ from services.peer.endorsement.endorser import EndorserConfig
 from services.peer.endorsement.workers import WAITING_BYTES_MAX, WorkersConfig
 from services.peer.events.delivery import UNREAD_BLOCKS_MAX
 from services.peer.msp_folder import read_msp
+from services.peer.private_data.exchange import ExchangeConfig
+from services.peer.private_data.fellows import FellowsConfig
+from services.peer.private_data.pulling import PullConfig
+from services.peer.private_data.pushing import PushConfig
+from services.peer.private_data.reconciler import ReconcilerConfig
+from services.peer.private_data.service import ServiceConfig
 from services.runtime.batching import BatchLimits
 from services.runtime.config import Address, ConfigError, Section
 from services.runtime.diskspace import WATERMARK_BYTES
@@ -70,6 +77,8 @@ class PeerConfig:
     chaincode: ChaincodeConfig
     contracts: Mapping[str, str]  # chaincode name -> installed contract
     channels: tuple[ChannelBootstrap, ...]
+    exchange: ExchangeConfig = field(default_factory=ExchangeConfig)
+    private_data_service: ServiceConfig = field(default_factory=ServiceConfig)
     reflection: bool = False  # whether the gRPC server describes its services
     reporting: ReportingConfig = ReportingConfig()
 
@@ -104,6 +113,7 @@ def load(path: Path, environment: Mapping[str, str] | None = None) -> PeerConfig
             concurrency={
                 "protos.Deliver": concurrency.integer("deliverService", 2500, least=1),
                 "privysharing.v1.BatchEndorser": limits.section("concurrency").integer("batchEndorser", 2500, least=1),
+                "privysharing.v1.PrivateData": limits.section("concurrency").integer("privateData", 2500, least=1),
             },
             ours=limits,
         ),
@@ -126,6 +136,8 @@ def load(path: Path, environment: Mapping[str, str] | None = None) -> PeerConfig
         chaincode=ChaincodeConfig(execute_timeout_s=execute_timeout_s, limits=simulation),
         contracts=_contracts(ours.section("contracts")),
         channels=tuple(_channel(section) for section in ours.sections("channels")),
+        exchange=_exchange(peer.section("gossip")),
+        private_data_service=_private_data_service(limits),
         reflection=ours.flag("reflection", False),
         reporting=reporting(
             root,
@@ -183,6 +195,31 @@ def _feed(section: Section) -> FeedConfig:
         first_answer_seconds=section.seconds("connTimeout", "3s", least=0.001),
         pause_seconds_min=min(least, most),
         pause_seconds_max=most,
+    )
+
+
+def _exchange(gossip: Section) -> ExchangeConfig:
+    """Fabric's keys for what travels between peers there by gossip."""
+    private = gossip.section("pvtData")
+    pause_s = private.seconds("reconcileSleepInterval", "1m", least=0.001)
+    defaults = ReconcilerConfig()
+    return ExchangeConfig(
+        fellows=FellowsConfig(bootstrap=gossip.texts("bootstrap")),
+        push=PushConfig(ack_seconds=private.seconds("pushAckTimeout", "3s", least=0.001)),
+        pull=PullConfig(seconds_max=private.seconds("pullRetryThreshold", "1s", least=0.0)),
+        reconciler=ReconcilerConfig(
+            batch=private.integer("reconcileBatchSize", defaults.batch, least=1, most=WANTED_MAX),
+            pause_seconds_min=min(defaults.pause_seconds_min, pause_s),
+            pause_seconds_max=pause_s,
+        ),
+    )
+
+
+def _private_data_service(limits: Section) -> ServiceConfig:
+    defaults = ServiceConfig()
+    return ServiceConfig(
+        calls_max=limits.integer("privateDataCalls", defaults.calls_max, least=1),
+        bytes_max=limits.integer("privateDataBytes", defaults.bytes_max, least=1),
     )
 
 

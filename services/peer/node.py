@@ -15,7 +15,7 @@ from services.peer.chaincode_host.metrics import ChaincodeMetrics
 from services.peer.channel import ChannelTools
 from services.peer.channels import Channels
 from services.peer.config import PeerConfig
-from services.peer.connections import BlockConnections
+from services.peer.connections import Connections
 from services.peer.endorsement.endorser import Endorser
 from services.peer.endorsement.hosting import MakeHosting, ThreadHosting
 from services.peer.endorsement.issued import IssuedEndorsements
@@ -180,9 +180,9 @@ class Peer:
         )
 
 
-def _connections(config: PeerConfig, machine: Machine) -> BlockConnections:
+def _connections(config: PeerConfig, machine: Machine) -> Connections:
     shown = config.client_tls
-    return BlockConnections(
+    return Connections(
         config.signer,
         tls=shown is not None,
         certificate=shown.certificate if shown else b"",

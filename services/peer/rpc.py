@@ -1,26 +1,43 @@
 """The peer's services over gRPC. Messages pass as bytes: what is in them is for other rooms."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import aclosing
-from typing import Any
+from typing import Any, Final
 
 import grpc
 
 from privysharing.protocol.batches import CallFailed
 from privysharing.protocol.codec.batches import encode_batch_answer
 from privysharing.protocol.codec.transactions import encode_proposal_response
+from privysharing.protocol.private_exchange import Reason, RequestRefused
 from services.peer.endorsement.endorser import Outcome, ProposalRefused
 from services.peer.endorsement.workers import Job, Workers
 from services.peer.events.delivery import BLOCKS, FILTERED, Deliveries, Form
+from services.peer.private_data.service import PrivateDataService
 from services.runtime.batching import BatchCalls, BatchLimits, Call, answer_all, failed
 from services.runtime.callers import caller_of
+from services.runtime.disk import StorageError
 from services.runtime.grpcserver import client_certificate_hash
 from services.runtime.handover import Handover
 
 ENDORSER = "protos.Endorser"
 BATCH_ENDORSER = "privysharing.v1.BatchEndorser"
 DELIVER = "protos.Deliver"
+PRIVATE_DATA = "privysharing.v1.PrivateData"
+
+_REFUSALS: Final = {
+    Reason.MALFORMED: grpc.StatusCode.INVALID_ARGUMENT,
+    Reason.UNKNOWN_CHANNEL: grpc.StatusCode.NOT_FOUND,
+    Reason.OTHER_CONNECTION: grpc.StatusCode.UNAUTHENTICATED,
+    Reason.OTHER_RESPONDER: grpc.StatusCode.FAILED_PRECONDITION,
+    Reason.UNTIMELY: grpc.StatusCode.FAILED_PRECONDITION,
+    Reason.REPLAYED: grpc.StatusCode.PERMISSION_DENIED,
+    Reason.FORGED: grpc.StatusCode.UNAUTHENTICATED,
+    Reason.NOT_A_MEMBER: grpc.StatusCode.PERMISSION_DENIED,
+    Reason.TOO_LARGE: grpc.StatusCode.INVALID_ARGUMENT,
+    Reason.QUOTA: grpc.StatusCode.RESOURCE_EXHAUSTED,
+}
 
 
 class EndorserRpc:
@@ -138,3 +155,44 @@ class DeliverRpc:
     def _serve(self, requests: AsyncIterator[bytes], form: Form, context: Any) -> Any:
         certificate_hash = client_certificate_hash(context) if self._binds_to_certificate else None
         return self._deliveries.serve(requests, form, certificate_hash, caller_of(context))
+
+
+class PrivateDataRefused(Exception):
+    """A request for private data that was refused."""
+
+    def __init__(self, refused: RequestRefused) -> None:
+        super().__init__(f"{refused.reason.value}: {refused}")
+        self.status = _REFUSALS[refused.reason]
+
+
+class PrivateDataRpc:
+    """The servicer of privysharing.v1.PrivateData. `binds_to_certificate`: see `DeliverRpc`."""
+
+    def __init__(
+        self,
+        service: PrivateDataService,
+        *,
+        binds_to_certificate: bool,
+        on_fault: Callable[[StorageError], None],
+    ) -> None:
+        """`on_fault` is told of storage that failed: what the peer holds is not to be relied on."""
+        self._service = service
+        self._binds_to_certificate = binds_to_certificate
+        self._on_fault = on_fault
+
+    def handler(self) -> grpc.GenericRpcHandler:
+        """What a server is given."""
+        return grpc.method_handlers_generic_handler(
+            PRIVATE_DATA, {"Exchange": grpc.unary_unary_rpc_method_handler(self.exchange)}
+        )
+
+    async def exchange(self, signed_request: bytes, context: Any) -> bytes:
+        """PrivateData.Exchange."""
+        certificate_hash = client_certificate_hash(context) if self._binds_to_certificate else None
+        try:
+            return await self._service.answer(signed_request, certificate_hash)
+        except RequestRefused as refused:
+            raise PrivateDataRefused(refused) from None
+        except StorageError as fault:
+            self._on_fault(fault)
+            raise

@@ -105,10 +105,10 @@ def test_the_channel_names_the_orderers_and_peers_that_run(network: Network) -> 
     assert config.orderer_orgs["MinistryMSP"].endpoints == (network.node("orderer0.ministry.city").address,)
     anchors = {name: org.anchor_peers for name, org in config.application_orgs.items()}
     assert anchors.pop("MinistryMSP") == ()
-    assert {name: f"{peer.host}:{peer.port}" for name, (peer,) in anchors.items()} == {
-        "MedicalMSP": network.node("peer0.medical.city").address,
-        "PoliceMSP": network.node("peer0.police.city").address,
-        "CitizensMSP": network.node("peer0.citizens.city").address,
+    assert {name: [f"{peer.host}:{peer.port}" for peer in peers] for name, peers in anchors.items()} == {
+        "MedicalMSP": [network.node("peer0.medical.city").address],
+        "PoliceMSP": [network.node("peer0.police.city").address],
+        "CitizensMSP": [network.node(f"peer{number}.citizens.city").address for number in range(2)],
     }
 
 
