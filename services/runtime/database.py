@@ -26,10 +26,9 @@ WRITE_BUFFER_BYTES = 4 * 1024 * 1024  # batches that a crash takes are made agai
 BLOCK_CACHE_BYTES = 8 * 1024 * 1024
 OPEN_FILES_MAX = 200
 BLOOM_BITS = 10  # about 1 % of look-ups of an unknown key read the disk
+COMPACTED_ALONE_MAX = 8  # keys: around each a table or two of 2 MB are written anew
 DOUBT_FILE = "DOUBT"  # beside a database that is not to be trusted
 _BEHIND_ALL = b"\xff" * 64
-
-Range = tuple[bytes, bytes]  # the first key and the last
 
 
 class DatabaseFault(StorageError):
@@ -88,12 +87,12 @@ class Database(DatabaseReader, Protocol):
         """Keep everything that was written, whatever happens from now on."""
         ...
 
-    def rewrite(self, ranges: Sequence[Range]) -> None:
-        """Keep everything, and make ready to erase what keys of these ranges held. Nobody else may write meanwhile."""
+    def rewrite(self, keys: Sequence[bytes]) -> None:
+        """Keep everything, and make ready to erase what these keys held before. Nobody else may write meanwhile."""
         ...
 
-    def erase(self, ranges: Sequence[Range]) -> bool:
-        """After `rewrite`, and alongside writes: of what keys held before it, leave nothing in any file.
+    def erase(self, keys: Sequence[bytes]) -> bool:
+        """After `rewrite`, and alongside writes: of what these keys held before it, leave nothing in any file.
 
         False when a reader that was open meanwhile may hold old files in place: to be done again.
         """
@@ -202,21 +201,21 @@ class LevelDatabase(LevelReader):
         except plyvel.Error as error:
             raise self._fault(error) from error
 
-    def rewrite(self, ranges: Sequence[Range]) -> None:
+    def rewrite(self, keys: Sequence[bytes]) -> None:
         """See `Database.rewrite`. Compaction merges only tables of different depth.
 
-        What both ends of a range have now is therefore written once more: as a table that lies over all others there.
+        What a key has now, or that it has nothing, is therefore written once more: into a table above all that hold it.
         """
         self.flush()
-        now = {key: self.get(key) for ends in ranges for key in ends}
-        puts = [(key, found) for key, found in now.items() if found is not None]
-        self.write(puts, [key for key, found in now.items() if found is None])
+        now = [(key, self.get(key)) for key in keys]
+        puts = [(key, found) for key, found in now if found is not None]
+        self.write(puts, [key for key, found in now if found is None])
 
-    def erase(self, ranges: Sequence[Range]) -> bool:
+    def erase(self, keys: Sequence[bytes]) -> bool:
         """See `Database.erase`."""
         self._scanned = bool(self._scans)
         try:
-            for first, last in ranges:
+            for first, last in _ranges(sorted(keys)):
                 self._source.compact_range(start=first, stop=last)
         except plyvel.Error as error:
             raise self._fault(error) from error
@@ -269,6 +268,13 @@ class LevelDatabases:
             doubt.unlink()
         except OSError as error:
             raise DatabaseFault(folder, f"not to be trusted and cannot be removed: {error}") from error
+
+
+def _ranges(keys: Sequence[bytes]) -> Sequence[tuple[bytes, bytes]]:
+    """What to compact for these sorted keys, first and last of each: each alone, or all that lies between many."""
+    if len(keys) > COMPACTED_ALONE_MAX:
+        return [(keys[0], keys[-1])]
+    return [(key, key) for key in keys]
 
 
 def _is_damage(error: plyvel.Error) -> bool:

@@ -13,15 +13,13 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Self
 
-from services.runtime.database import Database, Databases, Range
+from services.runtime.database import Database, Databases
 from services.runtime.disk import Disk, StorageError
 from services.runtime.recordlog import RecordLog
 
 JOURNAL_BYTES_MAX = 16 * 1024 * 1024  # of batches, before the database keeps them and a fresh journal begins
 JOURNALS = ("journal-a", "journal-b")  # one in use; the other is empty, or not yet emptied
 TABLES = "tables"
-ERASED_ALONE_MAX = 8  # keys: around each a table or two of 2 MB are written anew
-_BEHIND_ALL = b"\xff" * 64
 
 _LENGTH = struct.Struct(">I")
 _GENERATION = struct.Struct(">Q")
@@ -105,11 +103,10 @@ class DurableDatabase:
 
         False when somebody was reading meanwhile, and old files may still be there: try again.
         """
-        return self._erase(_ranges(sorted(keys)))
-
-    def erase_all(self) -> bool:
-        """The same for all keys that there ever were."""
-        return self._erase([(b"", _BEHIND_ALL)])
+        with self._writing:
+            self._renew_journal()
+            self._database.rewrite(keys)
+        return self._database.erase(keys)
 
     def close(self) -> None:
         """Release the files; nothing is left to be applied again."""
@@ -118,12 +115,6 @@ class DurableDatabase:
                 self._renew_journal()
             self._database.close()
             self._journal.close()
-
-    def _erase(self, ranges: Sequence[Range]) -> bool:
-        with self._writing:
-            self._renew_journal()
-            self._database.rewrite(ranges)
-        return self._database.erase(ranges)
 
     def _renew_journal(self) -> None:
         """Have the database keep everything, begin a fresh journal and empty the old one, durably."""
@@ -134,13 +125,6 @@ class DurableDatabase:
         self._journal.close()
         self._journal, self._journal_bytes = fresh, 0
         _empty(self._disk, old)
-
-
-def _ranges(keys: Sequence[bytes]) -> Sequence[Range]:
-    """What to go over for these sorted keys: each alone, or all that lies between many."""
-    if len(keys) > ERASED_ALONE_MAX:
-        return [(keys[0], keys[-1])]
-    return [(key, key) for key in keys]
 
 
 def _fresh(disk: Disk, folder: Path, generation: int) -> RecordLog:

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from services.runtime.database import DamagedDatabase, DatabaseFault, Range
+from services.runtime.database import DamagedDatabase, DatabaseFault
 from services.runtime.disk import StorageError
 from services.runtime.memorydisk import MemoryDisk, no_space
 
@@ -198,15 +198,14 @@ class MemoryDatabase(MemoryReader):
         self._ready()
         self._keep()
 
-    def rewrite(self, ranges: Sequence[Range]) -> None:
+    def rewrite(self, keys: Sequence[bytes]) -> None:
         self.flush()
-        for first, last in ranges:
-            for key, values in self._stored.values.items():
-                if first <= key <= last:
-                    del values[:-1]
+        for key in keys:
+            if key in self._stored.values:
+                del self._stored.values[key][:-1]
 
-    def erase(self, ranges: Sequence[Range]) -> bool:
-        del ranges
+    def erase(self, keys: Sequence[bytes]) -> bool:
+        del keys
         self.flush()
         return True
 
