@@ -7,7 +7,7 @@ import click
 
 from deploy.kafka import programs
 from deploy.kafka.cluster import DESCRIPTION, Cluster, MemberFault
-from deploy.kafka.programs import Missing
+from deploy.packages import Missing
 from deploy.ports import PortTaken
 
 FOLDER = Path("var/kafka/cluster")

@@ -2,26 +2,21 @@
 
 import fcntl
 import hashlib
-import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import Final
 
+from deploy import packages
 from deploy.kafka.settings import BROKER, ZOOKEEPER
+from deploy.packages import Missing
 
 POM: Final = Path(__file__).with_name("pom.xml")
 LOGGING: Final = Path(__file__).with_name("log4j.properties")
 ARCHIVES: Final = Path(__file__).parents[2] / "var" / "kafka" / "lib"  # 46 MB, for every cluster of this checkout
-PACKAGES: Final = {"java": "default-jre-headless", "mvn": "maven"}  # Debian's
 _HEAP: Final = {BROKER: "256m", ZOOKEEPER: "96m"}
 _MAIN: Final = {BROKER: "kafka.Kafka", ZOOKEEPER: "org.apache.zookeeper.server.quorum.QuorumPeerMain"}
 _STORAGE: Final = "kafka.tools.StorageTool"
-
-
-class Missing(Exception):
-    """A program is not installed, or what it should fetch cannot be had."""
 
 
 def archives() -> Path:
@@ -45,22 +40,8 @@ def archives() -> Path:
 
 
 def program(name: str) -> str:
-    """Where a program is. Where it is not, and Debian's packages may be installed, it is installed first."""
-    found = shutil.which(name)
-    if found is None and os.geteuid() == 0 and shutil.which("apt-get"):
-        print(f"installing {PACKAGES[name]} (once; a minute or two)", file=sys.stderr)  # noqa: T201
-        environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-        for arguments in (["update"], ["install", "-y", "--no-install-recommends", PACKAGES[name]]):
-            subprocess.run(  # noqa: S603
-                ["apt-get", "-qq", *arguments],  # noqa: S607
-                env=environment,
-                stdout=subprocess.DEVNULL,
-                check=False,
-            )
-        found = shutil.which(name)
-    if found is None:
-        raise Missing(f"needed: {name}, for Kafka; install it with: apt-get install {PACKAGES[name]}")
-    return found
+    """Where Java or Maven is."""
+    return packages.program(name, "Kafka")
 
 
 def command(kind: str, configuration: str) -> list[str]:

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from deploy.generate import generate
 from deploy.kafka import programs
 from deploy.kafka.cluster import Cluster, NotACluster
-from deploy.kafka.programs import Missing
+from deploy.packages import Missing
 from deploy.kafka.settings import BROKER, ZOOKEEPER, Member, broker_settings, zookeeper_settings
 from deploy.manifest import Network
 from deploy.ordering import EMBEDDED, KAFKA, ExistingKafka, OwnKafka, Wish, with_ordering
