@@ -7,8 +7,12 @@ FROM ${BASE} AS lists
 RUN apt-get update -qq
 
 FROM lists AS java
-RUN apt-get install -qq -y --no-install-recommends openjdk-17-jdk-headless
-RUN jlink --strip-java-debug-attributes --no-header-files --no-man-pages --output /image/opt/java --add-modules \
+# Unpacked, not installed: jlink needs nothing else that these depend on.
+WORKDIR /jdk
+RUN apt-get download -qq openjdk-17-jre-headless openjdk-17-jdk-headless \
+ && for package in *.deb; do dpkg -x "$package" /; done
+RUN /usr/lib/jvm/java-17-openjdk-*/bin/jlink --output /image/opt/java \
+      --strip-java-debug-attributes --no-header-files --no-man-pages --add-modules \
       java.base,java.logging,java.management,java.naming,java.security.jgss,java.security.sasl,java.sql,java.xml \
       --add-modules jdk.crypto.ec,jdk.management,jdk.naming.dns,jdk.net,jdk.unsupported,jdk.zipfs \
  && /image/opt/java/bin/java -Xshare:dump -XX:+UseSerialGC > /dev/null \
