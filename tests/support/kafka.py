@@ -19,6 +19,7 @@ from services.orderer.kafka.kafkalog import KafkaLog, Wanted
 from services.orderer.kafka.patience import Retry
 from services.orderer.log import Entry, OrderedLog
 from services.runtime.metrics import Registry
+from tests.support.nodes import until
 
 ENVELOPE_BYTES_MAX = 2 * 1024 * 1024
 QUICK = Retry(short_interval_s=0.2, dial_timeout_s=2.0, read_timeout_s=3.0, producer_backoff_s=0.05)
@@ -56,6 +57,15 @@ async def take(log: OrderedLog, start: int, count: int, timeout_s: float = 20.0)
 def admin(cluster: Cluster) -> Any:
     """A client that may do anything to a topic; a context that closes it."""
     return closing(KafkaAdminClient(bootstrap_servers=list(cluster.bootstrap)))
+
+
+async def make_again(cluster: Cluster, topic: str) -> None:
+    """Delete a topic, and make one of its name."""
+    with admin(cluster) as client:
+        client.delete_topics([topic])
+        await until(lambda: not client.describe_topics([topic])[0]["partitions"])
+        await asyncio.sleep(1)
+        client.create_topics({topic: {"num_partitions": 1, "replication_factor": 1}}, wait_for_metadata=True)
 
 
 def write(cluster: Cluster, topic: str, records: Sequence[bytes | None], compression: str | None = None) -> None:

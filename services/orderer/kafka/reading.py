@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
+from typing import Any
 
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError, LogTruncationError, OffsetOutOfRangeError
@@ -13,7 +14,7 @@ from services.orderer.kafka import topics
 from services.orderer.kafka.connecting import PARTITION, Connecting
 from services.orderer.kafka.gauges import Figures
 from services.orderer.kafka.patience import Patience
-from services.orderer.log import Entry, LostRecords
+from services.orderer.log import REMEDY, Entry, LostRecords
 
 POLL_MS = 500
 LOOK_EVERY_POLLS = 4  # in which nothing came: then somebody may have deleted the topic
@@ -33,7 +34,10 @@ class Found:
 
 
 class Reading:
-    """Reads one topic from an offset on, and tells `post` about it, from its thread."""
+    """Reads one topic from an offset on, and tells `post` about it, from its thread.
+
+    A new connection begins with the record that was read last: it has to be the same to the byte, and of the same time.
+    """
 
     def __init__(
         self, topic: str, topic_id: str | None, connecting: Connecting, post: Callable[[Found], None], start: int
@@ -44,6 +48,8 @@ class Reading:
         self._connecting = connecting
         self._post = post
         self._next = start
+        self._last: Any = None  # the record before it, once one was read
+        self._known: Any = None  # the one that comes once more
         self._missing = 0
         self._consumer: KafkaConsumer | None = None
         self._stopped = threading.Event()
@@ -79,9 +85,11 @@ class Reading:
                     consumer = clients.enter_context(closing(self._connecting.consumer()))
                     admin = clients.enter_context(closing(self._connecting.admin()))
                     self._consumer = consumer
-                    self._look(admin)
+                    found = self._look(admin)
                     consumer.assign([self._place])
-                    consumer.seek(self._place, self._next)
+                    trimmed = self._last is None or (found is not None and found.start == self._next)
+                    self._known = None if trimmed else self._last
+                    consumer.seek(self._place, self._next if trimmed else self._last.offset)
                     self._read(consumer, admin)
             except LostRecords as fault:
                 self._tell(Found(fault=fault))
@@ -107,34 +115,49 @@ class Reading:
                 with suppress(KafkaError):
                     self._look(admin)  # which may tell more
                 raise LostRecords(
-                    f"channel {self._topic}: topic {self._topic} does not hold all records up to {self._next} any more "
-                    f"that were read; {topics.REMEDY}"
+                    f"topic {self._topic} does not hold all records up to {self._next} any more "
+                    f"that were read; {REMEDY}"
                 ) from error
             if found:
                 empty = 0
-                self._next = found[-1].offset + 1
-                self._tell(Found([Entry(each.offset, each.value or b"") for each in found]))
+                self._last = found[-1]
+                self._next = self._last.offset + 1
+                self._tell(Found([Entry(each.offset, each.value or b"") for each in self._unknown(found)]))
             else:
                 empty += 1
                 if empty % LOOK_EVERY_POLLS == 0:
                     self._look(admin)
 
+    def _unknown(self, found: Sequence[Any]) -> Sequence[Any]:
+        """What was not read over the connection before. Raises LostRecords."""
+        known, self._known = self._known, None
+        if known is None:
+            return found
+        first = found[0]
+        if (first.offset, first.timestamp, first.value) != (known.offset, known.timestamp, known.value):
+            raise LostRecords(
+                f"record {known.offset} of topic {self._topic} is another one than was read: the topic was cut off and "
+                f"filled again; {REMEDY}"
+            )
+        return found[1:]
+
     def _tell(self, found: Found) -> None:
         with suppress(RuntimeError):  # the loop has ended meanwhile
             self._post(found)
 
-    def _look(self, admin: KafkaAdminClient) -> None:
+    def _look(self, admin: KafkaAdminClient) -> topics.Survey | None:
         """See that the topic is still the same, and how well it is. Raises LostRecords, KafkaError."""
         found = topics.survey(admin, self._topic)
         self._missing = 0 if found else self._missing + 1
         if found is None and self._missing < MISSING_LOOKS_MAX:
             self._tell(Found(illness=f"the brokers do not know of topic {self._topic}"))
-            return
+            return None
         topics.check(self._topic, found, self._topic_id, self._next)
         assert found is not None
         if found.start > self._next:
             raise LostRecords(
-                f"channel {self._topic}: records {self._next} to {found.start - 1} of topic {self._topic} were removed "
+                f"records {self._next} to {found.start - 1} of topic {self._topic} were removed "
                 "before they were read; start this orderer again: it takes the blocks from other orderers"
             )
         self._tell(Found(illness=found.illness(self._connecting.config.in_sync_replicas)))
+        return found

@@ -18,6 +18,7 @@ from services.orderer.kafka import reading as reading_module
 from services.orderer.kafka.connecting import Connecting
 from services.orderer.kafka.kafkalog import KafkaLog
 from services.orderer.kafka.ordering import Ordering
+from services.orderer.kafka.reading import Found, Reading
 from services.orderer.log import LogClosed, LogPlace, LogUnavailable, LostRecords
 from services.runtime.disk import RealDisk
 from services.runtime.metrics import Registry
@@ -178,7 +179,7 @@ async def test_a_topic_that_is_deleted_stops_its_reader(
     reading = asyncio.create_task(support.take(log, 0, 2, timeout_s=60))
     await asyncio.sleep(0.5)
     if again:
-        await _make_again(kafka_cluster, topic)
+        await support.make_again(kafka_cluster, topic)
     else:
         with support.admin(kafka_cluster) as admin:
             admin.delete_topics([topic])
@@ -199,19 +200,40 @@ async def test_a_topic_that_was_made_again_and_filled_while_nobody_looked_is_ref
     place = LogPlace(RealDisk(), tmp_path / "logs" / topic, ChannelConfig.from_block(genesis(topic)), next_offset=0)
     for _ in range(2):
         await (await ordering.open(place)).close()
-    await _make_again(kafka_cluster, topic)
+    await support.make_again(kafka_cluster, topic)
     support.write(kafka_cluster, topic, [b"another story"] * 10)
     for next_offset in (0, 2):
         with pytest.raises(LostRecords, match="deleted and made again"):
             await ordering.open(replace(place, next_offset=next_offset))
 
 
-async def _make_again(cluster: Cluster, topic: str) -> None:
-    with support.admin(cluster) as admin:
-        admin.delete_topics([topic])
-        await until(lambda: not admin.describe_topics([topic])[0]["partitions"])
-        await asyncio.sleep(1)
-        admin.create_topics({topic: {"num_partitions": 1, "replication_factor": 1}}, wait_for_metadata=True)
+async def test_a_topic_that_was_filled_again_is_noticed_at_the_next_connection_whatever_its_id(
+    kafka_cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    topic, clients, told = support.new_topic(), support.connecting(kafka_cluster), list[Found]()
+    await (await support.open_log(clients, topic)).close()
+    support.write(kafka_cluster, topic, [b"a", b"b", b"c"])
+    poll, breaks = KafkaConsumer.poll, list[Exception]()
+
+    def break_off(self: KafkaConsumer, **settings: Any) -> Any:
+        if breaks:
+            raise breaks.pop()
+        return poll(self, **settings)
+
+    monkeypatch.setattr(KafkaConsumer, "poll", break_off)
+    reading = Reading(topic, None, clients, told.append, 0)  # of brokers that give topics no ids
+    await until(lambda: [entry.record for found in told for entry in found.entries][-1:] == [b"c"])
+    breaks.append(ValueError("the connection"))
+    await until(lambda: any("the connection" in (found.illness or "") for found in told))
+    await until(lambda: told[-1] == Found())  # again, with the record that was read last
+    reading.pause()
+    await support.make_again(kafka_cluster, topic)
+    support.write(kafka_cluster, topic, [b"another story"] * 9)
+    breaks.append(ValueError("the connection"))
+    reading.resume()
+    await until(lambda: told[-1].fault is not None)
+    assert "record 3 of topic" in str(told[-1].fault)
+    reading.stop()
 
 
 async def test_what_goes_into_a_topic_that_was_made_again_is_not_acknowledged(kafka_cluster: Cluster) -> None:
@@ -219,7 +241,7 @@ async def test_what_goes_into_a_topic_that_was_made_again_is_not_acknowledged(ka
     log = await support.open_log(clients, topic)
     for number in range(3):
         await log.append(b"%d" % number)
-    await _make_again(kafka_cluster, topic)
+    await support.make_again(kafka_cluster, topic)
     async with asyncio.timeout(20):
         while "after it had taken one at" not in (log.illness() or ""):
             with pytest.raises(LogUnavailable):

@@ -1,147 +1,33 @@
 """Orderers as they are started, on real brokers: they wait for them, find each other, and catch up from each other."""
 
 import asyncio
-import http.client
-import os
 import signal
+import socket
 import subprocess
-import sys
-import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from dataclasses import replace
 from pathlib import Path
 
-import grpc
+import psutil
 import pytest
 from kafka import TopicPartition
 
-from deploy.generate import generate
 from deploy.kafka.cluster import Cluster
-from deploy.manifest import Network, NodeEntry
-from deploy.ordering import ExistingKafka
-from deploy.topology import load_topology
-from privysharing.protocol.blocks import Block
-from privysharing.protocol.codec.blocks import parse_block
 from privysharing.protocol.codes import Status
-from privysharing.protocol.crypto import SigningIdentity
-from privysharing.protocol.deliver import OLDEST, SeekInfo, SeekPosition
-from privysharing.protocol.msp.signing import load_signing_identity
 from privysharing.protocol.orderers import LiveOrderer
-from privysharing.rpc.broadcast import BroadcastClient
-from privysharing.rpc.channels import ClientTls, open_channel
-from privysharing.rpc.deliver import ORDERER_BLOCKS, DeliverClient
 from privysharing.rpc.directory import live_orderers
+from privysharing.rpc.errors import NodeUnavailable
 from services.orderer.sealing import position_of
 from tests.support import kafka as support
-from tests.support.ordering import envelope
+from tests.support.orderers_on_kafka import BROKERS, City, on_existing, told
 
-ROOT = Path(__file__).resolve().parents[4]
-BROKERS = "ORDERER_PRIVYSHARING_KAFKA_BROKERS"
-
-
-class City:
-    """Orderers of several organisations, one channel, and what it takes to call them."""
-
-    def __init__(self, cluster: Cluster, folder: Path) -> None:
-        self.channel = support.new_topic()
-        topology = load_topology("ordering4")
-        self.network: Network = generate(
-            replace(
-                topology,
-                orderers=topology.orderers[:2],
-                channels=(replace(topology.channels[0], name=self.channel),),
-                ordering=ExistingKafka(cluster.bootstrap, cluster.zookeepers),
-            ),
-            folder,
-        )
-        self.first, self.second = (node for node in self.network.nodes if node.role == "orderer")
-        self.peer = next(node for node in self.network.nodes if node.role == "peer")
-
-    def who(self, msp: str, msp_id: str) -> SigningIdentity:
-        folder = self.network.folder / msp
-        certificate, key = (next((folder / name).iterdir()).read_bytes() for name in ("signcerts", "keystore"))
-        return load_signing_identity(certificate, key, msp_id)
-
-    def envelopes(self, count: int) -> list[bytes]:
-        org = next(org for org in self.network.organisations if org.name == "citizens")
-        alice = self.who(next(user.msp for user in org.users if user.name == "alice"), org.msp_id)
-        return [
-            envelope(os.urandom(64), alice, channel_id=self.channel, timestamp_ns=time.time_ns()) for _ in range(count)
-        ]
-
-    def tls(self) -> ClientTls:
-        folder = self.network.folder
-        own = folder / self.peer.tls
-        roots = b"".join((folder / org.tls_ca).read_bytes() for org in self.network.organisations)
-        return ClientTls(roots, (own / "server.crt").read_bytes(), (own / "server.key").read_bytes())
-
-    @asynccontextmanager
-    async def calling(self, node: NodeEntry) -> AsyncIterator[grpc.aio.Channel]:
-        channel = open_channel(node.address, self.tls())
-        try:
-            yield channel
-        finally:
-            await channel.close()
-
-    async def order(self, node: NodeEntry, envelopes: list[bytes]) -> None:
-        async with self.calling(node) as channel:
-            client = BroadcastClient(node.name, channel)
-            for raw in envelopes:  # one a block
-                assert (await client.send(raw, 10)).status is Status.SUCCESS
-                await asyncio.sleep(0.1)
-            await client.close()
-
-    async def blocks(self, node: NodeEntry, wanted: list[bytes]) -> list[Block]:
-        missing, found = set(wanted), []
-        peer = self.who(self.peer.msp, self.peer.msp_id)
-        async with self.calling(node) as channel, asyncio.timeout(20):
-            client = DeliverClient(node.name, channel, peer, self.tls().certificate_hash)
-            seek = SeekInfo(OLDEST, SeekPosition.at(2**63))
-            async for raw in client.blocks(self.channel, seek, method=ORDERER_BLOCKS):
-                found.append(parse_block(raw))
-                missing -= set(found[-1].data)
-                if not missing:
-                    return found
-        raise AssertionError("the delivery ended")
-
-    @contextmanager
-    def starting(self, node: NodeEntry, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
-        config = str(self.network.folder / node.config)
-        command = [sys.executable, "-m", "services.orderer.main", "--config", config, "--stop-with", str(os.getpid())]
-        process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **environment})
-        try:
-            yield process
-        finally:
-            process.kill()
-            process.wait()
-
-
-def health(node: NodeEntry) -> tuple[int, str]:
-    connection = http.client.HTTPConnection(node.operations_address, timeout=5)
-    try:
-        connection.request("GET", "/healthz")
-        answer = connection.getresponse()
-        return answer.status, answer.read().decode()
-    except OSError as error:
-        return 0, str(error)
-    finally:
-        connection.close()
-
-
-async def told(node: NodeEntry, status: int, text: str = "") -> None:
-    """Return once the node says so of itself."""
-    async with asyncio.timeout(20):
-        while True:
-            answer = await asyncio.to_thread(health, node)
-            if answer[0] == status and text in answer[1]:
-                return
-            await asyncio.sleep(0.1)
+ENDING_SECONDS_MAX = 9.0
+NO_ZOOKEEPER = {"ORDERER_PRIVYSHARING_ZOOKEEPER_ADDRESSES": " "}
 
 
 @pytest.fixture
 def city(kafka_cluster: Cluster, tmp_path: Path) -> City:
-    return City(kafka_cluster, tmp_path / "network")
+    """Two channels on the addresses of the cluster."""
+    topology = on_existing("ordering4", kafka_cluster.bootstrap, kafka_cluster.zookeepers, tmp_path)
+    return City(topology, tmp_path / "network", support.new_topic(), support.new_topic())
 
 
 async def test_an_orderer_whose_log_was_trimmed_takes_blocks_from_another_and_goes_on(
@@ -170,15 +56,65 @@ async def test_an_orderer_whose_log_was_trimmed_takes_blocks_from_another_and_go
             )
 
 
-async def test_an_orderer_waits_for_brokers_and_says_so(kafka_cluster: Cluster, city: City) -> None:
-    with city.starting(
-        city.first, **{BROKERS: "127.0.0.1:1", "ORDERER_PRIVYSHARING_ZOOKEEPER_ADDRESSES": " "}
-    ) as first:
-        await told(city.first, 503, "no brokers to order with yet")
-        first.send_signal(signal.SIGTERM)
-        assert await asyncio.to_thread(first.wait, 8) == 0
+async def test_a_topic_that_is_lost_halts_its_channel_and_no_other(kafka_cluster: Cluster, city: City) -> None:
+    _, other = (channel.name for channel in city.network.channels)
+    kept = city.envelopes(2, other)
+    with city.starting(city.first):
+        await told(city.first, 200)
+        await city.order(city.first, [*kept, *city.envelopes(1)])
+        await city.blocks(city.first, kept, other)
+        await support.make_again(kafka_cluster, other)
+        await told(city.first, 503, f"topic {other} was deleted and made again; see docs/operations.md")
+        await _halted(city, kept, other)
+    with city.starting(city.first):
+        await told(city.first, 503, f"topic {other} was deleted and made again; see docs/operations.md")
+        await _halted(city, kept, other)
+
+
+async def _halted(city: City, kept: list[bytes], channel: str) -> None:
+    """One channel takes nothing and gives what it has, the other goes on."""
+    (refused,) = await city.answers(city.first, city.envelopes(1, channel))
+    assert refused.status is Status.SERVICE_UNAVAILABLE
+    assert refused.info == "consenter for this channel has been halted: its ordering log has lost records"
+    assert len(await city.blocks(city.first, kept, channel)) > 1
+    more = city.envelopes(2)
+    await city.order(city.first, more)
+    await city.blocks(city.first, more)
+
+
+async def test_an_orderer_waits_for_brokers_says_so_and_ends_when_it_is_asked_to(city: City) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # connects, and answers nothing
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        with city.starting(city.first, **{BROKERS: address, **NO_ZOOKEEPER}) as first:
+            await told(city.first, 503, "no brokers to order with yet")
+            assert await _ends(first) == 0
     with city.starting(city.first, **{BROKERS: "127.0.0.1:1"}):  # and ZooKeeper names others
         await told(city.first, 200)
+
+
+async def test_an_orderer_ends_in_time_with_records_under_way_to_a_broker_that_does_not_answer(
+    kafka_cluster: Cluster, city: City
+) -> None:
+    broker = psutil.Process(kafka_cluster.pids()["broker0"])
+    with city.starting(city.first) as first:
+        await told(city.first, 200)
+        await city.order(city.first, city.envelopes(1))
+        broker.suspend()
+        try:
+            waiting = asyncio.create_task(city.answers(city.first, city.envelopes(1)))
+            await asyncio.sleep(0.5)
+            assert await _ends(first) == 0
+            (told_at_last,) = await asyncio.gather(waiting, return_exceptions=True)
+            assert isinstance(told_at_last, NodeUnavailable) or told_at_last[0].status is Status.SERVICE_UNAVAILABLE
+        finally:
+            broker.resume()
+    kafka_cluster.ready()
+
+
+async def _ends(process: subprocess.Popen[bytes]) -> int:
+    """With which code, after SIGTERM; in time for whoever kills what does not end in 10 s."""
+    process.send_signal(signal.SIGTERM)
+    return await asyncio.to_thread(process.wait, ENDING_SECONDS_MAX)
 
 
 def _split(address: str) -> tuple[str, int]:
