@@ -7,12 +7,16 @@ from services.orderer.kafka.patience import Retry
 from services.runtime.config import Address, Section
 
 
+SASL_MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
+
+
 @dataclass(frozen=True, slots=True)
 class Login:
-    """SASL/PLAIN."""
+    """Who we are to brokers that ask, by SASL."""
 
     user: str
     password: str = field(repr=False)
+    mechanism: str = SASL_MECHANISMS[0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +67,7 @@ def kafka_config(root: Section) -> KafkaConfig:
         delivery_timeout_s=extra.seconds("DeliveryTimeout", "5s", least=0.1),
         retry=_retry(section.section("Retry")),
         tls=_tls(section.section("TLS")),
-        login=_login(section.section("SASLPlain")),
+        login=_login(section.section("SASLPlain"), extra),
         version=_version(section),
         zookeeper=_zookeeper(ours.section("ZooKeeper")),
     )
@@ -107,10 +111,12 @@ def _tls(section: Section) -> ssl.SSLContext | None:
     return context
 
 
-def _login(section: Section) -> Login | None:
+def _login(section: Section, extra: Section) -> Login | None:
+    """Fabric knows of SASL/PLAIN only; its section has our mechanisms' names and passwords, too."""
+    mechanism = extra.text("SASLMechanism", SASL_MECHANISMS[0], allowed=SASL_MECHANISMS)
     if not section.flag("Enabled", False):
         return None
-    return Login(section.text("User"), section.text("Password"))
+    return Login(section.text("User"), section.text("Password"), mechanism)
 
 
 def _version(section: Section) -> tuple[int, ...] | None:

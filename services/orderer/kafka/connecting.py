@@ -102,7 +102,7 @@ class Connecting:
             "client_id": "privysharing-orderer",
             "security_protocol": config.protocol,
             "ssl_context": config.tls,
-            "sasl_mechanism": "PLAIN" if login else None,
+            "sasl_mechanism": login.mechanism if login else None,
             "sasl_plain_username": login.user if login else None,
             "sasl_plain_password": login.password if login else None,
         }

@@ -48,13 +48,14 @@ def test_our_keys_say_which_brokers_and_which_ensemble(tmp_path: Path) -> None:
 Kafka: {Version: 2.8.0, SASLPlain: {Enabled: true, User: orderer, Password: secret}}
 privysharing:
   ordering: kafka
-  kafka: {brokers: [a:1, b:2], deliveryTimeout: 2s}
+  kafka: {brokers: [a:1, b:2], deliveryTimeout: 2s, saslMechanism: SCRAM-SHA-512}
   zookeeper: {addresses: [z:1], root: /city/, brokers: /kafka, sessionTimeout: 9s, advertised: me.city:7050}
 """
     config, unused = load(tmp_path, text)
     assert unused == []
     assert (config.always, config.brokers, config.delivery_timeout_s) == (True, ("a:1", "b:2"), 2.0)
-    assert (config.version, config.login, config.protocol) == ((2, 8, 0), Login("orderer", "secret"), "SASL_PLAINTEXT")
+    assert (config.version, config.protocol) == ((2, 8, 0), "SASL_PLAINTEXT")
+    assert config.login == Login("orderer", "secret", "SCRAM-SHA-512")
     assert "secret" not in repr(config)
     assert config.zookeeper == ZooKeeperConfig(
         addresses=("z:1",), root="/city", brokers="/kafka", session_s=9.0, advertised=Address("me.city", 7050)
@@ -77,6 +78,7 @@ def test_brokers_may_have_to_show_a_certificate(tmp_path: Path) -> None:
         ("Kafka: {Version: newest}", "Kafka.Version: newest is not the version of a protocol"),
         ("Kafka: {Topic: {ReplicationFactor: 0}}", "Kafka.Topic.ReplicationFactor: 0 is not"),
         ("Kafka: {TLS: {Enabled: true, RootCAs: {File: missing.pem}}}", "Kafka.TLS.Enabled"),
+        ("privysharing: {Kafka: {SASLMechanism: NONE}}", "privysharing.Kafka.SASLMechanism: NONE is not one of PLAIN, "),
         ("privysharing: {Ordering: raft}", "privysharing.Ordering: raft is not one of channel, kafka"),
     ],
 )
