@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo test check bench profile sim chaos fuzz soak up down kafka-up kafka-down kafka-ready proto lock clean
+.PHONY: help demo test check bench profile sim chaos fuzz soak up down kafka-up kafka-down kafka-ready prometheus-ready proto lock clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -18,7 +18,7 @@ LOG_READY := $(READY) $(if $(filter kafka,$(ORDERING)),kafka-ready)
 demo: $(LOG_READY) ## A whole network on this machine, and one day of Alice's in it; ORDERING=embedded|kafka
 	@$(BIN)/privy demo $(LOG)
 
-test: $(READY) check kafka-ready ## Every test there is
+test: $(READY) check kafka-ready prometheus-ready ## Every test there is
 	@$(BIN)/pytest -q -n 2 --dist loadgroup
 
 check: $(READY) ## Style, types, layers, and generated code that is not out of date
@@ -64,8 +64,8 @@ soak: $(READY) kafka-ready ## What takes hours: ten thousand seeds, every mutant
 	@$(BIN)/python -m bench --workload overload
 	@$(BIN)/python -m bench.endurance
 
-up: $(LOG_READY) ## Start the demo network and leave it running (var/demo); ORDERING=
-	@$(BIN)/privy network up $(if $(filter kafka,$(ORDERING)),$(LOG))
+up: $(LOG_READY) $(if $(PROMETHEUS),prometheus-ready) ## Start the demo network and leave it running (var/demo); ORDERING= PROMETHEUS=1
+	@$(BIN)/privy network up $(if $(filter kafka,$(ORDERING)),$(LOG)) $(if $(PROMETHEUS),--watch)
 
 down: $(READY) ## Stop it
 	@$(BIN)/privy network down
@@ -78,6 +78,9 @@ kafka-down: $(READY) ## Stop them
 
 kafka-ready: $(READY)
 	@$(BIN)/python -m deploy.kafka fetch
+
+prometheus-ready: $(READY)
+	@$(BIN)/python -m deploy.prometheus fetch
 
 proto: $(READY) ## Generate privysharing/wire from proto/
 	@$(BIN)/python proto/generate.py

@@ -12,6 +12,7 @@ PROFILES = PurePosixPath("profiles")
 NODES = PurePosixPath("nodes")
 DATA = "data"  # of a node, in its folder
 KAFKA = PurePosixPath("kafka")
+PROMETHEUS = PurePosixPath("prometheus")
 MANIFEST = PurePosixPath("network.json")
 
 

@@ -31,8 +31,9 @@ def command() -> None:
 @with_network
 @click.option("--topology", help="Which network of deploy/network.yaml to generate.  [default: demo]")
 @with_ordering
+@click.option("--watch", is_flag=True, help="Start a Prometheus that scrapes the nodes, too.")
 @with_output
-def up(folder: Path, topology: str | None, ordering: Wish, output: Output) -> None:
+def up(folder: Path, topology: str | None, ordering: Wish, watch: bool, output: Output) -> None:
     """Generate the network if it is not there yet, start its nodes, and define its contracts.
 
     With Kafka, brokers and ZooKeeper nodes start and stop with it, unless deploy/network.yaml names a cluster.
@@ -57,11 +58,14 @@ def up(folder: Path, topology: str | None, ordering: Wish, output: Output) -> No
     processes = Processes(network)
     with output.busy(f"starting {len(processes.names)} nodes"):
         asyncio.run(bring_up(processes))
+    watched = {"prometheus": processes.watch()} if watch else {}
     output.done(
         f"network {network.topology} serves in {folder} ({len(processes.names)} nodes); "
         f"see `privy network status{network_option(folder)}`, `privy wallet list{network_option(folder)}`",
-        {"network": str(folder), "topology": network.topology, "pids": processes.pids()},
+        {"network": str(folder), "topology": network.topology, "pids": processes.pids()} | watched,
     )
+    if watch:
+        output.note(f"Prometheus, with alerts, is on http://{watched['prometheus']}, until the network stops")
 
 
 @command.command("status")
@@ -73,8 +77,9 @@ def status(folder: Path, output: Output) -> None:
     Ends with 1 when a node does not serve, or a peer does not tell.
     """
     network = Network.load(folder)
+    processes = Processes(network)
     with output.busy("asking every node"):
-        nodes, ledgers = asyncio.run(network_status(network, Processes(network)))
+        nodes, ledgers = asyncio.run(network_status(network, processes))
     if output.as_json:
         output.document({"nodes": nodes, "ledgers": ledgers})
     else:
@@ -86,6 +91,8 @@ def status(folder: Path, output: Output) -> None:
         for row in ledgers:
             if "error" in row and any(node["name"] == row["peer"] and node["pid"] for node in nodes):
                 output.note(f"{row['peer']} tells nothing of {row['channel']}: {row['error']}")
+    if processes.prometheus is not None and processes.prometheus.running.process is not None:
+        output.note(f"Prometheus is on http://{processes.prometheus.address}")
     if not any(node["pid"] for node in nodes):
         output.note(f"the network is not running; start it with: privy network up{network_option(folder)}")
     if not all(node["serves"] for node in nodes) or any("error" in ledger for ledger in ledgers):

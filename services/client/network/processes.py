@@ -18,6 +18,7 @@ from deploy import running
 from deploy.kafka.cluster import Cluster
 from deploy.manifest import Network, NodeEntry
 from deploy.ports import PortTaken, is_taken
+from deploy.prometheus.server import Prometheus
 from deploy.running import Running
 
 READY_SECONDS_MAX = 30.0
@@ -60,11 +61,13 @@ class Processes:
     """The processes of one network. With `stop_with`, nodes end when that process does, however it ends.
 
     `kafka` is the network's own cluster, where it has one: its members start before the nodes and end after them.
+    `prometheus` watches the nodes, where somebody has asked for it, until all are stopped.
     """
 
     def __init__(self, network: Network, stop_with: int | None = None) -> None:
         self.network = network
         self.kafka = Cluster.load(network.path(network.ordering.cluster)) if network.ordering.cluster else None
+        self.prometheus = Prometheus.load(network)
         self._stop_with = stop_with
         self._running = {
             node.name: Running(network.path(node.config).parent / "process.json", self.log(node))
@@ -88,6 +91,12 @@ class Processes:
             self.kafka.start(names, stop_with=self._stop_with)
         for node in sorted(absent, key=lambda node: node.order):
             self._start(node)
+
+    def watch(self) -> str:
+        """Start a Prometheus that scrapes the nodes, or find it running; gives its address."""
+        self.prometheus = self.prometheus or Prometheus.make(self.network)
+        self.prometheus.start()
+        return self.prometheus.address
 
     async def ready(self, timeout_s: float = READY_SECONDS_MAX) -> None:
         """Return once every node serves; NodeEnded or NodeNotReady name the first that does not."""
@@ -134,6 +143,8 @@ class Processes:
 
     def stop(self, names: Collection[str] | None = None) -> None:
         """Ask nodes to drain and end, all or some; those that do not are killed after 12 s."""
+        if self.prometheus is not None and names is None:
+            self.prometheus.stop()
         wanted = [each for name, each in self._running.items() if names is None or name in names]
         running.stop(wanted, STOP_SECONDS_MAX)
         if self.kafka is not None:
