@@ -5,13 +5,13 @@ import shutil
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from itertools import combinations
 from pathlib import Path, PurePosixPath
 
 import click
 
 from deploy import layout
 from deploy.channels import channel_profile
+from deploy.enough import Enough, enough
 from deploy.kafka.cluster import Cluster
 from deploy.manifest import (
     ChannelEntry,
@@ -30,7 +30,6 @@ from deploy.places import Places, Placing, contained, local
 from deploy.ports import NoFreePorts
 from deploy.profiles import connection_profile
 from deploy.topology import (
-    Channel,
     Node,
     Organisation,
     PeerNode,
@@ -42,10 +41,7 @@ from deploy.topology import (
 from privysharing.protocol.channel.bundle import ChannelConfig
 from privysharing.protocol.channel.genesis import genesis_block
 from privysharing.protocol.codec.blocks import encode_block
-from privysharing.protocol.codec.msps import encode_serialized_identity
 from privysharing.protocol.envelopes import NONCE_BYTES
-
-ENDORSEMENT = "/Channel/Application/Endorsement"
 
 
 class FolderNotEmpty(OSError):
@@ -79,11 +75,11 @@ def _write(topology: Topology, folder: Path, places: Places) -> Network:
     material = Material.make(topology, datetime.now(UTC), names=names)
     material.write(topology, folder)
     ordering = _ordering(topology, folder, places)
-    endorsements: dict[str, int] = {}
+    endorsements: dict[str, Enough] = {}
     for channel in topology.channels:
         profile = channel_profile(topology, channel, material, places.addresses, ordering.brokers)
         block = genesis_block(profile, nonce=os.urandom(NONCE_BYTES), timestamp_ns=time.time_ns())
-        endorsements[channel.name] = _endorsements(topology, channel, material, ChannelConfig.from_block(block))
+        endorsements[channel.name] = enough(topology, channel, material, ChannelConfig.from_block(block))
         _write_file(folder / layout.genesis_file(channel.name), encode_block(block))
     for orderer in topology.orderers:
         text = orderer_yaml(topology, orderer, places, ordering)
@@ -118,30 +114,11 @@ def _config_file(node: Node, places: Places) -> PurePosixPath:
     return layout.own_folder(node) / layout.config_name(node) if places.alone else layout.node_config_file(node)
 
 
-def _endorsements(topology: Topology, channel: Channel, material: Material, config: ChannelConfig) -> int:
-    """The least number such that so many endorsing peers, whichever they are, meet the endorsement policy."""
-    identities = [
-        config.msps.identity(
-            encode_serialized_identity(
-                peer.org.msp_id, material.organisations[peer.org.name].nodes[peer.full_name].identity.certificate_pem
-            )
-        )
-        for peer in topology.peers_of(channel)
-        if peer.endorses
-    ]
-    policy = config.policy(ENDORSEMENT)
-    for count in range(1, len(identities) + 1):
-        if all(policy.evaluate(chosen) for chosen in combinations(identities, count)):
-            return count
-    place = f"channels.{channel.name}.endorsement"
-    raise TopologyError(f"{place} is {channel.endorsement!r}; needed: a policy that all endorsing peers together meet")
-
-
 def _network(
     topology: Topology,
     folder: Path,
     places: Places,
-    endorsements: Mapping[str, int],
+    endorsements: Mapping[str, Enough],
     ordering: OrderingEntry,
 ) -> Network:
     return Network(
@@ -159,8 +136,8 @@ def _network(
                 clients=tuple(org.name for org in channel.clients),
                 endorsement=channel.endorsement,
                 lifecycle_endorsement=channel.lifecycle_endorsement,
-                endorsements=endorsements[channel.name],
-                contracts=tuple(ContractEntry(each.name, each.version) for each in channel.contracts),
+                endorsements=endorsements[channel.name].channel,
+                contracts=tuple(ContractEntry(each.name, each.version, each.collections) for each in channel.contracts),
             )
             for channel in topology.channels
         ),

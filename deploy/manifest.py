@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from deploy import layout
+from deploy.collections import Collection
 
 FORMAT: Final = 1
 
@@ -68,6 +69,7 @@ class ContractEntry:
 
     name: str
     version: str
+    collections: tuple[Collection, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,13 +178,18 @@ def _network(folder: Path, facts: dict[str, Any]) -> Network:
                     **channel,
                     "members": tuple(channel["members"]),
                     "clients": tuple(channel["clients"]),
-                    "contracts": tuple(ContractEntry(**contract) for contract in channel["contracts"]),
+                    "contracts": tuple(_contract(**contract) for contract in channel["contracts"]),
                 }
             )
             for channel in facts["channels"]
         ),
         ordering=_ordering(**facts.get("ordering", {})),
     )
+
+
+def _contract(name: str, version: str, collections: Iterable[dict[str, Any]] = ()) -> ContractEntry:
+    read = (Collection(**{**each, "members": tuple(each["members"])}) for each in collections)
+    return ContractEntry(name, version, tuple(read))
 
 
 def _ordering(brokers: Iterable[str] = (), zookeepers: Iterable[str] = (), cluster: str = "") -> OrderingEntry:

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from deploy import layout
+from deploy.enough import Enough
 from deploy.material import Material
-from deploy.topology import Node, Organisation, Topology
+from deploy.topology import ContractDefinition, Node, Organisation, Topology
 
 
 def connection_profile(
@@ -15,9 +16,12 @@ def connection_profile(
     org: Organisation,
     material: Material,
     addresses: Mapping[str, str],
-    endorsements: Mapping[str, int],
+    endorsements: Mapping[str, Enough],
 ) -> str:
-    """A profile for `org`; `addresses` by full node name, `endorsements` (our addition to the format) by channel."""
+    """A profile for `org`; `addresses` by full node name, `endorsements` by channel.
+
+    Those and the collections of contracts are additions to the format.
+    """
     channels = [channel for channel in topology.channels if org in channel.organisations]
     application = layout.application_folder(topology, org)
     profile = {
@@ -56,12 +60,24 @@ def connection_profile(
                     }
                     for peer in topology.peers_of(channel)
                 },
-                "endorsements": endorsements[channel.name],
+                "endorsements": endorsements[channel.name].channel,
+                "contracts": {
+                    contract.name: {"collections": _collections(contract, endorsements[channel.name])}
+                    for contract in channel.contracts
+                    if contract.collections
+                },
             }
             for channel in channels
         },
     }
     return json.dumps(profile, indent=2) + "\n"
+
+
+def _collections(contract: ContractDefinition, endorsements: Enough) -> dict[str, Any]:
+    return {
+        each.name: {"members": each.members, "endorsements": endorsements.collections[contract.name, each.name]}
+        for each in contract.collections
+    }
 
 
 def _node(node: Node, material: Material, addresses: Mapping[str, str]) -> dict[str, Any]:

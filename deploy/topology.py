@@ -1,7 +1,7 @@
 """Topologies: what `network.yaml` says, checked, as values."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
@@ -9,6 +9,9 @@ from typing import Any
 
 import yaml
 
+from deploy.collections import Collection
+from deploy.keys import TopologyError as TopologyError
+from deploy.keys import count, listed, mapping, require, require_known, text, texts
 from deploy.ordering import EMBEDDED, KAFKA, ExistingKafka, Ordering, OwnKafka, Wish
 from privysharing.protocol.channel.settings import BatchSize
 from privysharing.protocol.durations import parse_duration
@@ -21,10 +24,6 @@ _MSP_ID = re.compile(r"[A-Za-z0-9.-]+")
 _DNS_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 _ADDRESS = re.compile(r"[A-Za-z0-9.-]+:[0-9]{1,5}")
 _CHANNEL_ID = re.compile(r"[a-z][a-z0-9.-]{0,248}")
-
-
-class TopologyError(ValueError):
-    """`network.yaml` does not describe a network; the message names the place."""
 
 
 class Doors(StrEnum):
@@ -47,11 +46,11 @@ class Organisation:
 
     def __post_init__(self) -> None:
         place = f"organisations.{self.name}"
-        _require(_MSP_ID.fullmatch(self.msp_id), f"{place}.msp_id", self.msp_id, "letters, digits, . and -")
+        require(_MSP_ID.fullmatch(self.msp_id), f"{place}.msp_id", self.msp_id, "letters, digits, . and -")
         for label in self.domain.split("."):
-            _require(_DNS_LABEL.fullmatch(label), f"{place}.domain", self.domain, "a DNS name")
+            require(_DNS_LABEL.fullmatch(label), f"{place}.domain", self.domain, "a DNS name")
         for user in self.users:
-            _require(_DNS_LABEL.fullmatch(user), f"{place}.users", user, "a lower-case name")
+            require(_DNS_LABEL.fullmatch(user), f"{place}.users", user, "a lower-case name")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +84,7 @@ class ContractDefinition:
 
     name: str
     version: str
+    collections: tuple[Collection, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +102,9 @@ class Channel:
     batch_timeout_s: float = 2.0  # fabric sampleconfig/configtx.yaml, Orderer.BatchTimeout
 
     def __post_init__(self) -> None:
-        _require(_CHANNEL_ID.fullmatch(self.name), "channels", self.name, "a-z, 0-9, . and -, a letter first")
-        _require(self.members, f"channels.{self.name}.members", self.members, "at least one organisation")
-        _require(self.batch_timeout_s > 0, f"channels.{self.name}.batch.timeout", self.batch_timeout_s, "more than 0")
+        require(_CHANNEL_ID.fullmatch(self.name), "channels", self.name, "a-z, 0-9, . and -, a letter first")
+        require(self.members, f"channels.{self.name}.members", self.members, "at least one organisation")
+        require(self.batch_timeout_s > 0, f"channels.{self.name}.batch.timeout", self.batch_timeout_s, "more than 0")
 
     @property
     def organisations(self) -> tuple[Organisation, ...]:
@@ -126,15 +126,15 @@ class Topology:
 
     def __post_init__(self) -> None:
         place = f"topologies.{self.name}"
-        _require(self.orderers, f"{place}.orderers", self.orderers, "at least one node")
-        _require(self.channels, f"{place}.channels", self.channels, "at least one channel")
+        require(self.orderers, f"{place}.orderers", self.orderers, "at least one node")
+        require(self.channels, f"{place}.channels", self.channels, "at least one channel")
         names = sorted(node.full_name for node in self.nodes)
-        _require(len(names) == len(set(names)), place, names, "every node named once")
+        require(len(names) == len(set(names)), place, names, "every node named once")
         for channel in self.channels:
             absent = [org.name for org in channel.members if not self.peers_of(channel, org)]
-            _require(not absent, f"{place}.channels.{channel.name}.members", absent, "members with a peer")
+            require(not absent, f"{place}.channels.{channel.name}.members", absent, "members with a peer")
         roots = [org.name for org in self.organisations if org.root]
-        _require(len(roots) == 1, place, roots, "exactly one organisation with root: true")
+        require(len(roots) == 1, place, roots, "exactly one organisation with root: true")
 
     @property
     def nodes(self) -> tuple[Node, ...]:
@@ -171,67 +171,68 @@ def load_topology(name: str, file: Path = NETWORK_YAML) -> Topology:
     """Read one topology of `file`; TopologyError when it, or what it refers to, does not make sense."""
     document = _document(file)
     organisations = {
-        key: _organisation(key, _mapping(value, f"organisations.{key}"))
-        for key, value in _mapping(document.get("organisations"), "organisations").items()
+        key: _organisation(key, mapping(value, f"organisations.{key}"))
+        for key, value in mapping(document.get("organisations"), "organisations").items()
     }
-    topologies = _mapping(document.get("topologies"), "topologies")
+    topologies = mapping(document.get("topologies"), "topologies")
     return _topology(name, _resolve(name, topologies), organisations)
 
 
 def topology_names(file: Path = NETWORK_YAML) -> tuple[str, ...]:
     """What `load_topology` can load."""
-    return tuple(_mapping(_document(file).get("topologies"), "topologies"))
+    return tuple(mapping(_document(file).get("topologies"), "topologies"))
 
 
 def _document(file: Path) -> dict[str, Any]:
     try:
-        return _mapping(yaml.safe_load(file.read_text(encoding="utf-8")), str(file))
+        return mapping(yaml.safe_load(file.read_text(encoding="utf-8")), str(file))
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise TopologyError(f"{file} is not YAML: {error}") from None
 
 
 def _resolve(name: str, topologies: Mapping[str, Any], seen: tuple[str, ...] = ()) -> dict[str, Any]:
     """The keys of a topology over those of the one that it extends."""
-    _require(isinstance(name, str) and name in topologies, "topology", name, f"one of {', '.join(topologies)}")
-    _require(name not in seen, f"topologies.{name}.extends", name, "a topology that does not extend itself")
-    own = dict(_mapping(topologies[name], f"topologies.{name}"))
+    require(isinstance(name, str) and name in topologies, "topology", name, f"one of {', '.join(topologies)}")
+    require(name not in seen, f"topologies.{name}.extends", name, "a topology that does not extend itself")
+    own = dict(mapping(topologies[name], f"topologies.{name}"))
     base = own.pop("extends", None)
     return own if base is None else {**_resolve(base, topologies, (*seen, name)), **own}
 
 
 def _organisation(name: str, keys: Mapping[str, Any]) -> Organisation:
-    _known(keys, {"title", "msp_id", "domain", "users", "root"}, f"organisations.{name}")
+    require_known(keys, {"title", "msp_id", "domain", "users", "root"}, f"organisations.{name}")
     return Organisation(
         name=name,
         title=str(keys.get("title", name)),
-        msp_id=_text(keys, "msp_id", f"organisations.{name}"),
-        domain=_text(keys, "domain", f"organisations.{name}"),
-        users=_texts(keys, "users", f"organisations.{name}"),
+        msp_id=text(keys, "msp_id", f"organisations.{name}"),
+        domain=text(keys, "domain", f"organisations.{name}"),
+        users=texts(keys, "users", f"organisations.{name}"),
         root=bool(keys.get("root", False)),
     )
 
 
 def _topology(name: str, keys: Mapping[str, Any], organisations: Mapping[str, Organisation]) -> Topology:
     place = f"topologies.{name}"
-    _known(keys, {"title", "doors", "ordering", "orderers", "peers", "channels", "client_auth_required"}, place)
+    require_known(keys, {"title", "doors", "ordering", "orderers", "peers", "channels", "client_auth_required"}, place)
     try:
         doors = Doors(keys.get("doors", Doors.CLOSED))
     except ValueError:
         raise TopologyError(f"{place}.doors is {keys['doors']!r}; allowed: {', '.join(Doors)}") from None
+    peers = tuple(
+        PeerNode(*_name_and_org(each, organisations, f"{place}.peers"), endorses=bool(each.get("endorses", True)))
+        for each in listed(keys, "peers", place)
+    )
     return Topology(
         name=name,
         title=str(keys.get("title", name)),
         orderers=tuple(
             OrdererNode(*_name_and_org(each, organisations, f"{place}.orderers"))
-            for each in _list(keys, "orderers", place)
+            for each in listed(keys, "orderers", place)
         ),
-        peers=tuple(
-            PeerNode(*_name_and_org(each, organisations, f"{place}.peers"), endorses=bool(each.get("endorses", True)))
-            for each in _list(keys, "peers", place)
-        ),
+        peers=peers,
         channels=tuple(
-            _channel(channel, _mapping(value, f"{place}.channels.{channel}"), organisations, doors)
-            for channel, value in _mapping(keys.get("channels"), f"{place}.channels").items()
+            _channel(channel, mapping(value, f"{place}.channels.{channel}"), organisations, doors, peers)
+            for channel, value in mapping(keys.get("channels"), f"{place}.channels").items()
         ),
         client_auth_required=bool(keys.get("client_auth_required", True)),
         ordering=_ordering(keys.get("ordering", EMBEDDED), f"{place}.ordering"),
@@ -242,52 +243,71 @@ def _ordering(value: object, place: str) -> Ordering:
     if value in (EMBEDDED, KAFKA):
         return OwnKafka() if value == KAFKA else None
     known = f"{EMBEDDED}, {KAFKA}, or {KAFKA}: with brokers and zookeepers, as numbers or lists of addresses"
-    _require(isinstance(value, dict) and set(value) == {KAFKA}, place, value, known)
+    require(isinstance(value, dict) and set(value) == {KAFKA}, place, value, known)
     place = f"{place}.{KAFKA}"
-    keys = _mapping(_mapping(value, place)[KAFKA], place)
-    _known(keys, {"brokers", "zookeepers"}, place)
+    keys = mapping(mapping(value, place)[KAFKA], place)
+    require_known(keys, {"brokers", "zookeepers"}, place)
     if not isinstance(keys.get("brokers"), list):
         return OwnKafka(
-            _count(keys, "brokers", place) if "brokers" in keys else 1,
-            0 if keys.get("zookeepers") == 0 else _count(keys, "zookeepers", place) if "zookeepers" in keys else 1,
+            count(keys, "brokers", place) if "brokers" in keys else 1,
+            0 if keys.get("zookeepers") == 0 else count(keys, "zookeepers", place) if "zookeepers" in keys else 1,
         )
-    brokers, zookeepers = (_texts(keys, key, place) for key in ("brokers", "zookeepers"))
-    _require(brokers, f"{place}.brokers", brokers, "at least one address")
+    brokers, zookeepers = (texts(keys, key, place) for key in ("brokers", "zookeepers"))
+    require(brokers, f"{place}.brokers", brokers, "at least one address")
     for address in (*brokers, *zookeepers):
-        _require(_ADDRESS.fullmatch(address), place, address, "host:port")
+        require(_ADDRESS.fullmatch(address), place, address, "host:port")
     return ExistingKafka(brokers, zookeepers)
 
 
-def _channel(name: str, keys: Mapping[str, Any], organisations: Mapping[str, Organisation], doors: Doors) -> Channel:
+def _channel(
+    name: str,
+    keys: Mapping[str, Any],
+    organisations: Mapping[str, Organisation],
+    doors: Doors,
+    peers: Sequence[PeerNode],
+) -> Channel:
     place = f"channels.{name}"
-    _known(keys, {"members", "clients", "endorsement", "lifecycle_endorsement", "contracts", "batch"}, place)
-    batch = _mapping(keys.get("batch", {}), f"{place}.batch")
+    require_known(keys, {"members", "clients", "endorsement", "lifecycle_endorsement", "contracts", "batch"}, place)
+    batch = mapping(keys.get("batch", {}), f"{place}.batch")
     sizes = ("max_message_count", "absolute_max_bytes", "preferred_max_bytes")
-    _known(batch, {*sizes, "timeout"}, f"{place}.batch")
+    require_known(batch, {*sizes, "timeout"}, f"{place}.batch")
     try:
         timeout_s = parse_duration(str(batch.get("timeout", "2s")))
     except ValueError as error:
         raise TopologyError(f"{place}.batch.timeout: {error}") from None
+    members = tuple(_org(org, organisations, f"{place}.members") for org in listed(keys, "members", place))
+    members_peers = {org.name: (org.msp_id, sum(peer.org == org for peer in peers)) for org in members}
     return Channel(
         name=name,
-        members=tuple(_org(org, organisations, f"{place}.members") for org in _list(keys, "members", place)),
-        clients=tuple(_org(org, organisations, f"{place}.clients") for org in _list(keys, "clients", place)),
-        endorsement=_text(keys, "endorsement", place),
-        lifecycle_endorsement=_text(keys, "lifecycle_endorsement", place),
+        members=members,
+        clients=tuple(_org(org, organisations, f"{place}.clients") for org in listed(keys, "clients", place)),
+        endorsement=text(keys, "endorsement", place),
+        lifecycle_endorsement=text(keys, "lifecycle_endorsement", place),
         contracts=tuple(
-            ContractDefinition(contract, _version(value, f"{place}.contracts.{contract}"))
-            for contract, value in _mapping(keys.get("contracts", {}), f"{place}.contracts").items()
+            _contract(contract, mapping(value, f"{place}.contracts.{contract}"), place, members_peers)
+            for contract, value in mapping(keys.get("contracts", {}), f"{place}.contracts").items()
         ),
         doors=doors,
         batch_size=replace(
-            _default_batch(doors), **{key: _count(batch, key, f"{place}.batch") for key in sizes if key in batch}
+            _default_batch(doors), **{key: count(batch, key, f"{place}.batch") for key in sizes if key in batch}
         ),
         batch_timeout_s=timeout_s,
     )
 
 
-def _version(contract: object, place: str) -> str:
-    return _text(_mapping(contract, place), "version", place)
+def _contract(
+    name: str, keys: Mapping[str, Any], channel: str, members: Mapping[str, tuple[str, int]]
+) -> ContractDefinition:
+    place = f"{channel}.contracts.{name}"
+    require_known(keys, {"version", "collections"}, place)
+    return ContractDefinition(
+        name=name,
+        version=text(keys, "version", place),
+        collections=tuple(
+            Collection.parse(collection, value, f"{place}.collections.{collection}", members)
+            for collection, value in mapping(keys.get("collections", {}), f"{place}.collections").items()
+        ),
+    )
 
 
 def _default_batch(doors: Doors) -> BatchSize:
@@ -296,52 +316,11 @@ def _default_batch(doors: Doors) -> BatchSize:
 
 
 def _name_and_org(keys: object, organisations: Mapping[str, Organisation], place: str) -> tuple[str, Organisation]:
-    node = _mapping(keys, place)
-    _known(node, {"name", "org", "endorses"}, place)
-    return _text(node, "name", place), _org(node.get("org"), organisations, place)
+    node = mapping(keys, place)
+    require_known(node, {"name", "org", "endorses"}, place)
+    return text(node, "name", place), _org(node.get("org"), organisations, place)
 
 
 def _org(name: object, organisations: Mapping[str, Organisation], place: str) -> Organisation:
-    _require(isinstance(name, str) and name in organisations, place, name, f"one of {', '.join(organisations)}")
+    require(isinstance(name, str) and name in organisations, place, name, f"one of {', '.join(organisations)}")
     return organisations[str(name)]
-
-
-def _mapping(value: object, place: str) -> dict[str, Any]:
-    if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
-        raise TopologyError(f"{place} is {value!r}; needed: a mapping, with texts as keys")
-    return value
-
-
-def _list(keys: Mapping[str, Any], key: str, place: str) -> list[Any]:
-    value = keys.get(key, [])
-    _require(isinstance(value, list), f"{place}.{key}", value, "a list")
-    return list(value)
-
-
-def _texts(keys: Mapping[str, Any], key: str, place: str) -> tuple[str, ...]:
-    values = _list(keys, key, place)
-    _require(all(isinstance(value, str) for value in values), f"{place}.{key}", values, "a list of texts")
-    return tuple(values)
-
-
-def _count(keys: Mapping[str, Any], key: str, place: str) -> int:
-    value = keys[key]
-    whole = isinstance(value, int) and not isinstance(value, bool)
-    _require(whole and 0 < value < 2**32, f"{place}.{key}", value, "a whole number from 1 to 2**32 - 1")
-    return int(value)
-
-
-def _text(keys: Mapping[str, Any], key: str, place: str) -> str:
-    value = keys.get(key)
-    _require(isinstance(value, str) and value, f"{place}.{key}", value, "a text")
-    return str(value)
-
-
-def _known(keys: Iterable[str], allowed: set[str], place: str) -> None:
-    unknown = sorted(set(keys) - allowed)
-    _require(not unknown, place, unknown, f"only the keys {', '.join(sorted(allowed))}")
-
-
-def _require(condition: object, place: str, found: object, needed: str) -> None:
-    if not condition:
-        raise TopologyError(f"{place} is {found!r}; needed: {needed}")

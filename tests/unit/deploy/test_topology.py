@@ -61,6 +61,10 @@ def test_behind_closed_doors_a_transaction_is_at_most_2_mib_and_else_fabrics_10(
     assert demo.batch_size.absolute_max_bytes == 3 * 1024 * 1024
 
 
+POLICIES = {"endorsement": "OR('A.peer')", "lifecycle_endorsement": "OR('A.peer')"}
+CRITICAL = ("topologies", "demo", "channels", "health", "contracts", "privysharing", "collections", "critical")
+BOTH = {"members": ["medical", "police"]}
+
 REFUSED: list[tuple[tuple[str, ...], Any, str]] = [
     (("topologies", "demo", "doors"), "ajar", "doors is 'ajar'; allowed: closed, fabric"),
     (("topologies", "demo", "orderers"), [], "demo.orderers is ..; needed: at least one node"),
@@ -75,7 +79,7 @@ REFUSED: list[tuple[tuple[str, ...], Any, str]] = [
     (("topologies", "demo", "extends"), "demo", "a topology that does not extend itself"),
     (("topologies", "demo", "extends"), "dmo", "'dmo'; needed: one of .*demo"),
     (("topologies", "demo", "channels", "Health"), {}, "channels.Health"),
-    (("topologies", "demo", "channels", "health", "members"), [], "at least one organisation"),
+    (("topologies", "demo", "channels", "health"), {**POLICIES, "members": []}, "at least one organisation"),
     (("topologies", "demo", "channels", "health", "batch"), {"timeout": "soon"}, "not a duration"),
     (("topologies", "demo", "channels", "health", "batch"), {"timeout": "0s"}, "more than 0"),
     (("topologies", "demo", "channels", "health", "endorsement"), None, "endorsement is None; needed: a text"),
@@ -98,6 +102,20 @@ REFUSED: list[tuple[tuple[str, ...], Any, str]] = [
         {"max_message_count": "many"},
         "max_message_count is 'many'",
     ),
+    (CRITICAL, {}, "critical.members is ..; needed: members of the channel, once each: medical, police, citizens"),
+    (CRITICAL, {"members": ["medical", "medical"]}, "members of the channel, once each"),
+    (CRITICAL, {"members": ["medical", "ministry"]}, "members of the channel, once each"),  # a client holds nothing
+    (CRITICAL, {**BOTH, "required_peers": 2}, "required_peers is 2; needed: at most 1, the members' other peers"),
+    (CRITICAL, {**BOTH, "required_peers": -1}, "required_peers is -1; needed: a whole number from 0"),
+    (CRITICAL, {**BOTH, "maximum_peers": 0}, "maximum_peers is 0; needed: at least 1, as are required"),
+    (CRITICAL, {**BOTH, "blocks_to_live": "ten"}, "blocks_to_live is 'ten'; needed: a whole number from 0"),
+    (CRITICAL, {**BOTH, "member_only_read": 1}, "member_only_read is 1; needed: true or false"),
+    (CRITICAL, {**BOTH, "endorsement": "most"}, "critical.endorsement is 'most'; needed: a policy .unrecognized"),
+    (CRITICAL, {**BOTH, "members_only": True}, "'members_only'.; needed: only the keys blocks_to_live"),
+    (CRITICAL, 5, "critical is 5; needed: a mapping"),
+    ((*CRITICAL[:-1], "_implicit_org_A"), BOTH, "needed: letters, digits, - and, not first, _"),
+    (CRITICAL[:-1], ["critical"], "collections is .*; needed: a mapping"),
+    ((*CRITICAL[:-2], "policy"), "x", "'policy'.; needed: only the keys collections, version"),
 ]
 
 
