@@ -89,6 +89,8 @@ class Chain:
         self.channel_id = self.config.channel_id
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"chain-{self.channel_id}")
         context.metrics.relation.of(self.channel_id).set(RELATION_CONSENTER)
+        for reason in SkipReason:
+            context.metrics.skipped.of(self.channel_id, reason)  # from now on there is a 0 that it grows from
         context.metrics.status.of(self.channel_id).set(STATUS_ONBOARDING)
 
     def start(self, log: OrderedLog) -> None:
