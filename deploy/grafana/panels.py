@@ -1,0 +1,320 @@
+"""What the dashboard shows. Every metric is one of `/metrics`; `docs/operations.md` says what is worth a look when."""
+
+from dataclasses import dataclass
+from typing import Final
+
+NODES: Final = 'network="$network",instance=~"$node"'
+CHANNELS: Final = f'{NODES},channel=~"$channel"'
+RATE: Final = "$__rate_interval"
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """PromQL, and what its series are called."""
+
+    expr: str
+    legend: str
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """Something to look at. Units are Grafana's; `steps` are values from which on it is (colour)."""
+
+    title: str
+    about: str
+    queries: tuple[Query, ...]
+    kind: str = "timeseries"
+    unit: str = "short"
+    width: int = 8  # of 24
+    steps: tuple[tuple[float | None, str], ...] = ()
+    mappings: tuple[tuple[str, str, str], ...] = ()  # value, what to show instead, colour
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Panels under one heading."""
+
+    title: str
+    panels: tuple[Panel, ...]
+    height: int = 8
+
+
+def quantile(q: float, metric: str, by: str, where: str = CHANNELS) -> str:
+    """A quantile of a histogram, in seconds."""
+    return f"histogram_quantile({q}, sum by (le, {by}) (rate({metric}_bucket{{{where}}}[{RATE}])))"
+
+
+def rate(metric: str, by: str, where: str = CHANNELS) -> str:
+    """How much a counter grows in a second."""
+    return f"sum by ({by}) (rate({metric}{{{where}}}[{RATE}]))"
+
+
+_WELL: Final = ((None, "red"), (1.0, "green"))
+_NONE_IS_WELL: Final = ((None, "green"), (1.0, "red"))
+_TIPS: Final = 'max by (channel) (ledger_blockchain_height{network="$network",channel=~"$channel"})'
+_YES: Final = (("0", "no", "red"), ("1", "yes", "green"))
+
+GLANCE: Final = Row(
+    "At a glance",
+    (
+        Panel(
+            "Nodes that answer",
+            "Of all that Prometheus knows of.",
+            (
+                Query(
+                    'sum(up{job="privysharing",network="$network"}) / count(up{job="privysharing",network="$network"})',
+                    "",
+                ),
+            ),
+            "stat",
+            "percentunit",
+            4,
+            _WELL,
+        ),
+        Panel(
+            "Components that are not well",
+            "As /healthz of each node says: channels, ordering, disk.",
+            (Query('count(privysharing_component_healthy{network="$network"} == 0) or vector(0)', ""),),
+            "stat",
+            width=4,
+            steps=_NONE_IS_WELL,
+        ),
+        Panel(
+            "Channels stopped",
+            "A fork, or no verdict: nothing is committed there until an operator has looked.",
+            (Query('sum(privysharing_channel_stopped{network="$network"})', ""),),
+            "stat",
+            width=4,
+            steps=_NONE_IS_WELL,
+        ),
+        Panel(
+            "Committed a second",
+            "Valid transactions, as the fastest peer of each channel commits them.",
+            (
+                Query(
+                    "sum(max by (channel) (sum by (channel, instance) (rate(ledger_transaction_count{"
+                    f'network="$network",channel=~"$channel",validation_code="VALID"}}[{RATE}]))))',
+                    "",
+                ),
+            ),
+            "stat",
+            "short",
+            4,
+        ),
+        Panel(
+            "Blocks behind",
+            "How many the last of all peers lacks.",
+            (
+                Query(
+                    f"max({_TIPS} - on (channel) group_right () "
+                    'ledger_blockchain_height{network="$network",channel=~"$channel",role="peer"})',
+                    "",
+                ),
+            ),
+            "stat",
+            width=4,
+            steps=((None, "green"), (20.0, "orange"), (200.0, "red")),
+        ),
+        Panel(
+            "First certificate ends in",
+            "Of all that nodes show: signing, tls, client.",
+            (Query('min(privysharing_certificate_expiry_timestamp_seconds{network="$network"}) - time()', ""),),
+            "stat",
+            "s",
+            4,
+            ((None, "red"), (3 * 86400.0, "orange"), (30 * 86400.0, "green")),
+        ),
+    ),
+    4,
+)
+
+ALERTS: Final = Row(
+    "Alerts",
+    (
+        Panel(
+            "Firing and pending",
+            "Each has a section in docs/operations.md that says what to do.",
+            (Query('ALERTS{network="$network"}', "{{alertname}} {{instance}} {{channel}} ({{alertstate}})"),),
+            "timeseries",
+            width=12,
+        ),
+        Panel(
+            "Well",
+            "By node and component, over time.",
+            (Query(f"privysharing_component_healthy{{{NODES}}}", "{{instance}} {{component}}"),),
+            "state-timeline",
+            width=12,
+            mappings=_YES,
+        ),
+    ),
+)
+
+TRANSACTIONS: Final = Row(
+    "Transactions",
+    (
+        Panel(
+            "Verdicts a second",
+            "What became of transactions, by validation code, at one peer of each channel: all come to the same.",
+            (
+                Query(
+                    "max by (channel, validation_code) "
+                    f"({rate('ledger_transaction_count', 'channel, validation_code, instance')})",
+                    "{{channel}} {{validation_code}}",
+                ),
+            ),
+        ),
+        Panel(
+            "Answers to clients a second",
+            "What orderers said of envelopes, by status.",
+            (Query(rate("broadcast_processed_count", "channel, status"), "{{channel}} {{status}}"),),
+        ),
+        Panel(
+            "Proposals a second",
+            "What peers were asked, and how much of that they endorsed.",
+            (
+                Query(rate("endorser_proposals_received", "instance", NODES), "{{instance}} received"),
+                Query(rate("endorser_successful_proposals", "instance", NODES), "{{instance}} successful"),
+            ),
+        ),
+        Panel(
+            "Time to endorse",
+            "A proposal at a peer, from its turn in the line to the signature.",
+            (
+                Query(quantile(0.5, "endorser_proposal_duration", "chaincode"), "{{chaincode}} median"),
+                Query(quantile(0.95, "endorser_proposal_duration", "chaincode"), "{{chaincode}} 95 %"),
+            ),
+            unit="s",
+        ),
+        Panel(
+            "Time to order",
+            "Until an envelope is durable in the ordering log, and from the first of a block until it is cut.",
+            (
+                Query(quantile(0.95, "broadcast_enqueue_duration", "channel"), "{{channel}} durable, 95 %"),
+                Query(quantile(0.95, "blockcutter_block_fill_duration", "channel"), "{{channel}} cut, 95 %"),
+            ),
+            unit="s",
+        ),
+        Panel(
+            "Time to commit",
+            "A block at a peer: judging it, appending it, and writing the state.",
+            (
+                Query(quantile(0.95, "gossip_privdata_validation_duration", "channel"), "{{channel}} judged, 95 %"),
+                Query(quantile(0.95, "ledger_blockstorage_commit_time", "channel"), "{{channel}} appended, 95 %"),
+                Query(quantile(0.95, "ledger_statedb_commit_time", "channel"), "{{channel}} state, 95 %"),
+            ),
+            unit="s",
+        ),
+    ),
+)
+
+LEDGERS: Final = Row(
+    "Ledgers",
+    (
+        Panel(
+            "Height",
+            "Of each node's chain.",
+            (Query(f"ledger_blockchain_height{{{CHANNELS}}}", "{{instance}} {{channel}}"),),
+        ),
+        Panel(
+            "Blocks behind",
+            "What each peer lacks of the longest chain. Nodes are asked one after another: under load some is normal.",
+            (
+                Query(
+                    f'{_TIPS} - on (channel) group_right () ledger_blockchain_height{{{CHANNELS},role="peer"}}',
+                    "{{instance}} {{channel}}",
+                ),
+            ),
+        ),
+        Panel(
+            "Transactions in a block",
+            "On average.",
+            (
+                Query(
+                    f"{rate('ledger_transaction_count', 'instance, channel')}"
+                    f" / {rate('ledger_block_processing_time_count', 'instance, channel')}",
+                    "{{instance}} {{channel}}",
+                ),
+            ),
+        ),
+        Panel(
+            "Witnesses",
+            "Nodes of other organisations whose blocks are compared with a peer's, and equal.",
+            (Query(f"privysharing_channel_witnesses{{{CHANNELS}}}", "{{instance}} {{channel}}"),),
+        ),
+        Panel(
+            "Records that came to nothing",
+            "Of the ordering log, by reason. Some are everyday life, such as a second wish to cut.",
+            (Query(rate("privysharing_orderer_records_skipped", "channel, reason"), "{{channel}} {{reason}}"),),
+        ),
+        Panel(
+            "Calls a second",
+            "By method and what they ended with.",
+            (
+                Query(
+                    rate("grpc_server_unary_requests_completed", "service, method, code", NODES),
+                    "{{service}}/{{method}} {{code}}",
+                ),
+                Query(
+                    rate("grpc_server_stream_requests_completed", "service, method, code", NODES),
+                    "{{service}}/{{method}} {{code}}",
+                ),
+            ),
+        ),
+    ),
+)
+
+MACHINES: Final = Row(
+    "Machines",
+    (
+        Panel(
+            "Left on the disk",
+            "And the watermark, below which a node takes no new work.",
+            (
+                Query(f"privysharing_disk_free_bytes{{{NODES}}}", "{{instance}}"),
+                Query(f"max(privysharing_disk_watermark_bytes{{{NODES}}})", "watermark"),
+            ),
+            unit="bytes",
+        ),
+        Panel(
+            "Processor",
+            "1 is one core.",
+            (Query(rate("process_cpu_seconds_total", "instance", NODES), "{{instance}}"),),
+        ),
+        Panel(
+            "Memory",
+            "What processes hold.",
+            (Query(f"process_resident_memory_bytes{{{NODES}}}", "{{instance}}"),),
+            unit="bytes",
+        ),
+        Panel(
+            "Open files",
+            "Connections are files, too. 1 is all that a process may open.",
+            (Query(f"process_open_fds{{{NODES}}} / process_max_fds{{{NODES}}}", "{{instance}}"),),
+            unit="percentunit",
+        ),
+        Panel(
+            "Clocks",
+            "How far each node's is from Prometheus'.",
+            (
+                Query(
+                    f"privysharing_clock_timestamp_seconds{{{NODES}}}"
+                    f" - timestamp(privysharing_clock_timestamp_seconds{{{NODES}}})",
+                    "{{instance}}",
+                ),
+            ),
+            unit="s",
+        ),
+        Panel(
+            "Warnings and errors a second",
+            "In the nodes' logs.",
+            (
+                Query(
+                    rate("logging_entries_written", "instance, level", f'{NODES},level=~"warn|error|panic"'),
+                    "{{instance}} {{level}}",
+                ),
+            ),
+        ),
+    ),
+)
+
+ROWS: Final = (GLANCE, ALERTS, TRANSACTIONS, LEDGERS, MACHINES)
