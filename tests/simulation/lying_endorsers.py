@@ -7,7 +7,7 @@ from typing import Final
 
 from privysharing.protocol.crypto import SigningIdentity
 from privysharing.protocol.transactions import ProposalResponse, Response
-from services.peer.endorsement.endorser import Outcome
+from services.peer.endorsement.stages import Outcome
 from services.peer.endorsement.workers import Job
 from tests.simulation.liars import HONEST, Moods, Told
 from tests.support.liars import LyingEndorser

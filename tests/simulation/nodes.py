@@ -17,8 +17,9 @@ from services.peer.chaincode_host.guard import TIMED_OUT, Execution
 from services.peer.chaincode_host.host import ChaincodeConfig
 from services.peer.chaincode_host.simulator import SimulationLimits
 from services.peer.config import ChannelBootstrap, PeerConfig
-from services.peer.endorsement.endorser import EndorserConfig, Outcome, through
+from services.peer.endorsement.endorser import EndorserConfig
 from services.peer.endorsement.hosting import Hosting
+from services.peer.endorsement.stages import Outcome, Stage, Waiting, onward
 from services.peer.endorsement.workers import Job, Process, WorkersConfig, overloaded
 from services.peer.events.delivery import UNREAD_BLOCKS_MAX
 from services.peer.layout import PRIVATE_VALUES
@@ -140,7 +141,7 @@ class _Strands:
         self._waiting_max = waiting_max
         self._waiting = 0
         self._closed = False
-        self._strands: dict[Strand[Outcome], Job] = {}  # those that have begun
+        self._strands: dict[Strand[Waiting | Outcome], Job] = {}  # those that have begun
         self._process: Process
         self.guard = self
         life = current_life()
@@ -170,7 +171,7 @@ class _Strands:
         self._closed = True
         for strand in list(self._strands):
             strand.finish()
-            self._settle(strand)
+            self._settle(self._strands.pop(strand), strand.outcome)
 
     def _abandon(self) -> None:
         for strand in self._strands:
@@ -179,22 +180,34 @@ class _Strands:
 
     def _endorse(self, job: Job) -> None:
         self._waiting -= 1
-        if not job.wanted():
+        self._bring_forward(job, lambda: self._process(job.raw))
+
+    def _bring_forward(self, job: Job, stage: Stage) -> None:
+        """As far as it gets without waiting for other peers."""
+        if self._closed or not job.wanted():
             return
         if self._chance.random() > STRANDS_SHARE:
-            self._tell(job, through(self._process(job.raw)))
+            self._settle(job, onward(stage))
         else:
-            strand = Strand(self._chance, lambda: through(self._process(job.raw)))
+            strand = Strand(self._chance, lambda: onward(stage))
             self._strands[strand] = job
             self._go_on(strand)
 
-    def _go_on(self, strand: Strand[Outcome]) -> None:
+    def _go_on(self, strand: Strand[Waiting | Outcome]) -> None:
         if strand in self._strands:
             strand.go_on()
             if strand.done:
-                self._settle(strand)
+                self._settle(self._strands.pop(strand), strand.outcome)
             else:
                 self._loop.call_later(self._chance.expovariate(1 / OVERTAKEN_S), self._go_on, strand)
 
-    def _settle(self, strand: Strand[Outcome]) -> None:
-        self._tell(self._strands.pop(strand), strand.outcome)
+    def _settle(self, job: Job, at: Waiting | Outcome) -> None:
+        if not isinstance(at, Waiting):
+            self._tell(job, at)
+            return
+        stage = at.stage
+
+        def resume(_: object) -> None:
+            self._loop.call_later(self._chance.expovariate(1 / ENDORSING_S), self._bring_forward, job, stage)
+
+        at.until.add_done_callback(resume)

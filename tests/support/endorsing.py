@@ -32,9 +32,10 @@ from services.peer.chaincode_host.simulator import SimulationLimits
 from services.peer.chaincode_host.stub import InProcessStub
 from services.peer.chaincode_host.watchdog import Watchdog
 from services.peer.commits import make_commit
-from services.peer.endorsement.endorser import Endorser, EndorserConfig, Outcome
+from services.peer.endorsement.endorser import Endorser, EndorserConfig
 from services.peer.endorsement.issued import IssuedEndorsements
 from services.peer.endorsement.metrics import EndorserMetrics
+from services.peer.endorsement.stages import Outcome
 from services.peer.ledger.memory import MemoryLedger
 from services.peer.private_data import MemoryPrivateValues
 from services.peer.system_chaincodes import system_chaincodes

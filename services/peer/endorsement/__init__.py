@@ -8,5 +8,5 @@ Does not: order, validate or commit, or remember a proposal; of what it signed i
 Failure: what is wrong with a proposal is a refusal; what is wrong afterwards is a response of status 500. Either way
 nothing changed.
 
-Read in this order: `checks`, `endorser`, `interest`, `issued`, `line`, `workers`, `hosting`.
+Read in this order: `checks`, `stages`, `endorser`, `interest`, `issued`, `line`, `workers`, `hosting`.
 """

@@ -48,6 +48,7 @@ from services.peer.endorsement import checks
 from services.peer.endorsement.interest import interest_of
 from services.peer.endorsement.issued import IssuedEndorsements
 from services.peer.endorsement.metrics import EndorserMetrics
+from services.peer.endorsement.stages import Outcome, ProposalRefused, Stage, Waiting, through
 from services.peer.private_data import PrivateValues
 from services.runtime.disk import StorageError
 
@@ -63,29 +64,6 @@ WITHOUT_SIMULATION = frozenset({QSCC, CSCC})
 
 # What a simulation may come to and yet wait to be answered together with others
 KEPT_BYTES_MAX = 64 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class ProposalRefused:
-    """A proposal that was not processed, for which the client gets a gRPC error and no response.
-
-    Of status UNKNOWN as in Fabric; INTERNAL when it is this peer's fault; RESOURCE_EXHAUSTED when it may be sent again.
-    """
-
-    message: str
-    internal: bool = False
-    overloaded: bool = False
-
-
-Outcome = ProposalResponse | ProposalRefused
-Stage = Callable[[], "Stage | Outcome"]  # what is to be done next for a proposal
-
-
-def through(at: Stage | Outcome) -> Outcome:
-    """A proposal's answer, by all the stages that are left."""
-    while not isinstance(at, Outcome):
-        at = at()
-    return at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,11 +153,11 @@ class Endorser:
         """The answer to one protos.SignedProposal. Never raises (Endorser.ProcessProposal and its filters)."""
         return through(self.admit(signed_proposal))
 
-    def admit(self, signed_proposal: bytes) -> Stage | Outcome:
+    def admit(self, signed_proposal: bytes) -> Stage | Waiting | Outcome:
         """The first stage. None of them raises; each may run on another thread than the one before."""
         return self._guarded(self._admit, signed_proposal)
 
-    def _guarded(self, stage: Callable[[T], Stage | Outcome], of: T) -> Stage | Outcome:
+    def _guarded(self, stage: Callable[[T], Stage | Waiting | Outcome], of: T) -> Stage | Waiting | Outcome:
         try:
             return stage(of)
         except checks.Refusal as refusal:
@@ -192,7 +170,7 @@ class Endorser:
                 self._on_fault(error)
             return ProposalRefused("internal error", internal=True)
 
-    def _admit(self, raw: bytes) -> Stage | Outcome:
+    def _admit(self, raw: bytes) -> Stage | Waiting | Outcome:
         """Read a proposal and check it: its form, who sends it, and whether he may."""
         began = time.perf_counter()
         now_ns = self._clock_ns()
@@ -207,7 +185,7 @@ class Endorser:
         creator = self._creator(proposal, signed, channel)
         return partial(self._guarded, self._simulate, _Admitted(proposal, creator, channel, now_ns, began))
 
-    def _simulate(self, admitted: _Admitted) -> Stage | Outcome:
+    def _simulate(self, admitted: _Admitted) -> Stage | Waiting | Outcome:
         """Run its chaincode on one view of the channel. What comes to much is answered at once."""
         proposal, channel = admitted.proposal, admitted.channel
         channel_id, name = proposal.header.channel.channel_id, proposal.chaincode.name

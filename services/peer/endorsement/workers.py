@@ -6,6 +6,7 @@ back to where it stood, with the stage that it has reached; the watchdog returns
 slow proposal delays no other for long: whenever the line does not move for `slow_s`, another thread joins, and leaves
 when it finds nothing to do. A contract that cannot be ended (a call into C that never returns) loses its caller that
 thread, not the peer its service: the caller is answered when the time is over, and the thread is counted as lost.
+A proposal that waits for other peers has no thread at all, and is first in the line when they have answered.
 """
 
 import logging
@@ -14,15 +15,18 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from privysharing.protocol.transactions import ProposalResponse, Response
 from services.peer.chaincode_host.faults import describe
 from services.peer.chaincode_host.guard import TIMED_OUT
 from services.peer.chaincode_host.watchdog import Watchdog
-from services.peer.endorsement.endorser import ERROR, Outcome, ProposalRefused, Stage
+from services.peer.endorsement.endorser import ERROR
 from services.peer.endorsement.line import FairLine
+from services.peer.endorsement.stages import Outcome, ProposalRefused, Stage, Waiting
 from services.runtime.callers import NOBODY, Caller
 
 WAITING_BYTES_MAX = 64 * 1024 * 1024  # of proposals, unless there is but one
@@ -34,7 +38,7 @@ _log = logging.getLogger(__name__)
 
 # Takes the answer, on a thread of the workers: it must not wait. Also told whether more answers follow soon.
 Done = Callable[[Outcome, bool], None]
-Process = Callable[[bytes], Stage | Outcome]
+Process = Callable[[bytes], Stage | Waiting | Outcome]
 
 
 def overloaded(limit: int) -> ProposalRefused:
@@ -206,11 +210,28 @@ class EndorsementWorkers:
             at = self._process(job.raw) if job.stage is None else job.stage()
             if isinstance(at, Outcome):
                 job.answer(at, more=bool(hand.waiting) or len(self._line) > 0)
+            elif isinstance(at, Waiting):
+                job.stage = at.stage
+                at.until.add_done_callback(partial(self._go_on_with, job))
             else:
                 job.stage = at
                 hand.waiting.append(job)
             if time.monotonic() > until:
                 return
+
+    def _go_on_with(self, job: Job, _waited_for: "Future[None]") -> None:
+        """What it waited for is done: it is first in the line again. Called by any thread."""
+        with self._moved:
+            closed = self._closed
+            if not closed:
+                self._line.put_back(job)
+                self._moved.notify()
+                if not self._idle and len(self._working) < self._config.threads:
+                    self._join()
+        if closed:
+            job.answer(overloaded(self._config.waiting_max))
+        else:
+            self._watchdog.wake()
 
     def _take(self, me: threading.Thread) -> Hand | None:
         """The next proposals, None when this thread shall end."""

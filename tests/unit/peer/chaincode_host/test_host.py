@@ -18,7 +18,7 @@ from services.peer.chaincode_host.errors import ChaincodeError
 from services.peer.chaincode_host.host import INITIALIZED_KEY, ChaincodeConfig
 from services.peer.chaincode_host.ports import Contract
 from services.peer.chaincode_host.simulator import State, TxSimulator
-from services.peer.endorsement.endorser import Outcome
+from services.peer.endorsement.stages import Outcome
 from services.peer.ledger.memory import MemoryState
 from services.peer.private_data import MemoryPrivateValues
 from services.runtime.config import ConfigError

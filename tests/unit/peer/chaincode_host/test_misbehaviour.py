@@ -13,7 +13,7 @@ import pytest
 from privysharing.chaincode.stub import Stub
 from privysharing.protocol.transactions import ProposalResponse, Response
 from services.peer.chaincode_host.simulator import SimulationLimits
-from services.peer.endorsement.endorser import Outcome
+from services.peer.endorsement.stages import Outcome
 from tests.support.endorsing import CHAINCODE, KeyValues, Network, Peer, endorsed
 
 SECRET = "heart rate 61"

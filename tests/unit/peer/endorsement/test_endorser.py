@@ -35,7 +35,7 @@ from privysharing.protocol.transactions import (
     Response,
     SignedProposal,
 )
-from services.peer.endorsement.endorser import Outcome, ProposalRefused
+from services.peer.endorsement.stages import Outcome, ProposalRefused
 from services.runtime.disk import DiskFault
 from tests.support.endorsing import (
     CHAINCODE,

@@ -3,13 +3,14 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from typing import Any
 
 import pytest
 
 from privysharing.protocol.transactions import ProposalResponse, Response
 from services.peer.chaincode_host.watchdog import Watchdog
-from services.peer.endorsement.endorser import Outcome, Stage
+from services.peer.endorsement.stages import Outcome, Stage, Waiting
 from services.peer.endorsement.workers import EndorsementWorkers, Job, WorkersConfig, overloaded
 
 Start = Callable[..., EndorsementWorkers]
@@ -23,12 +24,16 @@ class Desk:
         self.gate = threading.Event()
         self.running = threading.Semaphore(0)
         self.done: list[bytes] = []  # each stage of each proposal
+        self.others: Future[None] = Future()  # what proposals wait for that have no thread meanwhile
 
-    def process(self, raw: bytes) -> Stage | Outcome:
-        """Those that begin with "staged" are answered in the second stage, and so wait there."""
+    def process(self, raw: bytes) -> Stage | Waiting | Outcome:
+        """Those that begin with "staged" are answered in the second stage; "parked" ones wait in between."""
         self.done.append(raw)
         if raw.startswith(b"staged"):
             return lambda: self.process(raw.removeprefix(b"staged "))
+        if raw.startswith(b"parked"):
+            self.running.release()
+            return Waiting(self.others, lambda: self.process(raw.removeprefix(b"parked ")))
         if raw.startswith(b"wait"):
             self.running.release()
             self.gate.wait(PATIENCE_S)
@@ -104,6 +109,32 @@ def test_proposals_that_wait_are_brought_forward_stage_by_stage(start: Start, de
     desk.gate.set()
     assert answers.wait_for(4) == [b"wait", b"0", b"1", b"2"]
     assert desk.done == [b"wait", b"staged 0", b"staged 1", b"staged 2", b"0", b"1", b"2"]
+
+
+def test_what_waits_for_others_needs_no_thread(start: Start, desk: Desk) -> None:
+    workers, answers = start(threads=1, threads_max=1), Answers()
+    workers.submit(*(Job(b"parked %d" % number, answers.done) for number in range(40)))
+    workers.submit(Job(b"quick", answers.done))
+    assert answers.wait_for(1) == [b"quick"]
+    desk.others.set_result(None)
+    assert sorted(answers.wait_for(41)) == sorted([b"quick", *(b"%d" % number for number in range(40))])
+
+
+def test_what_waited_is_answered_also_when_what_it_waited_for_failed(start: Start, desk: Desk) -> None:
+    workers, answers = start(threads=1), Answers()
+    workers.submit(Job(b"parked 1", answers.done))
+    desk.others.set_exception(ValueError("no"))
+    assert answers.wait_for(1) == [b"1"]
+
+
+def test_what_waits_for_others_when_the_workers_close_is_refused(start: Start, desk: Desk) -> None:
+    workers, answers = start(threads=1), Answers()
+    workers.submit(Job(b"parked 1", answers.done))
+    assert desk.running.acquire(timeout=PATIENCE_S)
+    workers.close(PATIENCE_S)
+    desk.others.set_result(None)
+    answers.wait_for(1)
+    assert answers.outcomes == [overloaded(WorkersConfig().waiting_max)]
 
 
 def test_what_is_taken_together_with_a_slow_proposal_goes_on_from_where_it_was(start: Start, desk: Desk) -> None:
