@@ -8,7 +8,7 @@ from typing import get_args
 import click
 import uvloop
 
-from bench import overload, summary
+from bench import beside, overload, summary
 from bench.display import Display
 from bench.load import Load
 from bench.measuring import Figures, measure, settle_memory
@@ -89,6 +89,8 @@ async def _one(
 ) -> Figures:
     if workload == OVERLOAD:
         return await overload.measure(load, transport, shape, display)
+    if WORKLOADS[workload].beside and sampler is None:
+        return await beside.measure(workload, load, transport, shape, display)
     return await measure(WORKLOADS[workload], load, transport, shape, display, sampler)
 
 

@@ -8,6 +8,8 @@ from privysharing.chaincode.context import Context
 from privysharing.chaincode.contract import Contract, query, transaction
 from privysharing.chaincode.errors import ContractError
 
+COLLECTION = "critical"
+
 
 class Bench(Contract):
     """Entry point `bench` of group `privysharing.contracts`."""
@@ -16,6 +18,12 @@ class Bench(Contract):
     def create(self, context: Context, key: str, value: str) -> JsonValue:
         """One write and no read: `create k v`. With keys of their own, transactions never conflict."""
         context.put(key, value.encode())
+        return None
+
+    @transaction
+    def create_private(self, context: Context, key: str) -> JsonValue:
+        """One private write and no read: the transient field `value` goes to the collection `critical`."""
+        context.private(COLLECTION).put(key, context.transient["value"])
         return None
 
     @transaction

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from bench.contract import COLLECTION
 from bench.floor import CryptoWork
 from bench.sharing import SHARING
 from bench.steps import OWNER, Flow, Step
@@ -21,7 +22,7 @@ PREPARED_KEYS = 1_000
 class Workload:
     """The steps of a flow, which are taken one after the other, on each channel of a topology in turn.
 
-    `queries` are evaluated on one peer instead of committed.
+    `queries` are evaluated on one peer instead of committed. `beside`: the workload that it is measured in turn with.
     """
 
     about: str
@@ -29,6 +30,7 @@ class Workload:
     topology: str = "bench-1ch"
     queries: bool = False
     prepared_keys: int = 0
+    beside: str = ""
 
     def crypto_work(self, endorsers: int, peers: int) -> CryptoWork:
         """Signatures and verifications of one step."""
@@ -55,12 +57,19 @@ def _bench(call: Callable[[Flow], tuple[str, ...]]) -> tuple[Step, ...]:
     return (Step(OWNER, of),)
 
 
+def _private(flow: Flow) -> Call:
+    return Call(CONTRACT, "CreatePrivate", (flow.name,), {"value": value().encode()}, (COLLECTION,))
+
+
 FILLED_KEYS = 500  # by one transaction
 FILL = Workload("write many keys at once", _bench(lambda flow: ("Fill", flow.name, str(FILLED_KEYS), value())))
 CREATE = _bench(lambda flow: ("Create", flow.name, value()))
 
 WORKLOADS = {
     "yardstick": Workload("create one key with a value of 100 bytes", CREATE),
+    "private": Workload(
+        "create one private key with a value of 100 bytes", (Step(OWNER, _private),), beside="yardstick"
+    ),
     "readwrite": Workload(
         "read one existing key, write two new ones",
         _bench(lambda flow: ("ReadWrite", prepared_key(flow.number), flow.name, value())),

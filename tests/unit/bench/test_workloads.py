@@ -9,6 +9,7 @@ from bench.steps import MINT, OWNER, STAKEHOLDER, Flow
 from bench.workloads import CONTRACT, PREPARED_KEYS, VALUE_BYTES, WORKLOADS, prepared_key, value
 from privysharing.chaincode.memory import MemoryStub, MemoryWorld
 from privysharing.contract import PrivySharing
+from privysharing.contract.critical import CRITICAL
 from privysharing.protocol.codes import TxCode
 from privysharing.protocol.envelopes import TxId
 from privysharing.sdk import Call
@@ -20,7 +21,9 @@ PARTIES = {OWNER: "alice@CitizensMSP", STAKEHOLDER: "doctor@MedicalMSP", MINT: "
 
 def invoke(world: MemoryWorld, call: Call, tx_id: str, caller: str = OWNER) -> MemoryStub:
     arguments = [each.encode() if isinstance(each, str) else each for each in (call.function, *call.args)]
-    stub = world.stub(arguments, creator=creator(PARTIES[caller]), tx_id=tx_id, timestamp_ns=10**18)
+    stub = world.stub(
+        arguments, creator=creator(PARTIES[caller]), tx_id=tx_id, timestamp_ns=10**18, transient=call.transient
+    )
     response = CONTRACTS[call.chaincode].invoke(stub)
     assert response.status == 200, response.message
     return stub
@@ -35,13 +38,23 @@ def test_a_workloads_steps_succeed_and_write_keys_of_their_own(name: str) -> Non
         world.commit(invoke(world, Call(CONTRACT, "Create", (prepared_key(number), value())), f"prepared {number}"))
     for place, step in enumerate(workload.steps):
         stubs = [invoke(world, step.call(flow), f"{flow.name}:{place}", step.caller) for flow in flows]
-        written = [key for stub in stubs for key in stub.writes]
+        written = [key for stub in stubs for key in (*stub.writes, *stub.private_writes)]
         assert len(set(written)) == len(written)
         assert bool(written) != workload.queries
         if not workload.queries:
             assert world.commit(*stubs) == (TxCode.VALID,) * len(stubs)
         for flow in flows:
             flow.tx_ids.append(TxId(f"{flow.name}:{place}"))
+
+
+def test_the_private_workload_differs_from_the_yardstick_by_where_its_value_goes() -> None:
+    steps = [WORKLOADS[name].steps[0].call(Flow("run", 1)) for name in ("yardstick", "private")]
+    plain, private = (invoke(MemoryWorld("health"), call, "tx") for call in steps)
+    assert [len(written) for written in (plain.writes, private.writes)] == [1, 0]
+    ((collection, _), kept), (public,) = next(iter(private.private_writes.items())), plain.writes.values()
+    assert (collection,) == steps[1].collections == (CRITICAL,)
+    assert [len(value) for value in (kept, public) if value is not None] == [VALUE_BYTES] * 2
+    assert WORKLOADS[WORKLOADS["private"].beside].topology == WORKLOADS["private"].topology
 
 
 def test_what_is_shared_ends_with_a_grant() -> None:

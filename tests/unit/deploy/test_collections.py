@@ -36,7 +36,7 @@ def changed(topology: Topology, **changes: object) -> Topology:
 
 def test_unless_told_otherwise_members_alone_endorse_and_one_more_peer_has_the_value() -> None:
     (config,) = parse_collections(package([collection()]))
-    assert (config.name, member_msp_ids(config)) == ("team", {"AMSP", "BMSP"})
+    assert (config.name, member_msp_ids(config)) == ("team", frozenset(("AMSP", "BMSP")))
     assert (config.required_peer_count, config.maximum_peer_count, config.block_to_live) == (1, 2, 0)
     assert (config.member_only_read, config.member_only_write) == (False, False)
     assert config.endorsement_policy is not None
