@@ -28,9 +28,14 @@ class OfOrganisation(Protocol):
 M = TypeVar("M", bound=OfOrganisation)
 
 
+def is_member(who: Identity, collection: CollectionConfig, config: ChannelConfig) -> bool:
+    """Whether a collection's data is for somebody."""
+    return _policy(collection, config.msps).evaluate((who,))
+
+
 def may_hold(who: Identity, collection: CollectionConfig, config: ChannelConfig) -> bool:
     """Whether somebody is a peer of the channel, and a member of a collection."""
-    return is_peer(who, config) and _policy(collection, config.msps).evaluate((who,))
+    return is_peer(who, config) and is_member(who, collection, config)
 
 
 def one_of_each_first(peers: Iterable[M]) -> list[M]:
