@@ -18,7 +18,7 @@ import pytest
 from deploy.generate import generate
 from deploy.manifest import Network, NodeEntry
 from deploy.ordering import Wish
-from deploy.topology import load_topology
+from deploy.topology import Topology, load_topology
 from deploy.wallets import ADMIN_PREFIX, fill_wallet, network_wallet
 from privysharing.sdk import Contract, connect
 from privysharing.sdk import Network as Connection
@@ -45,8 +45,10 @@ def privy(*arguments: str | Path, timeout_s: float = 120.0) -> subprocess.Comple
 class GeneratedNetwork:
     """The keys of a network that need not run."""
 
-    def __init__(self, topology: str, folder: Path, ordering: Wish = Wish()) -> None:
-        self.network: Network = generate(load_topology(topology).ordered(ordering), folder)
+    def __init__(self, topology: str | Topology, folder: Path, ordering: Wish = Wish()) -> None:
+        """`topology`: one of deploy/network.yaml by its name, or any."""
+        described = load_topology(topology) if isinstance(topology, str) else topology
+        self.network: Network = generate(described.ordered(ordering), folder)
         fill_wallet(self.network)
 
     def node(self, name: str) -> NodeEntry:
@@ -108,7 +110,7 @@ class LiveNetwork(GeneratedNetwork):
 
     def __init__(
         self,
-        topology: str,
+        topology: str | Topology,
         folder: Path,
         ordering: Wish = Wish(),
         prepare: Callable[[Network], Network] = lambda network: network,

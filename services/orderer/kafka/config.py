@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from services.orderer.kafka.patience import Retry
 from services.runtime.config import Address, Section
 
-
 SASL_MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 
 

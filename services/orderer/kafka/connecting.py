@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
-from kafka.errors import KafkaConnectionError
+from kafka.errors import KafkaConnectionError, KafkaError
 from kafka.net.compat import KafkaNetClient
+from kafka.net.manager import KafkaConnectionManager
+from kafka.net.selector import NetworkSelector
 
 from services.orderer.kafka.config import KafkaConfig
 
@@ -108,17 +110,37 @@ class Connecting:
         }
 
 
+class _Connections(KafkaConnectionManager):  # type: ignore[misc]  # which has no types
+    """Knows why the last connection ended: the library only tells that no broker was reached in time."""
+
+    why: BaseException | None = None
+
+    def get_connection(self, *arguments: Any, **options: Any) -> Any:
+        connection = super().get_connection(*arguments, **options)
+        connection.close_future.add_errback(self._note)
+        return connection
+
+    def _note(self, why: BaseException) -> None:
+        self.why = why
+
+
 def _make(kind: Callable[..., Any], **settings: Any) -> Any:
     """A client. What one has opened that finds no broker is closed: the library leaves it, and its thread, behind."""
-    opened: list[KafkaNetClient] = []
+    opened: list[tuple[KafkaNetClient, _Connections]] = []
 
     def open_network(**of: Any) -> KafkaNetClient:
-        opened.append(KafkaNetClient(**of))
-        return opened[-1]
+        network = NetworkSelector(**of)
+        connections = _Connections(network, **of)
+        client = KafkaNetClient(network, connections, **of)
+        opened.append((client, connections))
+        return client
 
     try:
         return kind(kafka_client=open_network, **settings)
-    except BaseException:
-        for network in opened:
-            network.close()
+    except BaseException as error:
+        for client, _ in opened:
+            client.close()
+        causes = [connections.why for _, connections in opened if connections.why is not None]
+        if causes and isinstance(error, KafkaError):
+            raise KafkaConnectionError(f"{error}: {causes[-1]}") from error
         raise

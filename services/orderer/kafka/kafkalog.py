@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
@@ -77,13 +77,20 @@ class KafkaLog:
         self._writer = asyncio.create_task(self._write())
 
     @classmethod
-    async def open(cls, wanted: Wanted, connecting: Connecting, gauges: KafkaGauges) -> "KafkaLog":
+    async def open(
+        cls,
+        wanted: Wanted,
+        connecting: Connecting,
+        gauges: KafkaGauges,
+        tell: Callable[[str], None] = lambda _why: None,
+    ) -> "KafkaLog":
         """Find the topic, or make it for a new channel; wait for brokers as long as it takes. Raises LostRecords.
 
-        A CONNECT goes into it, as Fabric's orderers put one: it shows that the brokers take records.
+        A CONNECT goes into it, as Fabric's orderers put one: it shows that the brokers take records. `tell`: told why
+        they do not yet.
         """
         aside = Aside(f"log-{wanted.channel_id}")
-        search = _Search(wanted, connecting, aside)
+        search = _Search(wanted, connecting, aside, tell)
         try:
             found = await search.topic()
         except BaseException:
@@ -266,7 +273,8 @@ def _find(wanted: Wanted, connecting: Connecting) -> Survey:
 class _Search:
     """Looks for a topic until it is found."""
 
-    def __init__(self, wanted: Wanted, connecting: Connecting, aside: Aside) -> None:
+    def __init__(self, wanted: Wanted, connecting: Connecting, aside: Aside, tell: Callable[[str], None]) -> None:
+        self._tell = tell
         self._wanted = wanted
         self._connecting = connecting
         self._patience = Patience(connecting.config.retry)
@@ -288,5 +296,6 @@ class _Search:
 
     async def rest(self, why: Exception) -> None:
         """Wait before the next attempt, and say why."""
+        self._tell(str(why))
         _log.warning("no brokers to order with yet", extra={"topic": self._wanted.channel_id, "why": str(why)})
         await asyncio.sleep(self._patience.pause())

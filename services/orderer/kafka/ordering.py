@@ -41,7 +41,7 @@ class Ordering:
             self._ensemble = ensemble.Ensemble(config.zookeeper, me, config.protocol)
             self._ensemble.start()
         self._gauges = KafkaGauges(registry, asyncio.get_running_loop().time)
-        self._waiting: set[str] = set()
+        self._waiting: dict[str, str] = {}  # channels, and for what
 
     async def open(self, place: LogPlace) -> OrderedLog:
         """See `services.orderer.log.OpenLog`."""
@@ -76,14 +76,20 @@ class Ordering:
             channel.orderer.batch_size.absolute_max_bytes,
             read_whole(place.disk, known).decode() if place.disk.exists(known) else None,
         )
-        self._waiting.add(channel.channel_id)
         connecting = Connecting(
             self._config,
             brokers=lambda: list(dict.fromkeys((*named, *(ensemble.brokers() if ensemble else ())))),
             alone=ensemble.alone if ensemble else among_many,
         )
-        log = await KafkaLog.open(wanted, connecting, self._gauges)
-        self._waiting.discard(channel.channel_id)
+
+        def tell(why: str) -> None:
+            self._waiting[channel.channel_id] = why
+
+        tell("nobody has answered")
+        try:
+            log = await KafkaLog.open(wanted, connecting, self._gauges, tell)
+        finally:
+            del self._waiting[channel.channel_id]
         if wanted.topic_id is None and log.topic_id is not None:
             place.disk.make_folder(known.parent)
             write_whole(place.disk, known, log.topic_id.encode())
@@ -107,7 +113,8 @@ class Ordering:
 
     def illness(self) -> str | None:
         """Which channels wait for brokers before they can begin."""
-        return f"no brokers to order with yet: {', '.join(sorted(self._waiting))}" if self._waiting else None
+        waiting = ", ".join(f"{channel_id} ({why})" for channel_id, why in sorted(self._waiting.items()))
+        return f"no brokers to order with yet: {waiting}" if waiting else None
 
     def _on_kafka(self, config: ChannelConfig) -> bool:
         return self._config.always or config.orderer.consensus_type == CONSENSUS_TYPE
