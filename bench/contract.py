@@ -27,6 +27,28 @@ class Bench(Contract):
         return None
 
     @transaction
+    def write_private(self, context: Context, collection: str) -> JsonValue:
+        """Writes the transient field `value` under the key that the field `key` has; without a value, deletes it."""
+        private, key = context.private(collection), _private_key(context)
+        if "value" in context.transient:
+            private.put(key, context.transient["value"])
+        else:
+            private.delete(key)
+        return None
+
+    @transaction
+    def purge_private(self, context: Context, collection: str) -> JsonValue:
+        """Purges the key that the transient field `key` has."""
+        context.private(collection).purge(_private_key(context))
+        return None
+
+    @query
+    def get_private(self, context: Context, collection: str) -> JsonValue:
+        """The private value, as text, of the key that the transient field `key` has."""
+        value = context.private(collection).get(_private_key(context))
+        return None if value is None else value.disclose().decode()
+
+    @transaction
     def read_write(self, context: Context, key: str, new_key: str, value: str) -> JsonValue:
         """One read and two writes: reads `key`, writes `value` to `new_key` and `<new_key>.2`.
 
@@ -51,3 +73,7 @@ class Bench(Contract):
         if value is None:
             raise ContractError("NOT_FOUND", "there is no such key", needed="a written key", found=key, status=404)
         return value.decode()
+
+
+def _private_key(context: Context) -> str:
+    return context.transient["key"].disclose().decode()
