@@ -5,6 +5,7 @@ from pathlib import PurePosixPath
 from deploy.topology import Node, Organisation, PeerNode, Topology
 
 ADMIN = "Admin"
+APPLICATION = "application"
 CRYPTO = PurePosixPath("crypto")
 ROOT_CA = CRYPTO / "root"
 CHANNELS = PurePosixPath("channels")
@@ -35,7 +36,7 @@ def node_crypto_folder(topology: Topology, node: Node) -> PurePosixPath:
 
 def application_folder(topology: Topology, org: Organisation) -> PurePosixPath:
     """The TLS certificate and key with which an organisation's client programs connect, whoever uses them."""
-    return organisation_folder(topology, org) / "application" / "tls"
+    return organisation_folder(topology, org) / APPLICATION / "tls"
 
 
 def profile_file(org: Organisation) -> PurePosixPath:

@@ -6,6 +6,7 @@ from deploy.manifest import Network, OrganisationEntry, UserEntry
 from privysharing.sdk.wallet import Wallet, WalletEntry
 
 ADMIN_PREFIX = "admin."
+WALLET = "wallet"  # of a network, in its folder
 
 
 def fill_wallet(network: Network) -> Wallet:
@@ -20,7 +21,7 @@ def fill_wallet(network: Network) -> Wallet:
 
 def network_wallet(network: Network) -> Wallet:
     """Where a network's identities are kept."""
-    return Wallet(network.path("wallet"))
+    return Wallet(network.path(WALLET))
 
 
 def label_of(organisation: OrganisationEntry, user: UserEntry) -> str:

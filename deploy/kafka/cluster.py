@@ -36,7 +36,7 @@ READY_SECONDS_MAX: Final = 90.0
 STOP_SECONDS_MAX: Final = 20.0  # a broker hands over what it leads, and flushes
 _PROBE_INTERVAL_S = 0.1
 _USUAL_PORTS = {BROKER: BROKER_PORTS, ZOOKEEPER: ZOOKEEPER_PORTS}
-_CONFIGURATION = {BROKER: "server.properties", ZOOKEEPER: "zoo.cfg"}
+CONFIGURATION: Final = {BROKER: "server.properties", ZOOKEEPER: "zoo.cfg"}
 
 
 class MemberFault(Exception):
@@ -100,7 +100,7 @@ class Cluster:
             cluster._write(member)
         cluster_id = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "a")
         for member in cluster.brokers if not zookeepers else ():
-            programs.format_storage(_CONFIGURATION[BROKER], cluster_id, cluster.home(member))
+            programs.format_storage(CONFIGURATION[BROKER], cluster_id, cluster.home(member))
         described = {"format": FORMAT, "brokers": _facts(cluster.brokers), "ensemble": _facts(cluster.ensemble)}
         (folder / DESCRIPTION).write_text(json.dumps(described, indent=2) + "\n")
         return cluster
@@ -159,7 +159,7 @@ class Cluster:
         for member in absent:
             if member.kind == BROKER:
                 self._until_forgotten(member)
-            self.running(member).start(programs.command(member.kind, _CONFIGURATION[member.kind]), self.home(member))
+            self.running(member).start(programs.command(member.kind, CONFIGURATION[member.kind]), self.home(member))
         if stop_with is not None and self._guard.process is None:
             arguments = [sys.executable, "-m", "deploy.kafka.guard", str(self.folder.absolute()), str(stop_with)]
             self._guard.start(arguments, Path.cwd())
@@ -242,7 +242,7 @@ class Cluster:
             (home / "data" / "myid").write_text(f"{member.number + 1}\n")
         else:
             settings = broker_settings(member, self.brokers, self.ensemble, kraft=not self.ensemble)
-        (home / _CONFIGURATION[member.kind]).write_text(properties(settings))
+        (home / CONFIGURATION[member.kind]).write_text(properties(settings))
 
 
 def start(

@@ -14,6 +14,7 @@ from rich.console import Console
 from deploy.generate import generate
 from deploy.kafka.settings import BROKER, ZOOKEEPER
 from deploy.layout import MANIFEST, NODES
+from deploy.manifest import Network
 from deploy.ordering import Wish, with_ordering
 from deploy.topology import load_topology
 from deploy.wallets import fill_wallet
@@ -26,10 +27,17 @@ from services.client.network.processes import Processes
 
 @click.command("demo")
 @click.option("--keep", type=click.Path(path_type=Path), help="Keep the network's folder here, to look around in it.")
+@click.option("--on", type=click.Path(path_type=Path), help="Play on this network, which runs and has not seen a play.")
 @with_ordering
-def command(keep: Path | None, ordering: Wish) -> None:
+def command(keep: Path | None, on: Path | None, ordering: Wish) -> None:
     """Boot a city's network as processes, play a day of Alice's on it, and stop everything. Takes half a minute."""
     console = Console(highlight=False, width=None if os.isatty(1) else 110)
+    if on is not None:
+        if keep is not None or ordering != Wish():
+            raise click.UsageError("--on is for a network that is there: it goes with no other option")
+        _play_on(Network.load(on), Narrator(console))
+        console.print("demo ok")
+        return
     folder = keep or Path(tempfile.mkdtemp(prefix="privysharing-demo-"))
     for number in (signal.SIGTERM, signal.SIGHUP):
         # As an interrupt, which asyncio turns into a cancellation: an exception of ours could be lost in a callback.
@@ -46,6 +54,13 @@ def command(keep: Path | None, ordering: Wish) -> None:
         if not kept:
             shutil.rmtree(folder, ignore_errors=True)
     console.print("demo ok")
+
+
+def _play_on(network: Network, narrator: Narrator) -> None:
+    try:
+        asyncio.run(Story(network, narrator).play())
+    except Exception as error:
+        raise StoryBroken(f"in {narrator.place}: {message_of(error)}") from error
 
 
 async def _play(folder: Path, narrator: Narrator, ordering: Wish) -> None:

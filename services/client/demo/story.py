@@ -13,8 +13,7 @@ from privysharing.sdk.commits import CommitListener
 from services.client.demo.narrator import Actor, Narrator
 from services.client.demo.recordings import SOURCE, heart_rates
 from services.client.network.identities import profile_of
-from services.client.network.processes import Processes
-from services.client.network.status import network_status
+from services.client.network.status import ledger_rows
 
 CHANNEL, CONTRACT = "health", "privysharing"
 PULSE = "pulse"
@@ -151,7 +150,7 @@ class Story:
             "minted {minted} = held {held} + escrowed {escrowed} + burned {burned} coins".format(**audit),
         )
         for _ in range(50):  # the slowest peer may still be a block behind
-            _, ledgers = await network_status(self._network, Processes(self._network))
+            ledgers = await ledger_rows(self._network)
             if len({(row["height"], row["commit_hash"]) for row in ledgers}) == 1:
                 break
             await asyncio.sleep(0.1)

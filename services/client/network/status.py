@@ -23,9 +23,13 @@ async def network_status(network: Network, processes: Processes) -> tuple[list[R
     """
     nodes = await asyncio.gather(*(_node_row(processes, node) for node in network.nodes))
     members = [_member_row(processes, name, health) for name, health in (await processes.members()).items()]
+    return [*members, *nodes], await ledger_rows(network)
+
+
+async def ledger_rows(network: Network) -> list[Row]:
+    """A row for each peer and channel, wherever the peers run."""
     peers = [node for node in network.nodes if node.role == "peer"]
-    ledgers = await asyncio.gather(*(_ledger_row(network, peer, name) for peer in peers for name in peer.channels))
-    return [*members, *nodes], list(ledgers)
+    return [*await asyncio.gather(*(_ledger_row(network, peer, name) for peer in peers for name in peer.channels))]
 
 
 async def _node_row(processes: Processes, node: NodeEntry) -> Row:
