@@ -22,7 +22,8 @@ ASSET = "asset"  # key: owner, asset name
 
 PLAIN = "plain"
 PRIVATE = "private"
-CONFIDENTIALITIES = (PLAIN, PRIVATE, "encrypted", "signed-encrypted")
+AVAILABLE = (PLAIN, PRIVATE)
+CONFIDENTIALITIES = (*AVAILABLE, "encrypted", "signed-encrypted")
 
 ACTIVE = "active"
 RETIRED = "retired"  # no new readings and no new grants; those who have paid still read
@@ -169,8 +170,8 @@ def _require_confidentiality(context: Context, confidentiality: str) -> None:
         raise bad_value("confidentiality", "one of " + ", ".join(CONFIDENTIALITIES), repr(confidentiality))
     if confidentiality == PRIVATE:
         require_collection(context)
-    elif confidentiality != PLAIN:
-        raise not_available(f"confidentiality {confidentiality}", f"{PLAIN} or {PRIVATE}")
+    elif confidentiality not in AVAILABLE:
+        raise not_available(f"confidentiality {confidentiality}", " or ".join(AVAILABLE))
 
 
 def _changed(asset: Asset, field: str, value: JsonValue) -> Asset:

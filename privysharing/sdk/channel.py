@@ -99,7 +99,9 @@ class Channel:
         return await self._submit(call, endorsers, believing=False)
 
     async def _submit(self, call: Call, endorsers: Sequence[Node], *, believing: bool) -> Receipt:
-        listener = await self.commits()
+        # Whoever reads what he wrote into a collection asks its members: there, it is to be committed.
+        members = [node.name for node in self._route(call, endorsers).peers] if call.collections else ()
+        listener = await self.commits(preferred=members)
         endorsed = await self.endorse(call, endorsers, believing=believing)
         since = listener.reached
         try:
@@ -213,10 +215,13 @@ class Channel:
         why = f"no orderer of {self.name} acknowledged the transaction: {'; '.join(problems) or 'none is known'}"
         raise OrderingUnknown(why) if perhaps else Unavailable(why)
 
-    async def commits(self, node: Node | None = None) -> CommitListener:
-        """A running listener on one peer's verdicts: that of `node`, or of the first event source that answers."""
+    async def commits(self, node: Node | None = None, preferred: Collection[str] = ()) -> CommitListener:
+        """A running listener on one peer's verdicts: that of `node`, or of the first event source that answers.
+
+        Those of the preferred names are tried first.
+        """
         problems: list[str] = []
-        for source in (node,) if node else self._event_sources():
+        for source in (node,) if node else self._event_sources(preferred):
             listener = self._listener(source)
             problem = await self._problem_of(listener, source)
             if problem is None:
@@ -296,9 +301,12 @@ class Channel:
         self._connections.distrusted.add(node.name)
         return NodeError(node.name, fault)
 
-    def _event_sources(self) -> list[Node]:
-        """Those that are known to deliver first."""
-        return sorted(self.nodes.event_sources, key=lambda source: not self._listener(source).follows)
+    def _event_sources(self, preferred: Collection[str] = ()) -> list[Node]:
+        """Those of the preferred names first, and of them those that are known to deliver."""
+        return sorted(
+            self.nodes.event_sources,
+            key=lambda source: (source.name not in preferred, not self._listener(source).follows),
+        )
 
     async def _problem_of(self, listener: CommitListener, source: Node) -> str | None:
         """Start a listener: None when its peer delivers, or why it does not."""

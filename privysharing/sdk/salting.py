@@ -13,4 +13,4 @@ def salted(records: Sequence[Mapping[str, Any]], random_bytes: Callable[[int], b
     drawn = [
         {**record, "key": random_bytes(KEY_BYTES).hex(), "salt": random_bytes(SALT_BYTES).hex()} for record in records
     ]
-    return json.dumps(drawn, allow_nan=False).encode()
+    return json.dumps(drawn).encode()

@@ -1,12 +1,15 @@
 """`privy asset`: data assets and their readings."""
 
 import json
+from typing import Any
 
 import click
 
+from privysharing.contract.assets import AVAILABLE, PLAIN
 from privysharing.contract.sharing import SHARED
 from services.client.cli.output import in_short
 from services.client.cli.session import Session, acting
+from services.client.network.levels import add_readings, delete_asset, read_asset
 
 COLUMNS = ("id", "type", "status", "confidentiality", "created_at")
 READING_COLUMNS = ("time", "value", "unit")
@@ -25,10 +28,20 @@ def command() -> None:
 @click.argument("asset_type", metavar="TYPE")
 @click.argument("name")
 @click.option("--description", default="", help="What it holds, for people.")
-@click.option("--confidentiality", default="plain", show_default=True, help="Where its values are kept.")
+@click.option(
+    "--confidentiality",
+    type=click.Choice(AVAILABLE),
+    default=PLAIN,
+    show_default=True,
+    help="Who keeps its values: every member of the channel, or the organisations concerned alone.",
+)
 @acting
 def create(session: Session, asset_type: str, name: str, description: str, confidentiality: str) -> None:
-    """Create an asset NAME of TYPE, such as heart_rate, owned by whoever acts."""
+    """Create an asset NAME of TYPE, such as heart_rate, owned by whoever acts.
+
+    Values of a `private` asset are in no block: peers of the organisations concerned hold them, and everybody else has
+    salted hashes. `privy contract definition` shows who they are. Who may read it is up to its owner all the same.
+    """
     asset = session.submit("CreateAsset", asset_type, name, confidentiality, description)
     session.output.done(f"{asset['id']} is created", asset)
 
@@ -40,10 +53,17 @@ def create(session: Session, asset_type: str, name: str, description: str, confi
 @click.option("--time", default="", help="When it was measured, RFC 3339.  [default: now]")
 @acting
 def add(session: Session, name: str, value: str, unit: str, time: str) -> None:
-    """Add a reading to one's own asset: VALUE (JSON, or text) and UNIT."""
-    arguments = [session.asset(name), _json(value), unit, *([time] if time else [])]
-    reading = session.submit("AddReading", *arguments)
-    session.output.done("the reading is added", reading)
+    """Add a reading to one's own asset: VALUE (JSON, or text) and UNIT.
+
+    A VALUE of `-` is read from standard input, and `@FILE` from that file: what is on the command line stays in the
+    shell's history, and other users of the machine see it. If the asset is private, only peers of the organisations
+    concerned are shown it.
+    """
+    reading = {"value": _value(value), "unit": unit, **({"time": time} if time else {})}
+    asset = session.asset(name)
+    with session.output.busy("waiting for the commit"):
+        answer = session.use(lambda contract: add_readings(contract, asset, reading))
+    session.output.done("the reading is added", answer)
 
 
 @command.command("show")
@@ -52,12 +72,24 @@ def add(session: Session, name: str, value: str, unit: str, time: str) -> None:
 @acting
 def show(session: Session, name: str, limit: int) -> None:
     """Show an asset and its newest readings: its owner, or the holder of a valid grant."""
-    answer = session.evaluate("ReadAsset", session.asset(name), "", str(limit))
+    asset = session.asset(name)
+    answer = session.use(lambda contract: read_asset(contract, asset, "", limit))
     if session.output.as_json:
         session.output.document(answer)
         return
     session.output.record(name, answer["asset"])
     session.output.rows("readings", READING_COLUMNS, answer["readings"])
+    if answer.get("expired"):
+        session.output.note(f"{answer['expired']} more have outlived the time that the collection keeps them")
+
+
+@command.command("hashes")
+@click.argument("name")
+@acting
+def hashes(session: Session, name: str) -> None:
+    """Show all that the channel has of a private asset's readings: hashes, newest first. For whoever may read it."""
+    rows = session.pages("ReadingHashes", session.asset(name))
+    session.output.rows(f"hashes of {name}", ("key_hash", "value_hash"), rows)
 
 
 @command.command("list")
@@ -77,7 +109,7 @@ def list_assets(session: Session, shared: bool) -> None:
 def share(session: Session, name: str, days: int, stakeholders: tuple[str, ...]) -> None:
     """Share one's own asset with those who have asked for it."""
     asset = session.asset(name)
-    asset_type = session.evaluate("ReadAsset", asset, "", "1")["asset"]["type"]
+    asset_type = session.evaluate("GetAsset", asset)["type"]
     parties = json.dumps([session.party(stakeholder) for stakeholder in stakeholders])
     answer = session.submit("ShareAsset", asset_type, asset, str(days), parties)
     if session.output.as_json:
@@ -107,13 +139,16 @@ def update(session: Session, name: str, status: str | None, description: str | N
 @click.option("--decline", "requesters", multiple=True, help="Whose open requests for it to decline with it.")
 @acting
 def delete(session: Session, name: str, requesters: tuple[str, ...]) -> None:
-    """Delete one's own asset with its readings and grants. Its history stays."""
+    """Delete one's own asset with its readings and grants. Its history stays.
+
+    The readings of a private asset are purged: the peers that held them keep nothing.
+    """
     asset = session.asset(name)
     parties = json.dumps([session.party(requester) for requester in requesters])
-    answer = session.submit("DeleteAsset", asset, parties)
-    while answer["status"] != "deleted":  # too large for one transaction
-        answer = session.submit("DeleteAsset", asset)
-    session.output.done(f"{asset} is deleted", answer)
+    with session.output.busy("waiting for the commit"):
+        answer = session.use(lambda contract: delete_asset(contract, asset, parties))
+    purged = f"; {len(answer['purged'])} readings are purged" if "purged" in answer else ""
+    session.output.done(f"{asset} is deleted{purged}", answer)
 
 
 @command.command("history")
@@ -125,10 +160,12 @@ def history(session: Session, name: str) -> None:
     session.output.rows(f"history of {name}", ("time", "act", "by", "details", "tx_id"), rows)
 
 
-def _json(value: str) -> str:
-    """A value as JSON: as given when it is JSON already, else as text."""
+def _value(text: str) -> Any:
+    """A value that was typed, or is in a file or on standard input: JSON, or else text."""
+    if text == "-" or text.startswith("@"):
+        with click.open_file(text if text == "-" else text[1:], encoding="utf-8") as source:
+            text = source.read().removesuffix("\n")
     try:
-        json.loads(value)
+        return json.loads(text)
     except ValueError:
-        return json.dumps(value)
-    return value
+        return text

@@ -2,7 +2,11 @@
 
 import click
 
-from services.client.cli.session import Session, acting
+from privysharing.protocol.codec.lifecycle import encode_query_args, parse_query_result
+from privysharing.protocol.describe.definition import describe_collections, describe_definition
+from privysharing.protocol.lifecycle import LIFECYCLE
+from privysharing.sdk import Call
+from services.client.cli.session import CONTRACT, Session, acting
 
 
 @click.group()
@@ -20,6 +24,24 @@ def functions(session: Session) -> None:
         session.output.document(rows)
     else:
         session.output.rows("functions", ("name", "kind", "parameters", "doc"), shown)
+
+
+@command.command("definition")
+@acting
+def definition(session: Session) -> None:
+    """Show what the channel's members have agreed on about the contract, and who holds its private data."""
+    question = Call(LIFECYCLE, "QueryChaincodeDefinition", (encode_query_args(CONTRACT),))
+    found, approvals = parse_query_result(session.system(question))
+    approved = [msp_id for msp_id, approves in approvals.items() if approves]
+    fields = {"contract": CONTRACT, **describe_definition(found), "approved_by": approved}
+    collections = describe_collections(found)
+    if session.output.as_json:
+        session.output.document({**fields, "collections": collections})
+        return
+    session.output.record(f"{CONTRACT} on {session.channel}", fields)
+    session.output.rows(
+        "collections", ("name", "members", "endorsement", "required_peers", "blocks_to_live"), collections
+    )
 
 
 @command.command("evaluate")

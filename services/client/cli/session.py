@@ -5,7 +5,7 @@ import contextlib
 import functools
 import json
 import shlex
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -98,7 +98,11 @@ class Session:
 
     def evaluate(self, function: str, *args: str) -> Any:
         """What the contract answers to a question, as a JSON value."""
-        return self._run(lambda contract: contract.evaluate(function, *args))
+        return self.use(lambda contract: contract.evaluate(function, *args))
+
+    def use(self, what: Callable[[Contract], Awaitable[bytes]]) -> Any:
+        """Whatever is done with the contract; the JSON value that comes of it."""
+        return _value(self.runner.run(self._with_contract(what)))
 
     def pages(self, function: str, *args: str, after: tuple[str, ...] = ()) -> list[Any]:
         """Every item of a listing, page by page; `args` are those before its bookmark, `after` those behind."""
@@ -118,7 +122,7 @@ class Session:
             return (await contract.submit(function, *args)).payload
 
         with self.output.busy("waiting for the commit"):
-            return self._run(submit)
+            return self.use(submit)
 
     def submit_for_receipt(self, function: str, *args: str) -> dict[str, Any]:
         """As `submit`, with the transaction's id and block beside the result."""
@@ -163,9 +167,6 @@ class Session:
 
         with self.output.busy("waiting for the commit"):
             return self.runner.run(self._with_contract(resubmit))
-
-    def _run(self, use: Callable[[Contract], Any]) -> Any:
-        return _value(self.runner.run(self._with_contract(use)))
 
     async def _with_contract(self, use: Callable[[Contract], Any]) -> Any:
         async with self._connect() as connection:
