@@ -5,8 +5,9 @@ it is for, and when it was made. Whether it came before is for the responder to 
 the request by its hash, which holds a nonce: an old answer answers nothing.
 """
 
+from collections.abc import Callable
 from enum import StrEnum
-from typing import Final
+from typing import Final, Protocol, TypeVar
 
 from privysharing.protocol.channel.bundle import ChannelConfig
 from privysharing.protocol.codec.private_data import (
@@ -127,12 +128,43 @@ def seal_response(answer: Answer, request_hash: bytes, signer: SigningIdentity) 
     return encode_signed_response(raw, signer.sign(RESPONSE_CONTEXT + raw))
 
 
+class Signer(Protocol):
+    """Somebody whose signature means something to whoever asks."""
+
+    @property
+    def msp_id(self) -> str: ...
+
+    @property
+    def serialized(self) -> bytes: ...
+
+    def verify(self, message: bytes, signature: bytes) -> bool:
+        """Whether he signed it."""
+        ...
+
+
+S = TypeVar("S", bound=Signer)
+
+
+def peers_of(config: ChannelConfig, now_ns: int) -> Callable[[bytes], Identity]:
+    """Finds the peers of a channel by their identities; raises ProtocolError for everybody else."""
+
+    def find(serialized: bytes) -> Identity:
+        who = config.msps.identity(serialized)
+        if now_ns > who.expires_at_ns:
+            raise InvalidIdentity(f"the certificate of somebody of {who.msp_id} has expired")
+        if not is_peer(who, config):
+            raise InvalidIdentity(f"that is no peer of the channel, but somebody of {who.msp_id}")
+        return who
+
+    return find
+
+
 def open_response(
-    signed: bytes, request_hash: bytes, config: ChannelConfig, *, responder: bytes, now_ns: int
-) -> tuple[Identity, Answer]:
+    signed: bytes, request_hash: bytes, find: Callable[[bytes], S], *, responder: bytes
+) -> tuple[S, Answer]:
     """Who answered what. `responder` is the hash of the identity that was asked, empty where anybody's answer will do.
 
-    Raises BadResponse.
+    `find` says whose word counts, and raises ProtocolError for nobody's. Raises BadResponse.
     """
     try:
         raw, signature = parse_signed_response(signed)
@@ -144,11 +176,11 @@ def open_response(
     if responder and sha256(response.responder) != responder:
         raise BadResponse("another peer answered")
     try:
-        who = _signer(config, response.responder, RESPONSE_CONTEXT + raw, signature, now_ns)
-    except RequestRefused as error:
-        raise BadResponse(str(error)) from None
-    if not is_peer(who, config):
-        raise BadResponse(f"whoever answered is no peer of the channel, but somebody of {who.msp_id}")
+        who = find(response.responder)
+    except ProtocolError as error:
+        raise BadResponse(f"whoever answered does not count: {error}") from None
+    if not who.verify(RESPONSE_CONTEXT + raw, signature):
+        raise BadResponse(f"the answer is not signed by the peer of {who.msp_id} that it names")
     return who, response.answer
 
 

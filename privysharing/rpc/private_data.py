@@ -1,12 +1,12 @@
 """Calls of a peer's PrivateData service."""
 
+from collections.abc import Callable
+
 import grpc
 
-from privysharing.protocol.channel.bundle import ChannelConfig
 from privysharing.protocol.crypto import SigningIdentity
-from privysharing.protocol.msp.identity import Identity
 from privysharing.protocol.private_data import Answer, Ask, Request
-from privysharing.protocol.private_exchange import NONCE_BYTES, BadResponse, open_response, seal_request
+from privysharing.protocol.private_exchange import NONCE_BYTES, BadResponse, S, open_response, seal_request
 from privysharing.rpc.errors import NodeError, node_error
 from privysharing.rpc.outside import Outside
 
@@ -34,15 +34,15 @@ class PrivateDataClient:
         self._exchange: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(METHOD)
 
     async def exchange(
-        self, config: ChannelConfig, ask: Ask, *, timeout_s: float, responder: bytes = b""
-    ) -> tuple[Identity, Answer]:
-        """The peer's answer, verified under the channel's configuration, and who it is.
+        self, channel_id: str, ask: Ask, find: Callable[[bytes], S], *, timeout_s: float, responder: bytes = b""
+    ) -> tuple[S, Answer]:
+        """The peer's answer and who it is, if `find` knows it (see `private_exchange.open_response`).
 
         `responder` is SHA-256 over its identity; only a Hello may leave it out. Raises NodeUnavailable,
         NodeRefused, and NodeError when the answer is not the peer's to this request.
         """
         request = Request(
-            channel_id=config.channel_id,
+            channel_id=channel_id,
             requester=self._identity.serialized,
             tls_cert_hash=self._tls_certificate_hash,
             responder=responder,
@@ -56,6 +56,6 @@ class PrivateDataClient:
         except grpc.aio.AioRpcError as error:
             raise node_error(self.node, error) from None
         try:
-            return open_response(raw, request_hash, config, responder=responder, now_ns=self._outside.now_ns())
+            return open_response(raw, request_hash, find, responder=responder)
         except BadResponse as error:
             raise NodeError(self.node, str(error)) from None

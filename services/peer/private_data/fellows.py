@@ -18,6 +18,7 @@ from privysharing.protocol.collections import CollectionConfig
 from privysharing.protocol.crypto import sha256
 from privysharing.protocol.msp.identity import Identity, InvalidIdentity
 from privysharing.protocol.private_data import Answer, Ask, Hello
+from privysharing.protocol.private_exchange import peers_of
 from privysharing.rpc.errors import NodeError, NodeRefused, NodeUnavailable
 from privysharing.rpc.outside import Outside
 from privysharing.rpc.private_data import PrivateDataClient
@@ -143,7 +144,7 @@ class Fellows:
     async def ask(self, fellow: Fellow, ask: Ask, timeout_s: float) -> Answer:
         """Its answer. Raises NodeError."""
         try:
-            _, answer = await fellow.client.exchange(self._config(), ask, timeout_s=timeout_s, responder=fellow.hash)
+            _, answer = await self._exchange(fellow, ask, timeout_s, fellow.hash)
         except NodeRefused as error:
             if error.code is grpc.StatusCode.FAILED_PRECONDITION:
                 fellow.lose()  # another peer is there now, or it has started again
@@ -153,6 +154,13 @@ class Fellows:
             fellow.lose()
             raise
         return answer
+
+    async def _exchange(
+        self, fellow: Fellow, ask: Ask, timeout_s: float, responder: bytes = b""
+    ) -> tuple[Identity, Answer]:
+        config = self._config()
+        find = peers_of(config, self._outside.now_ns())
+        return await fellow.client.exchange(config.channel_id, ask, find, timeout_s=timeout_s, responder=responder)
 
     def distrust(self, fellow: Fellow, why: str) -> None:
         """Ask it nothing more for a long time."""
@@ -197,7 +205,7 @@ class Fellows:
 
     async def _say_hello(self, fellow: Fellow) -> bool:
         try:
-            who, _ = await fellow.client.exchange(self._config(), Hello(), timeout_s=self._settings.greeting_seconds)
+            who, _ = await self._exchange(fellow, Hello(), self._settings.greeting_seconds)
         except NodeError as error:
             self._note(fellow, error)
             return False

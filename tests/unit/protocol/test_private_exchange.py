@@ -47,6 +47,7 @@ from privysharing.protocol.private_exchange import (
     check_request,
     open_request,
     open_response,
+    peers_of,
     seal_request,
     seal_response,
 )
@@ -112,7 +113,7 @@ def test_a_request_is_read_as_it_was_written(ask: Ask) -> None:
 @pytest.mark.parametrize("answer", ANSWERS, ids=lambda answer: type(answer).__name__)
 def test_an_answer_is_read_as_it_was_written(answer: Answer) -> None:
     signed = seal_response(answer, b"request", PEER2)
-    who, found = open_response(signed, b"request", CONFIG, responder=sha256(PEER2.serialized), now_ns=NOW)
+    who, found = open_response(signed, b"request", peers_of(CONFIG, NOW), responder=sha256(PEER2.serialized))
     assert (who.serialized, found) == (PEER2.serialized, answer)
 
 
@@ -182,7 +183,7 @@ def test_a_nonce_that_could_be_guessed_is_refused() -> None:
 
 def unanswered(signed: bytes, *, responder: bytes = sha256(PEER2.serialized)) -> str:
     with pytest.raises(BadResponse) as bad:
-        open_response(signed, b"request", CONFIG, responder=responder, now_ns=NOW)
+        open_response(signed, b"request", peers_of(CONFIG, NOW), responder=responder)
     return str(bad.value)
 
 
@@ -197,7 +198,7 @@ def test_an_answer_of_another_peer_is_none() -> None:
 def test_a_changed_answer_is_none() -> None:
     _, signature = parse_signed_response(seal_response(PushAnswer(("no",)), b"request", PEER2))
     other = encode_response(Response(b"request", PEER2.serialized, PushAnswer(("",))))
-    assert "is not that of the identity" in unanswered(encode_signed_response(other, signature))
+    assert "is not signed by the peer" in unanswered(encode_signed_response(other, signature))
 
 
 @pytest.mark.parametrize("who", [ADMIN1, ORDERER], ids=["an admin", "an orderer"])
