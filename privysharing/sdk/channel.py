@@ -28,7 +28,8 @@ from privysharing.sdk.errors import (
     Unavailable,
 )
 from privysharing.sdk.profile import ChannelNodes, Node
-from privysharing.sdk.routing import Route, route
+from privysharing.sdk.purging import Progress, PurgeStatements, Witness, collect_statements
+from privysharing.sdk.routing import Route, collection_of, route
 from privysharing.sdk.salting import salted
 from privysharing.sdk.transactions import Call, Endorsed, Pending, Receipt
 from privysharing.sdk.vouching import UNSIGNED, Vouching, is_signed
@@ -232,6 +233,28 @@ class Channel:
     def salted(self, *records: Mapping[str, Any]) -> bytes:
         """See `Contract.salted`."""
         return salted(records, self._connections.outside.random_bytes)
+
+    async def purge_statements(
+        self,
+        chaincode: str,
+        collection: str,
+        keys: Sequence[str],
+        *,
+        timeout_s: float = 60.0,
+        progress: Progress = lambda _came, _all: None,
+    ) -> PurgeStatements:
+        """The members' signed statements that they hold no byte of these purged keys; asked for until they all came.
+
+        `progress` is told how many have come, and how many there are to be. Raises Unavailable when nobody can be asked.
+        """
+        members = collection_of(self.name, chaincode, collection, self.nodes).members
+        peers = dict.fromkeys((*self.nodes.endorsers, *self.nodes.event_sources))
+        witnesses = [
+            Witness(node, self._connections.private_data(node), self.name) for node in peers if node.msp_id in members
+        ]
+        if not witnesses:
+            raise Unavailable(f"the profile knows no peer of {', '.join(sorted(members))} on {self.name}")
+        return await collect_statements(witnesses, chaincode, collection, keys, timeout_s=timeout_s, progress=progress)
 
     async def close(self) -> None:
         """Stop listening."""

@@ -12,6 +12,7 @@ from privysharing.rpc.channels import ClientTls
 from privysharing.rpc.deliver import DeliverClient
 from privysharing.rpc.endorser import EndorserClient
 from privysharing.rpc.outside import Outside
+from privysharing.rpc.private_data import PrivateDataClient
 from privysharing.sdk.failures import RecentFailures
 from privysharing.sdk.profile import ConnectionProfile, Node
 
@@ -61,6 +62,11 @@ class Connections:
         """The Deliver service of a peer."""
         certificate_hash = self._tls(node).certificate_hash
         return DeliverClient(node.name, self._channel(node), self.identity, certificate_hash, self.outside)
+
+    def private_data(self, node: Node) -> PrivateDataClient:
+        """The private data service of a peer."""
+        certificate_hash = self._tls(node).certificate_hash
+        return PrivateDataClient(node.name, self._channel(node), self.identity, certificate_hash, self.outside)
 
     async def close(self) -> None:
         """Close every stream and channel."""

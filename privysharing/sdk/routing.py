@@ -27,7 +27,7 @@ def route(channel: str, call: Call, nodes: ChannelNodes, own_msp_id: str, named:
     peers = tuple(named) or nodes.endorsers
     if not call.collections and not call.transient:
         return Route(peers, len(named) or nodes.endorsements or len(peers))
-    collections = [_collection(channel, call.chaincode, name, nodes) for name in call.collections]
+    collections = [collection_of(channel, call.chaincode, name, nodes) for name in call.collections]
     members = frozenset.intersection(*(each.members for each in collections)) if collections else {own_msp_id}
     inside = tuple(node for node in peers if node.msp_id in members)
     if not inside or (named and len(inside) < len(named)):
@@ -40,7 +40,8 @@ def route(channel: str, call: Call, nodes: ChannelNodes, own_msp_id: str, named:
     return Route(inside, len(named) or min(enough, len(inside)))
 
 
-def _collection(channel: str, chaincode: str, name: str, nodes: ChannelNodes) -> Collection:
+def collection_of(channel: str, chaincode: str, name: str, nodes: ChannelNodes) -> Collection:
+    """A collection as the profile has it. Raises ProfileError."""
     msp_id = implicit_collection_msp_id(name)
     if msp_id is not None:
         return Collection(frozenset((msp_id,)), nodes.endorsements)

@@ -6,6 +6,8 @@ who issues an organisation's certificates, a made-up one is seen by the validati
 transaction invalid; and so are revoked ones, and those of clients, since roles are the policy's business.
 """
 
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from cryptography.x509 import load_pem_x509_certificates
@@ -80,6 +82,31 @@ def is_signed(node: Node, answer: ProposalResponse) -> bool:
     except ProtocolError:
         return False
     return verify(key, endorsement.signature, endorsement_message(answer.payload, endorsement.endorser))
+
+
+@dataclass(frozen=True, slots=True)
+class KnownPeer:
+    """A peer as far as a profile knows it (see `private_exchange.Signer`)."""
+
+    msp_id: str
+    serialized: bytes
+    public_key: object = field(repr=False)
+
+    def verify(self, message: bytes, signature: bytes) -> bool:
+        """Whether it signed the message."""
+        return verify(self.public_key, signature, message)
+
+
+def known_peer(node: Node) -> Callable[[bytes], KnownPeer]:
+    """Finds the peer of a node by its identity; raises ProtocolError for one of another organisation."""
+
+    def find(serialized: bytes) -> KnownPeer:
+        msp_id, key = _endorser(serialized, node.signing_cas)
+        if node.msp_id and msp_id != node.msp_id:
+            raise InvalidIdentity(f"it belongs to {msp_id}, and {node.name} to {node.msp_id}")
+        return KnownPeer(msp_id, serialized, key)
+
+    return find
 
 
 @lru_cache(_ENDORSERS_REMEMBERED)
