@@ -245,7 +245,7 @@ class Channel:
     ) -> PurgeStatements:
         """The members' signed statements that they hold no byte of these purged keys; asked for until they all came.
 
-        `progress` is told how many have come, and how many there are to be. Raises Unavailable when nobody can be asked.
+        `progress` is told how many have come, and how many there are to be. Unavailable when nobody can be asked.
         """
         members = collection_of(self.name, chaincode, collection, self.nodes).members
         peers = dict.fromkeys((*self.nodes.endorsers, *self.nodes.event_sources))
