@@ -15,7 +15,7 @@ from deploy.topology import load_topology
 from deploy.wallets import fill_wallet
 from services.client.cli.output import EXIT_REFUSED, Output
 from services.client.cli.session import network_option, with_network, with_output
-from services.client.network.contracts import bring_up
+from services.client.network.contracts import bring_up, take_part
 from services.client.network.processes import Processes
 from services.client.network.status import network_status
 
@@ -97,6 +97,25 @@ def status(folder: Path, output: Output) -> None:
         output.note(f"the network is not running; start it with: privy network up{network_option(folder)}")
     if not all(node["serves"] for node in nodes) or any("error" in ledger for ledger in ledgers):
         sys.exit(EXIT_REFUSED)
+
+
+@command.command("define")
+@with_network
+@click.option("--organisation", required=True, help="Whose administrator's keys to use.")
+@click.option(
+    "--wait", "seconds_max", type=click.FloatRange(min=0), default=300.0, show_default=True, help="For nodes."
+)
+@with_output
+def define(folder: Path, organisation: str, seconds_max: float, output: Output) -> None:
+    """Do one organisation's part in defining the contracts: approve them, or also commit what all have approved.
+
+    For networks whose nodes others start, where each organisation has its own keys only. Needs to be done once, and
+    may be done again.
+    """
+    network = Network.load(folder)
+    with output.busy("waiting for nodes and approvals"):
+        asyncio.run(take_part(network, organisation, seconds_max))
+    output.done(f"{organisation} has done its part", {"network": str(folder), "organisation": organisation})
 
 
 @command.command("down")

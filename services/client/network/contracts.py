@@ -1,8 +1,13 @@
-"""Defining a network's contracts by the transactions that Fabric's operators use: each member approves, one commits."""
+"""Defining a network's contracts by the transactions that Fabric's operators use: each member approves, one commits.
+
+`define_contracts` does that with everybody's keys, as on one machine. Where each organisation has its own only, each
+does its part: `take_part`.
+"""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
+from deploy.collections import package
 from deploy.manifest import ChannelEntry, ContractEntry, Network
 from privysharing.protocol.codec.lifecycle import (
     encode_approve_args,
@@ -11,15 +16,24 @@ from privysharing.protocol.codec.lifecycle import (
     parse_commit_readiness,
 )
 from privysharing.protocol.lifecycle import LIFECYCLE, ChaincodeDefinition
+from privysharing.rpc.errors import NodeUnavailable
 from privysharing.sdk import Call, Channel, Receipt, connect
 from privysharing.sdk.commits import CommitListener
-from privysharing.sdk.errors import Refused
+from privysharing.sdk.errors import Refused, Unavailable
 from privysharing.sdk.profile import Node
 from services.client.network.identities import admin_of, profile_of
 from services.client.network.processes import Processes
 
 COMMIT_SECONDS_MAX = 30.0
+_INTERVAL_S = 0.5
 _PACKAGE = "in-process"  # the peers of these networks run their contracts themselves
+
+
+class NotApproved(Unavailable):
+    """Organisations that have to approve a contract have not yet, as far as some peer knows."""
+
+    def __init__(self, channel: str, contract: str, missing: Collection[str]) -> None:
+        super().__init__(f"{contract} is not approved on {channel} by {', '.join(sorted(missing))} yet")
 
 
 async def bring_up(processes: Processes) -> None:
@@ -44,8 +58,28 @@ async def define_contracts(network: Network) -> None:
     )
 
 
+async def take_part(network: Network, organisation: str, seconds_max: float) -> None:
+    """What an organisation has to do with that: it approves, and commits where it is a channel's first member.
+
+    Returns once it need do no more; whoever commits waits until all have approved. Nodes that do not serve yet are
+    asked again for so many seconds.
+    """
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + seconds_max
+    for channel in network.channels:
+        for contract in channel.contracts if organisation in channel.members else ():
+            while True:
+                try:
+                    await _take_part(network, organisation, channel, contract)
+                    break
+                except (Unavailable, NodeUnavailable):
+                    if loop.time() > deadline:
+                        raise
+                await asyncio.sleep(_INTERVAL_S)
+
+
 async def _define(network: Network, channel: ChannelEntry, contract: ContractEntry) -> None:
-    definition = ChaincodeDefinition(sequence=1, version=contract.version)
+    definition = _definition(contract)
     first = channel.members[0]
     async with connect(profile_of(network, first), admin_of(network, first)) as connection:
         on_channel = connection.channel(channel.name)
@@ -61,14 +95,47 @@ async def _define(network: Network, channel: ChannelEntry, contract: ContractEnt
             )
         )
         await _everywhere(peers, approvals)  # a peer that does not know of one would not endorse the commit
-        commit = Call(LIFECYCLE, "CommitChaincodeDefinition", (encode_definition_args(contract.name, definition),))
-        await _everywhere(peers, [await on_channel.submit(commit, list(_one_endorser_each(on_channel).values()))])
+        await _commit(on_channel, peers, contract.name, definition)
 
 
-async def _missing_approvals(channel: Channel, contract: str, definition: ChaincodeDefinition) -> set[str]:
-    """MSP ids of those who have not approved yet: an earlier attempt may have been interrupted half way."""
+async def _take_part(network: Network, organisation: str, channel: ChannelEntry, contract: ContractEntry) -> None:
+    definition = _definition(contract)
+    async with connect(profile_of(network, organisation), admin_of(network, organisation)) as connection:
+        on_channel = connection.channel(channel.name)
+        if await _is_defined(on_channel, contract.name):
+            return
+        if network.organisation(organisation).msp_id in await _missing_approvals(on_channel, contract.name, definition):
+            await _approve(network, organisation, channel, contract, definition)
+        if organisation != channel.members[0]:
+            return
+        members = {network.organisation(member).msp_id for member in channel.members}
+        for peer in _one_endorser_each(on_channel).values():
+            if missing := members & await _missing_approvals(on_channel, contract.name, definition, [peer]):
+                raise NotApproved(channel.name, contract.name, missing)
+        peers = [await on_channel.commits(node) for node in on_channel.nodes.event_sources]
+        await _commit(on_channel, peers, contract.name, definition)
+
+
+def _definition(contract: ContractEntry) -> ChaincodeDefinition:
+    return ChaincodeDefinition(sequence=1, version=contract.version, collections=package(contract.collections))
+
+
+async def _commit(
+    channel: Channel, peers: Sequence[CommitListener], contract: str, definition: ChaincodeDefinition
+) -> None:
+    commit = Call(LIFECYCLE, "CommitChaincodeDefinition", (encode_definition_args(contract, definition),))
+    await _everywhere(peers, [await channel.submit(commit, list(_one_endorser_each(channel).values()))])
+
+
+async def _missing_approvals(
+    channel: Channel, contract: str, definition: ChaincodeDefinition, peers: Sequence[Node] = ()
+) -> set[str]:
+    """MSP ids of those who have not approved yet, as one of `peers` knows it, or any.
+
+    An earlier attempt may have been interrupted half way.
+    """
     question = Call(LIFECYCLE, "CheckCommitReadiness", (encode_definition_args(contract, definition),))
-    readiness = parse_commit_readiness(await channel.evaluate(question))
+    readiness = parse_commit_readiness(await channel.evaluate(question, peers))
     return {msp_id for msp_id, approved in readiness.approvals.items() if not approved}
 
 
