@@ -29,10 +29,14 @@ class Place:
 
 
 def files(folder: Path, nodes: Iterable[NodeEntry]) -> Iterator[Place]:
-    """Each file of a network whose nodes have stopped, and what is in it where it is a LevelDB's."""
+    """Each file of a network whose nodes have stopped, and what is in it where it is a LevelDB's.
+
+    What a node logs is for everybody: logs are collected, shown and sent on.
+    """
     owners = {folder / Path(node.config).parent: node.name for node in nodes}
     for file in sorted(path for path in folder.rglob("*") if path.is_file()):
-        seen_by = frozenset({next((owners[each] for each in file.parents if each in owners), EVERYBODY)})
+        owner = next((owners[each] for each in file.parents if each in owners), EVERYBODY)
+        seen_by = frozenset({EVERYBODY if file.parent in owners else owner})
         content, name = file.read_bytes(), str(file.relative_to(folder))
         yield Place(name, FILES, seen_by, content)
         if leveldb.is_database(file.parent):
