@@ -238,13 +238,14 @@ class Channel:
         self,
         chaincode: str,
         collection: str,
-        keys: Sequence[str],
+        key_hashes: Sequence[bytes],
         *,
         timeout_s: float = 60.0,
         progress: Progress = lambda _came, _all: None,
     ) -> PurgeStatements:
         """The members' signed statements that they hold no byte of these purged keys; asked for until they all came.
 
+        A key is named by its SHA-256, as it is on the ledger. A peer that does not hold the collection is not asked.
         `progress` is told how many have come, and how many there are to be. Unavailable when nobody can be asked.
         """
         members = collection_of(self.name, chaincode, collection, self.nodes).members
@@ -254,7 +255,9 @@ class Channel:
         ]
         if not witnesses:
             raise Unavailable(f"the profile knows no peer of {', '.join(sorted(members))} on {self.name}")
-        return await collect_statements(witnesses, chaincode, collection, keys, timeout_s=timeout_s, progress=progress)
+        return await collect_statements(
+            witnesses, chaincode, collection, key_hashes, timeout_s=timeout_s, progress=progress
+        )
 
     async def close(self) -> None:
         """Stop listening."""

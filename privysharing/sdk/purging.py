@@ -88,13 +88,13 @@ async def collect_statements(
     witnesses: Sequence[Witness],
     namespace: str,
     collection: str,
-    keys: Sequence[str],
+    key_hashes: Sequence[bytes],
     *,
     timeout_s: float,
     progress: Progress = lambda _came, _all: None,
 ) -> PurgeStatements:
     """Ask all of them, again and again, until each has stated the purge of each key or the time is over."""
-    key_hashes = [sha256(key.encode()) for key in dict.fromkeys(keys)]
+    key_hashes = list(dict.fromkeys(key_hashes))
     deadline = asyncio.get_running_loop().time() + timeout_s
 
     async def follow(witness: Witness) -> None:

@@ -8,8 +8,9 @@ import click
 from privysharing.contract.assets import AVAILABLE, PLAIN
 from privysharing.contract.sharing import SHARED
 from services.client.cli.output import in_short
+from services.client.cli.purges import PURGES
 from services.client.cli.session import Session, acting
-from services.client.network.levels import add_readings, delete_asset, read_asset
+from services.client.network.levels import add_readings, read_asset
 
 COLUMNS = ("id", "type", "status", "confidentiality", "created_at")
 READING_COLUMNS = ("time", "value", "unit")
@@ -134,23 +135,6 @@ def update(session: Session, name: str, status: str | None, description: str | N
     session.output.done(f"{asset['id']} is changed", asset)
 
 
-@command.command("delete")
-@click.argument("name")
-@click.option("--decline", "requesters", multiple=True, help="Whose open requests for it to decline with it.")
-@acting
-def delete(session: Session, name: str, requesters: tuple[str, ...]) -> None:
-    """Delete one's own asset with its readings and grants. Its history stays.
-
-    The readings of a private asset are purged: the peers that held them keep nothing.
-    """
-    asset = session.asset(name)
-    parties = json.dumps([session.party(requester) for requester in requesters])
-    with session.output.busy("waiting for the commit"):
-        answer = session.use(lambda contract: delete_asset(contract, asset, parties))
-    purged = f"; {len(answer['purged'])} readings are purged" if "purged" in answer else ""
-    session.output.done(f"{asset} is deleted{purged}", answer)
-
-
 @command.command("history")
 @click.argument("name")
 @acting
@@ -158,6 +142,10 @@ def history(session: Session, name: str) -> None:
     """Show what was done with one's own asset, newest first, also after it was deleted."""
     rows = session.pages("AssetHistory", session.asset(name))
     session.output.rows(f"history of {name}", ("time", "act", "by", "details", "tx_id"), rows)
+
+
+for each in PURGES:
+    command.add_command(each)
 
 
 def _value(text: str) -> Any:

@@ -8,7 +8,7 @@ import shlex
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
@@ -28,6 +28,7 @@ from services.client.network.unsettled import Unsettled
 DEFAULT_FOLDER = Path("var/demo")
 CONTRACT = "privysharing"
 
+T = TypeVar("T")
 Command = Callable[..., Any]
 
 
@@ -102,7 +103,11 @@ class Session:
 
     def use(self, what: Callable[[Contract], Awaitable[bytes]]) -> Any:
         """Whatever is done with the contract; the JSON value that comes of it."""
-        return _value(self.runner.run(self._with_contract(what)))
+        return _value(self.work(what))
+
+    def work(self, what: Callable[[Contract], Awaitable[T]]) -> T:
+        """Whatever is done with the contract."""
+        return self.runner.run(self._with_contract(what))
 
     def pages(self, function: str, *args: str, after: tuple[str, ...] = ()) -> list[Any]:
         """Every item of a listing, page by page; `args` are those before its bookmark, `after` those behind."""
@@ -131,7 +136,7 @@ class Session:
             return _shown(await contract.submit(function, *args))
 
         with self.output.busy("waiting for the commit"):
-            return self.runner.run(self._with_contract(submit))
+            return self.work(submit)
 
     def system(self, call: Call) -> bytes:
         """What a system chaincode of a peer answers to a question."""
@@ -166,9 +171,9 @@ class Session:
             return _shown(receipt)
 
         with self.output.busy("waiting for the commit"):
-            return self.runner.run(self._with_contract(resubmit))
+            return self.work(resubmit)
 
-    async def _with_contract(self, use: Callable[[Contract], Any]) -> Any:
+    async def _with_contract(self, use: Callable[[Contract], Awaitable[T]]) -> T:
         async with self._connect() as connection:
             try:
                 return await use(connection.contract(self.channel, CONTRACT))

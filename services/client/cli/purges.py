@@ -1,0 +1,139 @@
+"""`privy asset delete`, and the proof that private values are gone."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from deploy.manifest import Network
+from privysharing.contract.assets import PRIVATE
+from privysharing.contract.critical import CRITICAL
+from privysharing.protocol.channel.bundle import ChannelConfig
+from privysharing.protocol.codec.blocks import parse_block
+from privysharing.protocol.describe.values import describe_time
+from privysharing.sdk import Contract
+from privysharing.sdk.purging import PurgeStatements
+from services.client.cli.output import Output
+from services.client.cli.session import CONTRACT, Session, acting, network_option, with_network, with_output
+from services.client.network.levels import asset_of, delete_asset
+from services.client.network.proofs import Proof, verify_proof
+
+WAIT_SECONDS = 60.0
+
+_FILE = click.Path(path_type=Path, dir_okay=False)
+_wait = click.option(
+    "--wait",
+    default=WAIT_SECONDS,
+    show_default=True,
+    type=click.FloatRange(0),
+    help="For how many seconds to ask the peers again that cannot state it yet.",
+)
+
+
+@click.command("delete")
+@click.argument("name")
+@click.option("--decline", "requesters", multiple=True, help="Whose open requests for it to decline with it.")
+@click.option("--proof", "file", type=_FILE, help="A file for what the peers state that held a private asset's values.")
+@_wait
+@acting
+def delete(session: Session, name: str, requesters: tuple[str, ...], file: Path | None, wait: float) -> None:
+    """Delete one's own asset with its readings and grants. Its history stays.
+
+    The readings of a private asset are purged: the peers that held them keep nothing. With --proof, each signs that no
+    byte is left on its disk, once that is so; `privy asset verify-purge` verifies it anywhere.
+    """
+    asset = session.asset(name)
+    parties = json.dumps([session.party(requester) for requester in requesters])
+    if file is not None:
+        _require_private(session, asset)
+        file.touch()  # whether it can be written is better known before
+    with session.output.busy("waiting for the commit"):
+        answer = session.use(lambda contract: delete_asset(contract, asset, parties))
+    if file is None:
+        session.output.done(_deleted(asset, answer), answer)
+        return
+    members = session.work(_members)
+    proof = Proof(
+        session.channel, CONTRACT, CRITICAL, asset, members, tuple(bytes.fromhex(each) for each in answer["purged"])
+    )
+    proof.save(file)  # what it takes to ask again
+    if not session.output.as_json:
+        session.output.done(_deleted(asset, answer), answer)
+    _confirm(session, proof, file, wait)
+
+
+@click.command("confirm-purge")
+@click.argument("file", type=_FILE)
+@_wait
+@acting
+def confirm_purge(session: Session, file: Path, wait: float) -> None:
+    """Ask the peers again that had not stated everything when `privy asset delete --proof FILE` ended."""
+    _confirm(session, Proof.load(file), file, wait)
+
+
+@click.command("verify-purge")
+@click.argument("file", type=_FILE)
+@click.option("--genesis", type=_FILE, help="The channel's first block.  [default: that of the network]")
+@with_network
+@with_output
+def verify_purge(file: Path, genesis: Path | None, folder: Path, output: Output) -> None:
+    """Verify the signed statements in FILE, offline: that peers of every member hold no byte of the purged values.
+
+    They prove who said so. Nothing proves that nobody had copied the values before.
+    """
+    proof = Proof.load(file)
+    if genesis is None:
+        network = Network.load(folder)
+        genesis = network.path(network.channel(proof.channel).genesis)
+    rows, lacking = verify_proof(proof, ChannelConfig.from_block(parse_block(genesis.read_bytes())))
+    if lacking:
+        missing = ", ".join(f"{member} ({number})" for member, number in lacking.items())
+        output.fail(f"not confirmed by all members of {proof.collection}; keys that lack a statement: {missing}")
+    shown = [
+        {"msp_id": each.msp_id, "peer": each.peer, "keys": each.keys, "time": describe_time(each.time_ns)}
+        for each in rows
+    ]
+    output.rows(f"no byte is left of {proof.asset}, as stated by", ("peer", "msp_id", "keys", "time"), shown)
+
+
+PURGES = (delete, confirm_purge, verify_purge)
+
+
+def _require_private(session: Session, asset: str) -> None:
+    async def level(contract: Contract) -> str:
+        return str((await asset_of(contract, asset))["confidentiality"])
+
+    if session.work(level) != PRIVATE:
+        raise click.UsageError("--proof is for private assets: every member keeps the blocks with a plain one's values")
+
+
+def _deleted(asset: str, answer: dict[str, Any]) -> str:
+    number = len(answer.get("purged", ()))
+    return f"{asset} is deleted" + (f", {number} reading{'s' * (number != 1)} purged" if number else "")
+
+
+async def _members(contract: Contract) -> tuple[str, ...]:
+    return tuple(sorted(contract.channel.nodes.collections[CONTRACT][CRITICAL].members))
+
+
+def _confirm(session: Session, proof: Proof, file: Path, wait: float) -> None:
+    """Collect statements into the file, and tell who has not made his."""
+
+    async def collect(contract: Contract) -> PurgeStatements:
+        channel = contract.channel
+        return await channel.purge_statements(proof.contract, proof.collection, proof.key_hashes, timeout_s=wait)
+
+    with session.output.busy("waiting until every byte is gone"):
+        collected = session.work(collect)
+    proof.with_statements(each.signed for each in collected.stated).save(file)
+    if collected.lacking:
+        again = f"privy asset confirm-purge {file} --as {session.label}{network_option(session.network.folder)}"
+        session.output.fail(
+            f"not confirmed yet by {', '.join(collected.lacking)}; ask again with: {again}", dict(collected.lacking)
+        )
+    peers = sorted({each.peer for each in collected.stated})
+    session.output.done(
+        f"{', '.join(peers) or 'nobody had anything to'} confirm that every byte is gone: {file}",
+        {"asset": proof.asset, "file": str(file), "keys": len(proof.key_hashes), "peers": peers},
+    )
