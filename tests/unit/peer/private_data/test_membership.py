@@ -35,7 +35,7 @@ ORG1 = collection("OR('Org1MSP.member')")
         (PEER1, CollectionConfig(name="secrets", member_orgs_policy=b"\xff"), False, False),
         (PEER1, CollectionConfig(name="secrets"), False, False),
     ],
-    ids=str,
+    ids=range(9),
 )
 def test_peers_of_member_organisations_hold_it(
     who: SigningIdentity, policy: CollectionConfig, holds: bool, member: bool
