@@ -36,7 +36,7 @@ class FellowsConfig:
     greeting_seconds: float = 3.0
     look_seconds: float = 5.0  # how often the channel's configuration is looked at
     pause_seconds_min: float = 0.1
-    pause_seconds_max: float = 5.0
+    pause_seconds_max: float = 3.0
     pause_factor: float = 1.5
     distrust_seconds: float = 3600.0
 

@@ -1,0 +1,125 @@
+"""What a member lacks it gets from others: before the commit if it is quick, afterwards otherwise."""
+
+from typing import Final
+
+import pytest
+
+from privysharing.protocol.private_data import PrivateSet
+from services.peer.private_data.store import PrivateStore
+from services.peer.private_data.types import Place
+from tests.support.fellows import OURS, PEER1, PEER1B, PEER2, SHARED, Peer, Secret, town, until
+from tests.support.judging import ORG1_CA
+
+LIAR: Final = ORG1_CA.issue("liar", "peer").signer("Org1MSP")
+
+
+async def test_what_was_not_pushed_is_pulled_before_the_commit() -> None:
+    one, two = Peer(PEER1), Peer(PEER1B)
+    async with town(one, two) as network:
+        secret = Secret(OURS, "k", b"v")
+        one.keep(secret)
+        block = network.order(secret.envelope)
+        await two.commit(block)  # first: the other one has not committed it yet
+        assert two.holds(secret)
+
+
+async def test_what_the_transient_store_has_is_asked_of_nobody() -> None:
+    one, two = Peer(PEER1), Peer(PEER1B)
+    async with town(one, two) as network:
+        secret = Secret(OURS, "k", b"v")
+        one.keep(secret)
+        two.keep(secret)
+        await network.commit(secret.envelope)
+        assert one.served("pull") == two.served("pull") == 0
+
+
+async def test_a_set_that_is_not_the_endorsed_one_does_not_count_as_found() -> None:
+    one, two = Peer(PEER1), Peer(PEER1B)
+    async with town(one, two) as network:
+        secret = Secret(OURS, "k", b"v")
+        one.keep(secret)
+        other = PrivateSet("cc", "ours", Secret(OURS, "k", b"other").set.rwset)
+        two.store.transient.keep(secret.tx_id, 1, [other])
+        await network.commit(secret.envelope)
+        assert two.holds(secret)
+
+
+async def test_a_commit_waits_for_nobody_and_what_it_lacks_comes_when_a_fellow_is_back() -> None:
+    one, two = Peer(PEER1), Peer(PEER1B)
+    async with town(one, two) as network:
+        await one.stop()
+        secrets = [Secret(OURS, f"k{number}", b"v") for number in range(3)]
+        for secret in secrets:
+            one.keep(secret)
+            block = network.order(secret.envelope)
+            await one.commit(block)
+            await two.commit(block)
+            assert not two.holds(secret)
+        await until(lambda: two.missing() == 3)
+        assert two.store.missing_count() == {("cc", "ours"): 3}
+        back = Peer(PEER1, before=one)
+        await back.start([two])
+        await until(lambda: all(map(two.holds, secrets)))
+        await until(lambda: two.missing() == 0)
+        await back.stop()
+
+
+async def test_a_peer_that_lost_everything_gets_everything_back() -> None:
+    one, two = Peer(PEER1), Peer(PEER1B)
+    async with town(one, two) as network:
+        secrets = [Secret(OURS, f"k{number}", b"v") for number in range(5)]
+        for secret in secrets:
+            await one.spread(secret)
+            await network.commit(secret.envelope)
+        await two.stop()
+        fresh = Peer(PEER1B)
+        await fresh.start([one])
+        await fresh.commit(*network.blocks)
+        await until(lambda: all(map(fresh.holds, secrets)))
+        await fresh.stop()
+
+
+async def test_nobody_but_members_is_asked() -> None:
+    one, two = Peer(PEER1), Peer(PEER2)
+    async with town(one, two) as network:
+        await network.commit(Secret(OURS, "k", b"v").envelope, Secret(SHARED, "l", b"v").envelope)
+        await until(lambda: two.served("pull") > 0)  # about the shared one
+        assert two.refused("pull", "not_a_member") == 0
+
+
+class LyingStore(PrivateStore):
+    """Has something else for every set."""
+
+    def get_set(self, place: Place) -> tuple[PrivateSet, bool] | None:
+        found = super().get_set(place)
+        return found and (Secret(OURS, "k", b"a lie").set, self.says_trimmed)
+
+    says_trimmed = False
+
+
+class SmoothlyLyingStore(LyingStore):
+    """Says that a purge has changed it."""
+
+    says_trimmed = True
+
+
+@pytest.mark.parametrize("lies", [LyingStore, SmoothlyLyingStore])
+async def test_a_peer_that_serves_wrong_data_is_found_out_and_asked_no_more(lies: type[PrivateStore]) -> None:
+    liar, two = Peer(LIAR, store=lies), Peer(PEER1B)
+    async with town(liar, two) as network:
+        secret = Secret(OURS, "k", b"v")
+        liar.keep(secret)
+        block = network.order(secret.envelope)
+        await liar.commit(block)
+        await two.commit(block)
+        await until(lambda: two.liars() == 1)
+        assert not two.holds(secret)
+        assert not two.fellows(OURS)
+        honest = Peer(PEER1)
+        await honest.start([liar, two])
+        honest.keep(secret)
+        await honest.commit(*network.blocks)
+        two.meet([liar, honest])
+        await until(lambda: two.holds(secret))
+        assert two.liars() == 1
+        await honest.stop()

@@ -1,0 +1,150 @@
+"""What is endorsed is with other members before the endorsement leaves, or is not endorsed."""
+
+import asyncio
+
+import pytest
+
+from services.peer.private_data.dissemination import NotSpread
+from services.peer.private_data.types import PrivateResults
+from tests.support.fellows import OURS, PEER1, PEER1B, PEER2, PEER2B, SHARED, Peer, Secret, collection, town, until
+
+BOTH = "OR('Org1MSP.member', 'Org2MSP.member')"
+
+
+async def test_what_is_endorsed_is_durable_with_another_member_and_committed_there() -> None:
+    one, two = Peer(PEER1), Peer(PEER2)
+    async with town(one, two) as network:
+        secret = Secret(SHARED, "k", b"v")
+        await one.spread(secret)
+        assert one.kept(secret)
+        assert two.kept(secret)
+        await network.commit(secret.envelope)
+        assert one.holds(secret)
+        assert two.holds(secret)
+        assert not one.kept(secret)
+        assert not two.kept(secret)
+
+
+async def test_nothing_is_pushed_to_who_is_no_member() -> None:
+    one, two, three = Peer(PEER1), Peer(PEER1B), Peer(PEER2)
+    async with town(one, two, three) as network:
+        secret = Secret(OURS, "k", b"v")
+        await one.spread(secret)
+        assert two.kept(secret)
+        assert not three.kept(secret)
+        await network.commit(secret.envelope)
+        assert two.holds(secret)
+        assert not three.holds(secret)
+        assert not three.store.missing(10)
+        assert two.served("pull") == 0
+
+
+async def test_one_peer_of_each_organisation_is_served_first() -> None:
+    members = collection("shared", BOTH, required=2, maximum=2)
+    one, two, three, four = Peer(PEER1), Peer(PEER1B), Peer(PEER2), Peer(PEER2B)
+    async with town(one, two, three, four, collections=(members,)):
+        for number in range(4):
+            secret = Secret(members, f"k{number}", b"v")
+            await one.spread(secret)
+            assert two.kept(secret)
+            assert three.kept(secret) != four.kept(secret)
+
+
+async def test_each_peer_gets_the_sets_that_it_may_have_of_one_transaction() -> None:
+    one, two, three = Peer(PEER1), Peer(PEER1B), Peer(PEER2)
+    async with town(one, two, three):
+        ours, shared = Secret(OURS, "k", b"v"), Secret(SHARED, "l", b"w")
+        both = PrivateResults(
+            "city", ours.tx_id, 1, (ours.set, shared.set), {**ours.results.collections, **shared.results.collections}
+        )
+        await asyncio.wrap_future(one.exchange.dissemination.spread(both))
+        assert set(two.store.transient.sets_of(ours.tx_id)) == {ours.set, shared.set}
+        assert set(three.store.transient.sets_of(ours.tx_id)) == {shared.set}
+
+
+async def test_too_few_peers_are_a_refusal_that_says_how_many() -> None:
+    one, two = Peer(PEER1), Peer(PEER2)
+    async with town(one, two):
+        await two.stop()
+        with pytest.raises(
+            NotSpread, match=r"must reach at least 1 other peers .* and reached 0"
+        ):
+            await one.spread(Secret(SHARED, "k", b"v"))
+
+
+async def test_nobody_else_is_needed_where_none_is_required() -> None:
+    one, two = Peer(PEER1), Peer(PEER1B)
+    async with town(one, two) as network:
+        await two.stop()
+        secret = Secret(OURS, "k", b"v")
+        await one.spread(secret)
+        await one.commit(network.order(secret.envelope))
+        assert one.holds(secret)
+
+
+async def test_who_is_no_member_endorses_nothing_of_a_collection() -> None:
+    one, two = Peer(PEER1), Peer(PEER2)
+    async with town(one, two):
+        secret = Secret(OURS, "k", b"v")
+        with pytest.raises(NotSpread, match="of Org2MSP, is not a member of collection ours of chaincode cc"):
+            await two.spread(secret)
+        assert not one.kept(secret)
+        assert not two.kept(secret)
+
+
+async def test_another_peer_is_tried_where_one_fails() -> None:
+    one, two, three = Peer(PEER1), Peer(PEER2), Peer(PEER2B)
+    async with town(one, two, three):
+        await two.stop()
+        for number in range(3):
+            secret = Secret(SHARED, f"k{number}", b"v")
+            await one.spread(secret)
+            assert three.kept(secret)
+
+
+async def test_a_peer_that_is_back_is_pushed_to_again() -> None:
+    one, two = Peer(PEER1), Peer(PEER2)
+    async with town(one, two):
+        await two.stop()
+        with pytest.raises(NotSpread):
+            await one.spread(Secret(SHARED, "k", b"v"))
+        back = Peer(PEER2, before=two)
+        await back.start([one])
+        await until(lambda: one.fellows(SHARED))
+        secret = Secret(SHARED, "l", b"v")
+        await one.spread(secret)
+        assert back.kept(secret)
+        await back.stop()
+
+
+async def test_an_endorsement_waits_until_others_have_been_greeted() -> None:
+    one, two = Peer(PEER1), Peer(PEER2)
+    async with town(one, two):
+        await one.stop()
+        back = Peer(PEER1, before=one)
+        await back.start([two])
+        secret = Secret(SHARED, "k", b"v")
+        await back.spread(secret)  # it has met nobody yet
+        assert two.kept(secret)
+        await back.stop()
+
+
+async def test_endorsements_that_wait_together_share_messages() -> None:
+    one, two = Peer(PEER1), Peer(PEER2)
+    async with town(one, two):
+        secrets = [Secret(SHARED, f"k{number}", b"v") for number in range(100)]
+        await asyncio.gather(*map(one.spread, secrets))
+        assert all(map(two.kept, secrets))
+        assert two.served("push") <= 10
+
+
+async def test_a_transaction_that_is_refused_spoils_no_other_in_its_message() -> None:
+    one, two = Peer(PEER1), Peer(PEER2)
+    async with town(one, two):
+        good = [Secret(SHARED, f"k{number}", b"v") for number in range(3)]
+        unknown = Secret(collection("unknown", BOTH, required=1), "k", b"v")
+        outcomes = await asyncio.gather(*map(one.spread, [*good[:2], unknown, good[2]]), return_exceptions=True)
+        assert [type(outcome) for outcome in outcomes] == [type(None), type(None), NotSpread, type(None)]
+        assert all(map(two.kept, good))
+        assert not two.kept(unknown)
+        await until(lambda: two.refused("push", "not_a_member") == 1)
