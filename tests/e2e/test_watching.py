@@ -1,0 +1,128 @@
+"""A real Prometheus watches a real network: everything it is to ask for is there, and what goes wrong is told."""
+
+import asyncio
+import json
+import math
+import re
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from itertools import chain
+
+import pytest
+import yaml
+
+from deploy.grafana.__main__ import FILE as DASHBOARD
+from deploy.prometheus.scraping import ALERTS
+from deploy.prometheus.server import Prometheus
+from tests.e2e.test_operations import ask
+from tests.support import foreign_client as foreign
+from tests.support.live import CHANNEL, CONTRACT, LiveNetwork
+from tests.support.promql import OF_ITS_OWN, metrics_in, query, rules
+
+SEEING_SECONDS_MAX = 40.0
+OF_TROUBLE = "Firing and pending"  # a panel that shows something only while something is wrong
+
+
+def panels() -> dict[str, list[str]]:
+    """Each panel's expressions, for all of the network."""
+    chosen = {"$__rate_interval": "30s", "$network": "demo", "$channel": ".*", "$node": ".*"}
+
+    def asked(expr: str) -> str:
+        for variable, value in chosen.items():
+            expr = expr.replace(variable, value)
+        return expr
+
+    document = json.loads(DASHBOARD.read_text())
+    return {
+        panel["title"]: [asked(target["expr"]) for target in panel["targets"]]
+        for panel in document["panels"]
+        if panel["type"] != "row"
+    }
+
+
+def alerts() -> list[str]:
+    return [rule["expr"] for group in yaml.safe_load(ALERTS.read_text())["groups"] for rule in group["rules"]]
+
+
+@pytest.fixture(scope="module")
+def prometheus(demo: LiveNetwork, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Its address. It asks often, and its alerts wait for a second where they would for minutes."""
+    hasty = tmp_path_factory.mktemp("rules") / "alerts.yml"
+    hasty.write_text(re.sub(r"for: \d+m", "for: 1s", ALERTS.read_text()))
+    server = Prometheus.make(demo.network, hasty, interval_s=0.5)
+    server.start()
+    yield server.address
+    server.stop()
+    shutil.rmtree(server.folder)
+
+
+def visit(demo: LiveNetwork) -> None:
+    """A transaction, and a single call."""
+
+    async def transact() -> None:
+        async with demo.people("alice") as (alice,):
+            await alice.does("SetProfile", {"watched": "yes"})
+
+    asyncio.run(transact())
+    alice = demo.signer("alice")
+    with demo.dial(demo.peers[0]) as channel:
+        foreign.ask(channel, foreign.signed_proposal(foreign.propose(alice, CHANNEL, CONTRACT, "GetProfile"), alice))
+
+
+def firing(prometheus: str) -> list[tuple[str, str]]:
+    """Which alerts, about which nodes."""
+    found = query(prometheus, 'ALERTS{alertstate="firing"}')
+    return [(labels["alertname"], labels.get("instance", "")) for labels, _ in found]
+
+
+def until(condition: Callable[[], bool], meanwhile: Callable[[], None] = lambda: None) -> bool:
+    deadline = time.monotonic() + SEEING_SECONDS_MAX
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        meanwhile()
+        time.sleep(0.1)
+    return True
+
+
+def test_every_metric_of_every_alert_and_panel_is_one_that_nodes_have(demo: LiveNetwork) -> None:
+    visit(demo)
+    pages = [ask(node, "/metrics")[1] for node in demo.network.nodes]
+    there = {name for page in pages for name in re.findall(r"^(\w+)(?:\{| )", page, re.MULTILINE)}
+    wanted = {name for expr in (*alerts(), *chain(*panels().values())) for name in metrics_in(expr)}
+    assert len(wanted) > 30
+    assert wanted - there - OF_ITS_OWN == set()
+
+
+def test_every_rule_can_be_judged_and_nothing_is_wrong_with_a_network_that_is_well(
+    demo: LiveNetwork, prometheus: str
+) -> None:
+    assert until(lambda: len(query(prometheus, 'up{job="privysharing"} == 1')) == len(demo.network.nodes))
+    assert until(lambda: all(rule["health"] == "ok" for rule in rules(prometheus)))
+    assert until(lambda: firing(prometheus) == []), firing(prometheus)
+
+
+def test_every_panel_shows_something_while_the_network_is_used(demo: LiveNetwork, prometheus: str) -> None:
+    empty = {title: expr for title, exprs in panels().items() if title != OF_TROUBLE for expr in exprs}
+
+    def all_show() -> bool:
+        for title, exprs in panels().items():
+            found = [[value for _, value in query(prometheus, expr) if not math.isnan(value)] for expr in exprs]
+            if all(found):
+                empty.pop(title, None)
+        return not empty
+
+    assert until(all_show, lambda: visit(demo)), empty
+
+
+def test_a_stopped_peer_raises_its_alert_and_nothing_is_left_of_it_when_it_serves_again(
+    demo: LiveNetwork, prometheus: str
+) -> None:
+    stopped = demo.peers[-1].name
+    with demo.stopped([stopped]):
+        assert until(lambda: firing(prometheus) == [("NodeDown", stopped)]), firing(prometheus)
+        (told,) = [rule["alerts"] for rule in rules(prometheus) if rule["name"] == "NodeDown"]
+        assert [alert["annotations"]["summary"] for alert in told] == [f"{stopped} does not answer"]
+        assert all(query(prometheus, expr) for expr in panels()[OF_TROUBLE])
+    assert until(lambda: firing(prometheus) == []), firing(prometheus)
