@@ -6,7 +6,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[3]
 DOCUMENT = (ROOT / "docs" / "threat-model.md").read_text()
-TABLES, EVIDENCE = DOCUMENT.split("## 6. The tests")
+TABLES, EVIDENCE = DOCUMENT.split("## 7. The tests")
 LISTED = re.compile(r"^- \[([^\]]+)\] (`.+`)$", re.MULTILINE)
 
 
@@ -60,6 +60,6 @@ def test_a_name_that_is_none_would_be_found() -> None:
 
 def test_whatever_nothing_stops_is_in_the_list_of_such_things() -> None:
     """The section that says it plainly is there, and is not shorter than what the tables admit."""
-    plainly = TABLES.split("## 5. What nothing stops")[1]
+    plainly = TABLES.split("## 6. What nothing stops")[1]
     assert len(re.findall(r"^\d+\. ", plainly, re.MULTILINE)) >= 10
     assert sum("**nothing**" in line.lower() for line in TABLES.splitlines() if line.startswith("|")) > 10
