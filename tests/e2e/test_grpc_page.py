@@ -7,11 +7,18 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import grpc
 import pytest
+from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
+from grpc_health.v1.health_pb2_grpc import HealthStub
+from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 
 from services.orderer import rpc as orderer
 from services.peer import rpc as peer
+from tests.support import foreign_client as foreign
+from tests.support.foreign_client import Tls
 from tests.support.live import LiveNetwork
 
 ROOT = Path(__file__).parents[2]
@@ -78,6 +85,34 @@ def test_a_client_made_of_the_page_says_why_it_is_refused(demo: LiveNetwork, tmp
     (tmp_path / "run").mkdir()
     with pytest.raises(AssertionError, match="access denied"):
         follow("In Python", "python", "client.py", forged, tmp_path / "run")
+
+
+def test_every_node_says_that_it_is_well_to_whoever_shows_a_certificate(demo: LiveNetwork) -> None:
+    for node in demo.network.nodes:
+        with demo.dial(node) as channel:
+            stub: Any = HealthStub(channel)
+            assert stub.Check(HealthCheckRequest(), timeout=10).status == HealthCheckResponse.SERVING
+        with foreign.connected(node.address, Tls(demo.tls_roots)) as channel, pytest.raises(grpc.RpcError) as refused:
+            HealthStub(channel).Check(HealthCheckRequest(), timeout=10)
+        assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
+
+
+def test_a_node_describes_its_services_where_it_is_configured_and_only_there(
+    demo: LiveNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    telling, silent = demo.peers[-1], demo.orderer
+    with monkeypatch.context() as patch:
+        patch.setenv("CORE_PRIVYSHARING_REFLECTION", "true")
+        with demo.stopped([telling.name]):
+            pass
+    with demo.dial(telling) as channel:
+        assert peer.ENDORSER in ProtoReflectionDescriptorDatabase(channel).get_services()
+    with demo.stopped([telling.name]):
+        pass
+    for node in (telling, silent):
+        with demo.dial(node) as channel, pytest.raises(grpc.RpcError) as refused:
+            ProtoReflectionDescriptorDatabase(channel).get_services()
+        assert refused.value.code() is grpc.StatusCode.UNIMPLEMENTED
 
 
 def test_the_page_names_every_service_that_nodes_offer() -> None:

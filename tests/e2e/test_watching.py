@@ -8,6 +8,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from itertools import chain
+from typing import Any
 
 import pytest
 import yaml
@@ -17,7 +18,7 @@ from deploy.prometheus.scraping import ALERTS
 from deploy.prometheus.server import Prometheus
 from tests.e2e.test_operations import ask
 from tests.support import foreign_client as foreign
-from tests.support.live import CHANNEL, CONTRACT, LiveNetwork
+from tests.support.live import CHANNEL, CONTRACT, LiveNetwork, privy
 from tests.support.promql import OF_ITS_OWN, metrics_in, query, rules
 
 SEEING_SECONDS_MAX = 40.0
@@ -41,8 +42,8 @@ def panels() -> dict[str, list[str]]:
     }
 
 
-def alerts() -> list[str]:
-    return [rule["expr"] for group in yaml.safe_load(ALERTS.read_text())["groups"] for rule in group["rules"]]
+def alerts() -> list[dict[str, Any]]:
+    return [rule for group in yaml.safe_load(ALERTS.read_text())["groups"] for rule in group["rules"]]
 
 
 @pytest.fixture(scope="module")
@@ -86,11 +87,27 @@ def until(condition: Callable[[], bool], meanwhile: Callable[[], None] = lambda:
     return True
 
 
+def test_a_network_may_be_started_with_a_prometheus_and_says_where_it_is(demo: LiveNetwork) -> None:
+    folder = demo.network.folder
+    up = privy("network", "up", "--watch", "--json", "--network", folder)
+    server = Prometheus.load(demo.network)
+    assert server is not None
+    try:
+        assert json.loads(up.stdout)["prometheus"] == server.address, up.stderr
+        assert f"Prometheus is on http://{server.address}" in privy("network", "status", "--network", folder).stderr
+        assert {rule["name"] for rule in rules(server.address)} == {rule["alert"] for rule in alerts()}
+    finally:
+        server.stop()
+        shutil.rmtree(server.folder)
+    assert "Prometheus" not in privy("network", "status", "--network", folder).stderr
+
+
 def test_every_metric_of_every_alert_and_panel_is_one_that_nodes_have(demo: LiveNetwork) -> None:
     visit(demo)
     pages = [ask(node, "/metrics")[1] for node in demo.network.nodes]
     there = {name for page in pages for name in re.findall(r"^(\w+)(?:\{| )", page, re.MULTILINE)}
-    wanted = {name for expr in (*alerts(), *chain(*panels().values())) for name in metrics_in(expr)}
+    asked = [rule["expr"] for rule in alerts()] + list(chain(*panels().values()))
+    wanted = {name for expr in asked for name in metrics_in(expr)}
     assert len(wanted) > 30
     assert wanted - there - OF_ITS_OWN == set()
 

@@ -77,6 +77,23 @@ def town(tmp_path: Path) -> Iterator[Town]:
         each.stop()
 
 
+def test_a_prometheus_that_was_asked_for_stops_with_the_last_node(town: Town) -> None:
+    processes = town.processes(a=HEALTHY, b=HEALTHY)
+    processes.start()
+    assert processes.prometheus is None
+    address = processes.watch()
+    assert processes.watch() == address  # it runs already
+    assert processes.prometheus is not None
+    found = Processes(processes.network)
+    assert found.prometheus == processes.prometheus
+    watching = processes.prometheus.running
+    found.stop(["a"])
+    assert watching.process is not None
+    found.stop()
+    assert watching.process is None
+    assert found.pids() == {}
+
+
 async def test_nodes_start_serve_and_stop(town: Town, tmp_path: Path) -> None:
     processes = town.processes(first=HEALTHY, second=HEALTHY)
     assert processes.pids() == {}
