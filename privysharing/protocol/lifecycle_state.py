@@ -20,6 +20,7 @@ NAMESPACES = "namespaces"
 CHAINCODE_SOURCES = "chaincode-sources"
 
 DEFINITION_TYPE = "ChaincodeDefinition"
+DEFINITION_FIELDS = ("Sequence", "EndorsementInfo", "ValidationInfo", "Collections")
 PARAMETERS_TYPE = "ChaincodeParameters"
 LOCAL_PACKAGE_TYPE = "ChaincodeLocalPackage"
 
@@ -59,6 +60,12 @@ def field_key(space: str, name: str, field_name: str) -> str:
 def sequence_key(chaincode: str) -> str:
     """The key that every transaction of a chaincode reads: so a new definition makes those in flight stale."""
     return field_key(NAMESPACES, chaincode, "Sequence")
+
+
+def definition_keys(chaincode: str) -> tuple[str, ...]:
+    """Every key of a definition: what a transaction reads that rests on more of it than the sequence."""
+    fields = (field_key(NAMESPACES, chaincode, name) for name in DEFINITION_FIELDS)
+    return metadata_key(NAMESPACES, chaincode), *fields
 
 
 def private_name(chaincode: str, sequence: int) -> str:

@@ -104,6 +104,17 @@ class CollectionHashedRwSet:
 
 
 @value
+class PrivateRwSet:
+    """A collection's private side of a transaction (kvrwset.KVRWSet, only these parts): sorted by key.
+
+    The metadata itself is public, under the key's hash; here are the keys that it is for.
+    """
+
+    writes: tuple[Write, ...] = field(default=(), repr=False)
+    metadata_keys: tuple[str, ...] = field(default=(), repr=False)
+
+
+@value
 class NamespaceRwSet:
     """rwset.NsReadWriteSet: one chaincode's part. Everything but range queries is sorted by key."""
 

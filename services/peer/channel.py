@@ -12,6 +12,8 @@ from typing import TypeVar
 from privysharing.protocol.blocks import Block
 from privysharing.protocol.channel.bundle import ChannelConfig
 from privysharing.protocol.codec.configs import parse_config_envelope
+from privysharing.protocol.codes import TxCode
+from privysharing.protocol.reading import ReadTransaction
 from privysharing.protocol.signers import Vouched
 from services.peer.block_feed.crosscheck import CrossCheck
 from services.peer.block_feed.evidence import EVIDENCE, ForkedChain, keep, kept
@@ -23,6 +25,11 @@ from services.peer.ledger.errors import LedgerFault
 from services.peer.ledger.types import LedgerPort
 from services.peer.metrics import LedgerMetrics
 from services.peer.notifier import CommitNotifier
+from services.peer.private_data.dissemination import Dissemination
+from services.peer.private_data.erasing import Eraser
+from services.peer.private_data.exchange import ExchangeTools, PrivateExchange
+from services.peer.private_data.store import PrivateStore
+from services.peer.private_data.types import TransientStore
 from services.peer.validation.errors import ChannelHalted
 from services.peer.validation.validate import CONFIG_KEY, CONFIG_NAMESPACE
 from services.runtime.database import Databases
@@ -47,19 +54,32 @@ class ChannelTools:
     vouched: Vouched  # endorsements whose signatures need not be verified: those of this very peer
     msp_id: str  # the peer's own organisation: it compares blocks with peers of others
     room: Callable[[], Awaitable[None]]  # returns when the disk can take a block
+    exchange: ExchangeTools
 
 
 class Channel:
     """See the module. Made on the event loop; `ledger` and `config` may be read by any thread."""
 
     def __init__(
-        self, ledger: LedgerPort, folder: Path, tools: ChannelTools, sources: Sequence[OrdererSource] = ()
+        self,
+        ledger: LedgerPort,
+        private: PrivateStore,
+        folder: Path,
+        tools: ChannelTools,
+        sources: Sequence[OrdererSource] = (),
     ) -> None:
         """`sources` are the orderers to follow, instead of those that the channel's configuration names."""
         self.channel_id = ledger.channel_id
         self.ledger = ledger
+        self.private = private
+        self.transient: TransientStore = private.transient
+        self._eraser = Eraser(private)
         self.config = stored_config(ledger)
         self.notifier = CommitNotifier(ledger.height)
+        self.exchange = PrivateExchange(
+            ledger, lambda: self.config, self.notifier, private.transient, private, tools.exchange
+        )
+        self.dissemination: Dissemination = self.exchange.dissemination
         self.filtered = FilteredBlocks(ledger)
         self.stopped: str | None = None  # why nothing is committed any more
         self._folder = folder
@@ -74,8 +94,10 @@ class Channel:
             workers,
             tools.metrics,
             self._set_config,
+            private,
+            self.exchange.resolver,
             tools.vouched,
-            self.filtered.committed,
+            self._committed,
         )
         followed = _sources(self, sources)
         self._feed = BlockFeed(
@@ -98,6 +120,11 @@ class Channel:
         tools.metrics.set_height(self.channel_id, ledger.height)
 
     @property
+    def private_values(self) -> PrivateStore:
+        """See `chaincode_host.ports.Channel`."""
+        return self.private
+
+    @property
     def illness(self) -> str | None:
         """Why nothing is committed, for good or until an orderer catches up; None when all is well."""
         return self.stopped or self._feed.illness
@@ -114,6 +141,8 @@ class Channel:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._committer.follow(self._blocks()))
                 group.create_task(self._cross_check.run())
+                group.create_task(self._eraser.run())
+                group.create_task(self.exchange.run())
         except* ForkedChain as found:
             await self._stop_forked(_first_of(found, ForkedChain))
         except* ChannelHalted as found:
@@ -122,6 +151,7 @@ class Channel:
     def close(self) -> None:
         """After `run` has ended: finish what is being stored, release the files."""
         self._store.shutdown()
+        self.private.close()
         self.ledger.close()
 
     def _peers_of_others(self, msp_id: str) -> tuple[PeerSource, ...]:
@@ -143,6 +173,10 @@ class Channel:
         self._stopped.set(1)
         self.notifier.stop(f"channel {self.channel_id} has stopped")
         _log.critical("channel stopped", extra={"channel": self.channel_id, "reason": reason})
+
+    def _committed(self, number: int, transactions: Sequence[ReadTransaction], verdicts: Sequence[TxCode]) -> None:
+        self.filtered.committed(number, transactions, verdicts)
+        self._eraser.wake()
 
     def _set_config(self, config: ChannelConfig) -> None:
         self.config = config

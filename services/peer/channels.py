@@ -11,12 +11,14 @@ from privysharing.protocol.blocks import Block, header_hash
 from privysharing.protocol.errors import ProtocolError
 from services.peer.block_feed.sources import OrdererSource
 from services.peer.chaincode_host.ports import JoinRefused
-from services.peer.channel import Channel, ChannelTools
+from services.peer.channel import Channel, ChannelTools, stored_config
 from services.peer.commits import replay
 from services.peer.committer import store_genesis
 from services.peer.config import ChannelBootstrap
+from services.peer.layout import PRIVATE
 from services.peer.ledger.ledger import Ledger, Replay
 from services.peer.ledger.types import Commit, StateView
+from services.peer.private_data.store import PrivateStore
 from services.peer.validation.validate import genesis_config
 from services.runtime.config import ConfigError
 
@@ -72,7 +74,7 @@ class Channels:
             with _closed_on_error(ledger):
                 if bootstrap is not None:
                     await asyncio.to_thread(_begin, ledger, bootstrap)
-                self._add(ledger)
+                self._add(ledger, await asyncio.to_thread(self._open_private, ledger))
 
     def join(self, genesis: Block) -> None:
         """See `chaincode_host.ports.Channels`. Not for the event loop's thread."""
@@ -89,7 +91,8 @@ class Channels:
             with _closed_on_error(ledger):
                 if ledger.height == 0:
                     store_genesis(ledger, genesis)
-                asyncio.run_coroutine_threadsafe(self._add_joined(ledger), self._loop).result()
+                private = self._open_private(ledger)
+                asyncio.run_coroutine_threadsafe(self._add_joined(ledger, private), self._loop).result()
 
     async def run(self) -> None:
         """Let all channels grow, those that are joined meanwhile as well. A fault of storage in one ends it."""
@@ -117,13 +120,18 @@ class Channels:
         tools = self._tools
         return Ledger.open(channel_id, self._folder / channel_id, tools.disk, tools.databases, next_commit)
 
-    async def _add_joined(self, ledger: Ledger) -> None:
-        self._add(ledger)
+    async def _add_joined(self, ledger: Ledger, private: PrivateStore) -> None:
+        self._add(ledger, private)
 
-    def _add(self, ledger: Ledger) -> None:
+    def _open_private(self, ledger: Ledger) -> PrivateStore:
+        tools = self._tools
+        folder = self._folder / ledger.channel_id / PRIVATE
+        return PrivateStore.open(ledger, folder, tools.disk, tools.databases, stored_config(ledger), tools.msp_id)
+
+    def _add(self, ledger: Ledger, private: PrivateStore) -> None:
         bootstrap = self._bootstraps.get(ledger.channel_id)
         orderers: tuple[OrdererSource, ...] = bootstrap.orderers if bootstrap is not None else ()
-        channel = Channel(ledger, self._folder / ledger.channel_id, self._tools, orderers)
+        channel = Channel(ledger, private, self._folder / ledger.channel_id, self._tools, orderers)
         self._channels[ledger.channel_id] = channel
         self._joined.put_nowait(channel)
         _log.info("serving channel", extra={"channel": ledger.channel_id, "height": ledger.height})

@@ -1,10 +1,13 @@
-"""A channel's pipeline: read -> verify signatures -> judge -> store -> tell. One block overtakes no other."""
+"""A channel's pipeline: read -> verify signatures -> judge -> find private data -> store -> tell.
+
+One block overtakes no other.
+"""
 
 import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
@@ -18,12 +21,16 @@ from services.peer.commits import make_commit
 from services.peer.ledger.types import AppendTimes, Commit, LedgerPort
 from services.peer.metrics import LedgerMetrics
 from services.peer.notifier import CommitNotifier
+from services.peer.private_data.needed import NOTHING, PrivatePart
+from services.peer.private_data.store import PrivateStore
+from services.peer.private_data.types import Place, PrivateSet, Resolver
 from services.peer.validation.validate import accept_genesis, read_block, validate_block
 
 # Submitting a job costs about 50 us, verifying one transaction's signatures about 200: a block is shared between
 # threads when each gets at least this many.
 TRANSACTIONS_PER_JOB_MIN = 25
 BLOCKS_VERIFIED_AHEAD = 2
+FIND_SECONDS_MAX = 30.0  # for private sets of a block, whatever a resolver itself allows
 
 # Verdicts on transactions whose endorsers vouch for the chaincode that they name: labels must not grow at will.
 _ENDORSED_CODES = frozenset((TxCode.VALID, TxCode.MVCC_READ_CONFLICT, TxCode.PHANTOM_READ_CONFLICT))
@@ -56,6 +63,16 @@ class VerifiedBlock:
 
 
 @dataclass(frozen=True, slots=True)
+class JudgedBlock:
+    """A block that is not stored yet: somebody has to look for its private sets."""
+
+    commit: Commit
+    config: ChannelConfig | None
+    judging: float  # seconds
+    part: PrivatePart
+
+
+@dataclass(frozen=True, slots=True)
 class StoredBlock:
     """A block on the ledger, and the configuration that it puts in force, if any."""
 
@@ -76,16 +93,23 @@ class Committer:
         workers: Workers,
         metrics: LedgerMetrics,
         on_config: Callable[[ChannelConfig], None],
+        private: PrivateStore,
+        resolver: Resolver,
         vouched: Vouched = (),
         on_block: OnBlock | None = None,
     ) -> None:
-        """`vouched` holds endorsements whose signatures nobody needs to verify; `on_block` is told before anybody."""
+        """`vouched` holds endorsements whose signatures nobody needs to verify; `on_block` is told before anybody.
+
+        `resolver` finds the private sets that `private` is to hold.
+        """
         self._ledger = ledger
         self._config = config
         self._notifier = notifier
         self._workers = workers
         self._metrics = metrics
         self._on_config = on_config
+        self._private = private
+        self._resolver = resolver
         self._on_block = on_block
         self._vouched = vouched
 
@@ -137,8 +161,12 @@ class Committer:
     async def _store(self, verified: VerifiedBlock) -> tuple[TxCode, ...]:
         loop = asyncio.get_running_loop()
         stored = await loop.run_in_executor(self._workers.store, self._judge_and_store, verified)
+        if isinstance(stored, JudgedBlock):
+            found = await self._find(stored)
+            stored = await loop.run_in_executor(self._workers.store, self._store_with, stored, found)
         if stored.config is not None:
             self._config = stored.config
+            self._private.set_config(stored.config)
             self._on_config(stored.config)
         commit = stored.commit
         number = commit.block.header.number
@@ -159,8 +187,21 @@ class Committer:
         )
         return commit.verdicts
 
-    def _judge_and_store(self, verified: VerifiedBlock) -> StoredBlock:
-        """The three moves after reading, in one job."""
+    async def _find(self, judged: JudgedBlock) -> Mapping[Place, PrivateSet]:
+        """What can be had of a block's private sets without waiting long. The block is stored without the others."""
+        number = judged.commit.block.header.number
+        missing = [needed.missing for needed in judged.part.needed]
+        try:
+            async with asyncio.timeout(FIND_SECONDS_MAX):
+                return await self._resolver.find(number, missing)
+        except TimeoutError:
+            _log.warning(
+                "private data was not found in time", extra={"channel": self._ledger.channel_id, "block": number}
+            )
+            return {}
+
+    def _judge_and_store(self, verified: VerifiedBlock) -> StoredBlock | JudgedBlock:
+        """The moves after reading in one job, as far as nobody has to be asked for private data."""
         ledger, number = self._ledger, verified.block.header.number
         started = time.perf_counter()
         judgement = validate_block(number, verified.transactions, verified.signers, self._config, ledger.state)
@@ -172,8 +213,23 @@ class Committer:
             ledger.commit_hash,
             judgement.fresh,
         )
+        part = NOTHING
+        if judgement.updates.hashed:
+            part = self._private.part(number, verified.transactions, judgement.verdicts)
         judging = time.perf_counter() - started
-        return StoredBlock(commit, judgement.config, judging, ledger.append(commit))
+        judged = JudgedBlock(commit, judgement.config, judging, part)
+        return judged if part.needed else self._append(judged)
+
+    def _store_with(self, judged: JudgedBlock, found: Mapping[Place, PrivateSet]) -> StoredBlock:
+        """Private sets first: a block that is on the ledger has them."""
+        self._private.add(judged.commit.block, judged.part, found)
+        return self._append(judged)
+
+    def _append(self, judged: JudgedBlock) -> StoredBlock:
+        commit = judged.commit
+        times = self._ledger.append(commit)
+        self._private.settle(commit.block.header.number, judged.part, commit.tx_ids)
+        return StoredBlock(commit, judged.config, judged.judging, times)
 
 
 def store_genesis(ledger: LedgerPort, block: Block) -> None:

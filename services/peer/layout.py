@@ -1,4 +1,4 @@
 """What is where in a peer's data folder, `peer.fileSystemPath`."""
 
 LEDGERS = "ledgersData"  # a folder a channel, as in Fabric: see `ledger.ledger`
-PRIVATE_VALUES = "privateValues"  # see `private_data.values`
+PRIVATE = "private"  # in a channel's folder: see `private_data.store`

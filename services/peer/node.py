@@ -21,10 +21,12 @@ from services.peer.endorsement.hosting import MakeHosting, ThreadHosting
 from services.peer.endorsement.issued import IssuedEndorsements
 from services.peer.endorsement.metrics import EndorserMetrics
 from services.peer.events.delivery import Deliveries
-from services.peer.layout import LEDGERS, PRIVATE_VALUES
+from services.peer.layout import LEDGERS
 from services.peer.metrics import DeliverMetrics, LedgerMetrics
-from services.peer.private_data import StoredPrivateValues
-from services.peer.rpc import BatchEndorserRpc, DeliverRpc, EndorserRpc
+from services.peer.private_data.exchange import ExchangeTools, PrivateExchange
+from services.peer.private_data.metrics import ExchangeMetrics
+from services.peer.private_data.service import PrivateDataService
+from services.peer.rpc import BatchEndorserRpc, DeliverRpc, EndorserRpc, PrivateDataRpc
 from services.peer.system_chaincodes import system_chaincodes
 from services.runtime.disk import StorageError
 from services.runtime.diskspace import DiskSpace
@@ -48,12 +50,14 @@ class Peer:
         machine: Machine = Machine(),
         make_hosting: MakeHosting = ThreadHosting,
     ) -> None:
-        """Nothing is read yet but the private values. Raises StorageError."""
+        """Nothing is read yet."""
         self._config = config
         self._serves = False
         self._registry = registry
         self._machine = machine
         self._crypto = ThreadPoolExecutor(config.crypto_threads, "crypto")
+        self._transient_writer = ThreadPoolExecutor(1, "transient")
+        self._exchange_metrics = ExchangeMetrics.register(registry)
         self._connections = _connections(config, machine)
         self._issued = IssuedEndorsements()
         self.space = DiskSpace(machine.disk, config.location, registry, config.disk_watermark)
@@ -68,9 +72,9 @@ class Peer:
             vouched=self._issued,
             msp_id=config.msp.name,
             room=self.space.room,
+            exchange=self._exchange_tools(),
         )
         self.channels = Channels(config.location / LEDGERS, tools, config.channels)
-        self._private_values = StoredPrivateValues(machine.disk, config.location / PRIVATE_VALUES)
         self._loop = asyncio.get_running_loop()
         self._fault: asyncio.Future[StorageError] = self._loop.create_future()  # the first that an endorsement met
         self._hosting = make_hosting(config.chaincode, config.endorsement_workers)
@@ -99,10 +103,11 @@ class Peer:
         binds = config.tls is not None and config.tls.client_auth_required
         endorsing = BatchEndorserRpc(self._workers, config.batches)
         delivering = DeliverRpc(deliveries, binds_to_certificate=binds)
+        exchanging = PrivateDataRpc(self._private_data(), binds_to_certificate=binds, on_fault=self._failed)
         server = grpc_server(self._registry, config.limits, self._machine.make_server)
         health = offer(
             server,
-            (EndorserRpc(self._workers).handler(), endorsing.handler(), delivering.handler()),
+            (EndorserRpc(self._workers).handler(), endorsing.handler(), delivering.handler(), exchanging.handler()),
             lambda: self.illness() or self.space.illness(),
             reflection=config.reflection,
         )
@@ -135,8 +140,8 @@ class Peer:
         self._hosting.close()
         await self._connections.close()
         self.channels.close()
-        self._private_values.close()
         self._crypto.shutdown()
+        self._transient_writer.shutdown()
 
     def illness(self) -> str | None:
         """Which channels do not grow, and why; None when all do."""
@@ -151,6 +156,34 @@ class Peer:
 
         self._loop.call_soon_threadsafe(note)
 
+    def _exchange_tools(self) -> ExchangeTools:
+        config = self._config
+        return ExchangeTools(
+            me=config.signer.serialized,
+            msp_id=config.msp.name,
+            calls=self._connections,
+            outside=self._machine.outside,
+            writer=self._transient_writer,
+            metrics=self._exchange_metrics,
+            settings=config.exchange,
+        )
+
+    def _private_data(self) -> PrivateDataService:
+        config = self._config
+
+        def exchange(channel_id: str) -> PrivateExchange | None:
+            channel = self.channels.get(channel_id)
+            return None if channel is None else channel.exchange
+
+        return PrivateDataService(
+            exchange,
+            config.signer,
+            AccessControl(Msp(config.msp)),
+            self._machine.outside,
+            config.private_data_service,
+            self._exchange_metrics,
+        )
+
     def _endorser(self, guard: Guard) -> Endorser:
         config, registry = self._config, self._registry
         access = AccessControl(Msp(config.msp))
@@ -160,7 +193,6 @@ class Peer:
             definitions=Definitions(config.msp.name),
             channels=self.channels,
             access=access,
-            private_values=self._private_values,
             guard=guard,
             metrics=ChaincodeMetrics(registry),
             limits=config.chaincode.limits,
@@ -170,7 +202,6 @@ class Peer:
             access=access,
             channels=self.channels,
             host=host,
-            private_values=self._private_values,
             issued=self._issued,
             metrics=EndorserMetrics(registry),
             config=config.endorser,

@@ -199,9 +199,9 @@ class RootedDatabases:
         self._root = root
         self._databases = LevelDatabases()
 
-    def open(self, folder: Path) -> Database:
+    def open(self, folder: Path, *, precious: bool = False) -> Database:
         """See `Databases.open`."""
-        return self._databases.open(self._root / _within(folder))
+        return self._databases.open(self._root / _within(folder), precious=precious)
 
     def discard(self, folder: Path) -> None:
         """See `Databases.discard`."""

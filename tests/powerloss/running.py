@@ -8,14 +8,14 @@ from pathlib import Path
 
 from tests.powerloss.cuts import Cut, cuts
 from tests.powerloss.recording import RecordedDisk, RootedDisk
-from tests.powerloss.stores import OrdererChain, PeerLedger, PrivateValueStore, Store
+from tests.powerloss.stores import OrdererChain, PeerLedger, PrivateStoreOfChannel, Store
 
 _MEMORY = Path("/dev/shm")
 SCRATCH = _MEMORY if _MEMORY.is_dir() else None  # what a sync does is not tested here: it may as well be quick
 
 STORES: dict[str, Callable[[], Store]] = {
     "peer ledger": PeerLedger,
-    "private values": PrivateValueStore,
+    "private data": PrivateStoreOfChannel,
     "orderer": OrdererChain,
 }
 

@@ -1,30 +1,36 @@
 """The stores that must not lose anything: how each works, and what must be there when it is opened again."""
 
 import asyncio
-import hashlib
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, cast
 
 from privysharing.protocol.blocks import Block
+from privysharing.protocol.channel.bundle import ChannelConfig
 from privysharing.protocol.codec.blocks import encode_block
+from privysharing.protocol.envelopes import TxId
 from privysharing.protocol.ordering import RecordClass, Regular
 from services.orderer.log.filelog import FileLog
 from services.peer.commits import replay
 from services.peer.ledger.ledger import Ledger
-from services.peer.private_data.values import StoredPrivateValues
+from services.peer.private_data.resolving import kept_sets
+from services.peer.private_data.store import PrivateStore
+from services.peer.private_data.types import PrivateSet
+from services.peer.validation.validate import read_block
 from services.runtime.database import DamagedDatabase, Databases
 from services.runtime.disk import Disk
 from services.runtime.memorydatabase import MemoryDatabases
 from services.runtime.memorydisk import MemoryDisk
 from tests.powerloss.recording import RecordedDisk, RootedDatabases
+from tests.support.oracle_private import ORG1, private_sets
 from tests.support.ordering import RunningChain, context, envelope, genesis, started, store_with
 from tests.support.stored_ledger import BLOCKS
+from tests.support.vectors import large_network
 
 CHANNEL = "fabric"
 LEDGER = Path("/ledgersData/fabric")
-VALUES = Path("/privateValues")
 LOG = Path("/orderer/logs/health")
 END = b"\xff" * 8
 Entries = list[tuple[bytes, bytes]]
@@ -122,33 +128,96 @@ def _entries(databases: Databases) -> Entries:
         database.close()
 
 
-class PrivateValueStore:
-    """A peer's private values; what is promised is the values."""
+class PrivateStoreOfChannel:
+    """A member's private data beside blocks of a Fabric network: with each block goes what was kept before it.
+
+    What is promised is that a block's sets are there once the block is, but for what it, or a later one, made go; and
+    what was kept of a transaction until its block is there.
+    """
 
     def __init__(self) -> None:
-        self.acknowledged: tuple[bytes, ...] = ()
+        self.acknowledged: tuple[int, tuple[TxId, ...]] = (0, ())
 
     def work(self, root: Path, disk: RecordedDisk) -> None:
-        del root
-        for life in range(2):
-            values = StoredPrivateValues(disk, VALUES)
-            for number in range(4):
-                fresh = tuple(bytes((life, number, part)) * 300 for part in range(number))
-                values.keep(fresh)
-                self.acknowledged += fresh
-                disk.take(f"{len(self.acknowledged)} values kept")
-            values.close()
+        databases = RootedDatabases(root)
+        for start, stop in ((0, 57), (57, 60), (60, 67)):  # opened anew between two writes, and before a purge
+            ledger = Ledger.open(CHANNEL, LEDGER, disk, databases, replay)
+            private = _open_private(ledger, disk, databases)
+            for number in range(start, stop):
+                kept = _keep(private, number)
+                self.acknowledged = (number, kept)
+                if kept:
+                    disk.take(f"private sets kept for block {number}")
+                _commit(ledger, private, number)
+                self.acknowledged = (number + 1, ())
+                if kept:
+                    disk.take(f"block {number} stored")
+                if number == PURGE_BLOCK:
+                    private.erase()
+            private.close()
+            ledger.close()
 
     def judge(self, root: Path, disk: Disk, acknowledged: object) -> None:
-        del root
-        assert isinstance(acknowledged, tuple)
-        for more in (b"after", b"and again"):
-            values = StoredPrivateValues(disk, VALUES)
-            for value in acknowledged:
-                assert values.get(hashlib.sha256(value).digest()) == value
-            values.keep([more])
-            acknowledged = (*acknowledged, more)
-            values.close()
+        databases = RootedDatabases(root)
+        height, kept = cast("tuple[int, tuple[TxId, ...]]", acknowledged)
+        try:
+            self._go_on(disk, databases, height, kept)
+        except DamagedDatabase:  # the peer stops; its next start makes the state anew
+            self._go_on(disk, databases, height, kept)
+
+    def _go_on(self, disk: Disk, databases: Databases, height: int, kept: tuple[TxId, ...]) -> None:
+        with ExitStack() as opened:
+            ledger = Ledger.open(CHANNEL, LEDGER, disk, databases, replay)
+            opened.callback(ledger.close)
+            private = _open_private(ledger, disk, databases)
+            opened.callback(private.close)
+            assert ledger.height >= height
+            _check_sets(private, ledger.height)
+            for tx_id in kept:
+                assert ledger.transaction(tx_id) is not None or list(private.transient.sets_of(tx_id))
+            for number in range(ledger.height, 67):
+                _keep(private, number)
+                _commit(ledger, private, number)
+            _check_sets(private, ledger.height)
+
+
+PURGE_BLOCK = 61  # of key pk1
+
+
+def _open_private(ledger: Ledger, disk: Disk, databases: Databases) -> PrivateStore:
+    config = ChannelConfig.from_block(large_network()[0])
+    return PrivateStore.open(ledger, LEDGER / "private", disk, databases, config, ORG1)
+
+
+def _keep(private: PrivateStore, number: int) -> tuple[TxId, ...]:
+    transactions = read_block(large_network()[number])
+    kept = []
+    for place, each in private_sets().items():
+        if place.block_num == number:
+            tx_id = transactions[place.tx_num].tx_id
+            private.transient.keep(tx_id, number, [each])
+            kept.append(tx_id)
+    return tuple(kept)
+
+
+def _commit(ledger: Ledger, private: PrivateStore, number: int) -> None:
+    commit = replay(large_network()[number], ledger.state, ledger.commit_hash)
+    part = private.part(number, read_block(commit.block), commit.verdicts)
+    if part.needed:
+        private.add(commit.block, part, kept_sets(private.transient, [each.missing for each in part.needed]))
+    ledger.append(commit)
+    private.settle(number, part, commit.tx_ids)
+
+
+def _check_sets(private: PrivateStore, height: int) -> None:
+    """Every set is there as far as its time has come, but for what blocks up to the height purge and let expire."""
+    for place, each in private_sets().items():
+        found = private.get_set(place)
+        if place.block_num >= height or (place.collection == "shortlived" and height > place.block_num + 4):
+            continue
+        assert found is not None, place
+        purged = height > PURGE_BLOCK and b"pk1" in each.rwset and place.collection == "both"
+        assert found == (PrivateSet(place.namespace, place.collection, b"" if purged else each.rwset), purged), place
 
 
 class OrdererChain:

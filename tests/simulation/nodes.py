@@ -22,7 +22,7 @@ from services.peer.endorsement.hosting import Hosting
 from services.peer.endorsement.stages import Outcome, Stage, Waiting, onward
 from services.peer.endorsement.workers import Job, Process, WorkersConfig, overloaded
 from services.peer.events.delivery import UNREAD_BLOCKS_MAX
-from services.peer.layout import PRIVATE_VALUES
+from services.peer.layout import LEDGERS, PRIVATE
 from services.peer.node import Peer
 from services.runtime.batching import BatchLimits
 from services.runtime.config import Address
@@ -123,7 +123,7 @@ def peer_program(
 
 def _tell(job: Job, outcome: Outcome, disk: Disk, say: Say) -> None:
     """Let an answer go, and note whether what it is about could be lost."""
-    if disk.unsynced(DATA / PRIVATE_VALUES):
+    if disk.unsynced(DATA / LEDGERS / CHANNEL / PRIVATE):
         disk.breaches.append("a proposal is answered before what it writes in private is durable")
     say(job, outcome)
 

@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from privysharing.chaincode.stub import Stub
@@ -37,10 +38,15 @@ from services.peer.endorsement.issued import IssuedEndorsements
 from services.peer.endorsement.metrics import EndorserMetrics
 from services.peer.endorsement.stages import Outcome
 from services.peer.ledger.memory import MemoryLedger
-from services.peer.private_data import MemoryPrivateValues
+from services.peer.ledger.types import LedgerPort
+from services.peer.private_data.dissemination import Dissemination, KeptHere
+from services.peer.private_data.resolving import kept_sets
+from services.peer.private_data.store import PrivateStore
 from services.peer.system_chaincodes import system_chaincodes
 from services.peer.validation.validate import accept_genesis, read_block, validate_block
 from services.runtime.disk import StorageError
+from services.runtime.memorydatabase import MemoryDatabases
+from services.runtime.memorydisk import MemoryDisk
 from services.runtime.metrics import Registry
 from tests.support.authorities import START, Holder, msp_config, root
 
@@ -136,6 +142,7 @@ class LiveChannel:
         self.config = ChannelConfig.from_block(genesis)
         self.ledger = MemoryLedger(self.config.channel_id)
         self.stopped: str | None = None
+        self._seen: dict[str, SeenChannel] = {}
         judgement = accept_genesis(genesis)
         self.ledger.append(make_commit(genesis, read_block(genesis), judgement.verdicts, judgement.updates, b""))
 
@@ -149,8 +156,54 @@ class LiveChannel:
         transactions = read_block(block)
         signers = verify_all(transactions, self.config.channel_id, self.config.msps)
         judged = validate_block(header.number, transactions, signers, self.config, ledger.state)
-        ledger.append(make_commit(block, transactions, judged.verdicts, judged.updates, ledger.commit_hash))
+        commit = make_commit(block, transactions, judged.verdicts, judged.updates, ledger.commit_hash)
+        stores = [seen.private_values for seen in self._seen.values()]
+        parts = [store.part(header.number, transactions, judged.verdicts) for store in stores]
+        for store, part in zip(stores, parts, strict=True):
+            missing = [needed.missing for needed in part.needed]
+            found = [kept_sets(other.transient, missing) for other in stores]  # as if they had been pushed
+            store.add(commit.block, part, {place: kept for sets in found for place, kept in sets.items()})
+        ledger.append(commit)
+        for store, part in zip(stores, parts, strict=True):
+            store.settle(header.number, part, commit.tx_ids)
         return judged.verdicts
+
+    def seen_by(self, msp_id: str) -> "SeenChannel":
+        """The channel on a peer of this organisation, which shares the ledger with the others."""
+        if msp_id not in self._seen:
+            self._seen[msp_id] = SeenChannel(self, private_store(self.ledger, self.config, msp_id))
+        return self._seen[msp_id]
+
+    def lose_private_data(self, msp_id: str) -> None:
+        """Let the next peer of this organisation have been away until now."""
+        del self._seen[msp_id]
+
+
+def private_store(ledger: LedgerPort, config: ChannelConfig, msp_id: str) -> PrivateStore:
+    """A store of private data in memory."""
+    disk = MemoryDisk()
+    return PrivateStore.open(ledger, Path("/private"), disk, MemoryDatabases(disk), config, msp_id)
+
+
+class SeenChannel:
+    """A channel as one organisation's peer has it."""
+
+    def __init__(self, channel: LiveChannel, private_values: PrivateStore) -> None:
+        self._channel = channel
+        self.private_values = private_values
+        self.dissemination: Dissemination = KeptHere(private_values.transient)
+
+    @property
+    def config(self) -> ChannelConfig:
+        return self._channel.config
+
+    @property
+    def ledger(self) -> LedgerPort:
+        return self._channel.ledger
+
+    @property
+    def stopped(self) -> str | None:
+        return self._channel.stopped
 
 
 class LiveChannels:
@@ -175,6 +228,20 @@ class LiveChannels:
         self._channels[channel_id] = channel
 
 
+class SeenChannels:
+    """The channels as one organisation's peer has them."""
+
+    def __init__(self, channels: LiveChannels, msp_id: str) -> None:
+        self._channels = channels
+        self._msp_id = msp_id
+        self.ids = channels.ids
+        self.join = channels.join
+
+    def get(self, channel_id: str) -> SeenChannel | None:
+        channel = self._channels.get(channel_id)
+        return None if channel is None else channel.seen_by(self._msp_id)
+
+
 class Peer:
     """An endorsing peer of one organisation."""
 
@@ -193,19 +260,17 @@ class Peer:
         limits = limits or SimulationLimits()
         self.registry = Registry()
         self.faults: list[StorageError] = []
-        self.private_values = MemoryPrivateValues()
         self.watchdog = Watchdog()
-        self.channels = channels
+        self.channels = SeenChannels(channels, organisation.msp_id)
         self.signer = organisation.signer("peer0", "peer")
         self.issued = IssuedEndorsements()
         access = AccessControl(Msp(msp_config(organisation.msp_id, organisation.ca)))
         self.host = ChaincodeHost(
             contracts=Contracts({CHAINCODE: KeyValues} if contracts is None else contracts),
-            system=system_chaincodes(channels, access, organisation.msp_id),
+            system=system_chaincodes(self.channels, access, organisation.msp_id),
             definitions=Definitions(organisation.msp_id),
-            channels=channels,
+            channels=self.channels,
             access=access,
-            private_values=self.private_values,
             guard=ExecutionGuard(self.watchdog, execute_timeout_s, memory_growth_max),
             metrics=ChaincodeMetrics(self.registry),
             limits=limits,
@@ -213,9 +278,8 @@ class Peer:
         self.endorser = Endorser(
             signer=self.signer,
             access=access,
-            channels=channels,
+            channels=self.channels,
             host=self.host,
-            private_values=self.private_values,
             issued=self.issued,
             metrics=EndorserMetrics(self.registry),
             config=EndorserConfig(limits=limits),

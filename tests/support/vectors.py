@@ -2,7 +2,7 @@
 
 import lzma
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from privysharing.protocol.codec.envelopes import parse_envelope, parse_payload
 from privysharing.protocol.codes import HeaderType
 from services.peer.commits import replay
 from services.peer.ledger.memory import MemoryLedger
+from tests.support.private import Nowhere, Values
 
 VECTORS = Path(__file__).parents[1] / "interop" / "vectors"
 _LENGTH_BYTES = 4
@@ -39,6 +40,9 @@ class VectorChannel:
 
     config: ChannelConfig
     ledger: MemoryLedger
+    private_values: Values = field(default_factory=Values)
+    dissemination: Nowhere = field(default_factory=Nowhere)
+    stopped: str | None = None
 
 
 def channels(blocks: tuple[Block, ...]) -> Iterator[VectorChannel]:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from privysharing.protocol.envelopes import TxId
 from privysharing.protocol.system_chaincodes import SYSTEM_CHAINCODES
 from privysharing.protocol.transactions import ChaincodeEvent, ChaincodeInput, Response
 from services.peer.access import CHAINCODE_TO_CHAINCODE, AccessControl
@@ -17,11 +18,11 @@ from services.peer.chaincode_host.errors import ChaincodeError, ContractFailed, 
 from services.peer.chaincode_host.faults import describe
 from services.peer.chaincode_host.guard import Execution, Guard
 from services.peer.chaincode_host.metrics import ChaincodeMetrics
-from services.peer.chaincode_host.ports import Channels
+from services.peer.chaincode_host.ports import Channel, Channels
 from services.peer.chaincode_host.simulator import SimulationLimits, TxSimulator
 from services.peer.chaincode_host.stub import InProcessStub
 from services.peer.chaincode_host.transaction import Transaction
-from services.peer.private_data import PrivateValues
+from services.peer.private_data.collections import Collections
 from services.runtime.disk import StorageError
 
 _log = logging.getLogger(__name__)
@@ -65,7 +66,6 @@ class ChaincodeHost:
         definitions: Definitions,
         channels: Channels,
         access: AccessControl,
-        private_values: PrivateValues,
         guard: Guard,
         metrics: ChaincodeMetrics,
         limits: SimulationLimits,
@@ -75,7 +75,6 @@ class ChaincodeHost:
         self._definitions = definitions
         self._channels = channels
         self._access = access
-        self._private_values = private_values
         self._guard = guard
         self._metrics = metrics
         self._limits = limits
@@ -127,6 +126,7 @@ class ChaincodeHost:
                 execution=execution,
                 call=self._call,
                 requests=self._metrics.requests(transaction.channel_id, chaincode_id),
+                is_init=call.is_init,
             )
             return contract.invoke(stub), stub.event
 
@@ -170,7 +170,7 @@ class ChaincodeHost:
         if channel_id == transaction.channel_id:
             return self._call_here(transaction, name, args)
         # Another channel is read, in a simulation of its own whose results nobody keeps.
-        simulator = TxSimulator(channel.ledger.view, self._private_values, self._limits)
+        simulator = simulate(channel, self._limits, transaction.tx_id)
         elsewhere = replace(transaction, channel=channel, channel_id=channel_id, simulator=simulator)
         return self._call_here(elsewhere, name, args)
 
@@ -189,6 +189,12 @@ class ChaincodeHost:
         except ContractFailed as error:
             return Response(STATUS_ERROR, payload=str(error).encode())
         return response
+
+
+def simulate(channel: Channel, limits: SimulationLimits, tx_id: TxId) -> TxSimulator:
+    """A simulation on the newest state of a channel."""
+    view = channel.ledger.view
+    return TxSimulator(view, Collections(view, channel.config), channel.private_values, limits, tx_id)
 
 
 def _check_initialization(transaction: Transaction, info: ChaincodeInfo, call: ChaincodeInput) -> None:

@@ -8,6 +8,8 @@ from privysharing.protocol.blocks import Block
 from privysharing.protocol.channel.bundle import ChannelConfig
 from privysharing.protocol.transactions import Response
 from services.peer.ledger.types import LedgerPort
+from services.peer.private_data.dissemination import Dissemination
+from services.peer.private_data.types import PrivateValues
 
 
 class JoinRefused(Exception):
@@ -24,6 +26,16 @@ class Channel(Protocol):
 
     @property
     def ledger(self) -> LedgerPort: ...
+
+    @property
+    def private_values(self) -> PrivateValues:
+        """What this peer holds of the channel's private data."""
+        ...
+
+    @property
+    def dissemination(self) -> Dissemination:
+        """Where private writes go before they are endorsed."""
+        ...
 
     @property
     def stopped(self) -> str | None:

@@ -5,72 +5,77 @@ the same bytes. Python orders strings by code point, which is the order of their
 """
 
 import hashlib
-from dataclasses import field
 
-from privysharing.protocol.codec.rwsets import encode_private_writes
+from privysharing.protocol.codec.private_sets import encode_private_set
 from privysharing.protocol.rwsets import (
     CollectionHashedRwSet,
+    HashedMetadataWrite,
     HashedRead,
     HashedWrite,
+    MetadataWrite,
     NamespaceRwSet,
+    PrivateRwSet,
     RangeQuery,
     Read,
     TxRwSet,
     Version,
     Write,
 )
-from privysharing.protocol.values import value
+from services.peer.private_data.types import PrivateSet
 
-
-@value
-class PrivateWrites:
-    """What a simulation wrote into one collection, in the clear: for the collection's members alone."""
-
-    namespace: str
-    collection: str
-    writes: tuple[Write, ...] = field(repr=False)
+MetadataEntries = tuple[tuple[str, bytes], ...]
 
 
 class _Collection:
-    __slots__ = ("reads", "writes")
+    __slots__ = ("metadata", "purged", "reads", "writes")
 
     def __init__(self) -> None:
         self.reads: dict[str, Version | None] = {}
         self.writes: dict[str, bytes] = {}
+        self.purged: set[str] = set()  # of the keys written
+        self.metadata: dict[str, MetadataEntries] = {}
 
-    def build(self, name: str) -> CollectionHashedRwSet:
-        """Ordered by plain key, not by hash: committers' order."""
-        reads, writes = self.reads, _writes(self.writes)
-        return CollectionHashedRwSet(
+    def build(self, name: str) -> tuple[CollectionHashedRwSet, bytes]:
+        """As everybody sees it, and as members do. Ordered by plain key, not by hash: committers' order."""
+        reads, writes, metadata = self.reads, _writes(self.writes), self.metadata
+        keys = tuple(sorted(metadata))
+        private = encode_private_set(PrivateRwSet(writes, keys)) if writes or keys else b""
+        hashed = CollectionHashedRwSet(
             collection=name,
             reads=tuple([HashedRead(_sha256(key), reads[key]) for key in sorted(reads)]),
-            writes=tuple([_hashed(write) for write in writes]),
-            private_rwset_hash=hashlib.sha256(encode_private_writes(writes)).digest() if writes else b"",
+            writes=tuple([_hashed(write, write.key in self.purged) for write in writes]),
+            metadata_writes=tuple([HashedMetadataWrite(_sha256(key), metadata[key]) for key in keys]),
+            private_rwset_hash=hashlib.sha256(private).digest() if private else b"",
         )
+        return hashed, private
 
 
 class _Namespace:
-    __slots__ = ("collections", "ranges", "reads", "writes")
+    __slots__ = ("collections", "metadata", "ranges", "reads", "writes")
 
     def __init__(self) -> None:
         self.reads: dict[str, Version | None] = {}
         self.ranges: dict[tuple[str, str, bool], RangeQuery] = {}
         self.writes: dict[str, bytes] = {}
+        self.metadata: dict[str, MetadataEntries] = {}
         self.collections: dict[str, _Collection] = {}
 
-    def build(self, name: str) -> NamespaceRwSet:
-        reads, writes, collections = self.reads, self.writes, self.collections
+    def build(self, name: str, private_sets: list[PrivateSet]) -> NamespaceRwSet:
+        """The namespace's part; its private sets are added to those given."""
+        reads, writes, metadata, collections = self.reads, self.writes, self.metadata, []
+        for each in sorted(self.collections) if self.collections else ():
+            hashed, private = self.collections[each].build(each)
+            collections.append(hashed)
+            if private:
+                private_sets.append(PrivateSet(name, each, private))
         return NamespaceRwSet(
             name,
             tuple([Read(key, reads[key]) for key in sorted(reads)]) if reads else (),
             tuple(self.ranges.values()),
             _writes(writes) if writes else (),
-            collections=tuple([collections[each].build(each) for each in sorted(collections)]) if collections else (),
+            tuple([MetadataWrite(key, metadata[key]) for key in sorted(metadata)]) if metadata else (),
+            tuple(collections),
         )
-
-    def private_writes(self, name: str) -> list[PrivateWrites]:
-        written = {each: of.writes for each, of in self.collections.items() if of.writes}
-        return [PrivateWrites(name, each, _writes(written[each])) for each in sorted(written)]
 
 
 class RwSetBuilder:
@@ -88,6 +93,9 @@ class RwSetBuilder:
         """An empty value deletes (rwsetutil newKVWrite)."""
         self._of(namespace).writes[key] = value
 
+    def write_metadata(self, namespace: str, key: str, entries: MetadataEntries) -> None:
+        self._of(namespace).metadata[key] = entries
+
     def range_query(self, namespace: str, query: RangeQuery) -> None:
         """The first of several equal ranges stays."""
         self._of(namespace).ranges.setdefault((query.start_key, query.end_key, query.exhausted), query)
@@ -95,18 +103,21 @@ class RwSetBuilder:
     def read_hashed(self, namespace: str, collection: str, key: str, version: Version | None) -> None:
         self._collection(namespace, collection).reads[key] = version
 
-    def write_private(self, namespace: str, collection: str, key: str, value: bytes) -> None:
-        self._collection(namespace, collection).writes[key] = value
+    def write_private(self, namespace: str, collection: str, key: str, value: bytes, purge: bool = False) -> None:
+        """An empty value deletes."""
+        into = self._collection(namespace, collection)
+        into.writes[key] = value
+        (into.purged.add if purge else into.purged.discard)(key)
 
-    def build(self) -> TxRwSet:
-        """Everything so far, sorted by namespace and key."""
+    def write_private_metadata(self, namespace: str, collection: str, key: str, entries: MetadataEntries) -> None:
+        self._collection(namespace, collection).metadata[key] = entries
+
+    def build(self) -> tuple[TxRwSet, tuple[PrivateSet, ...]]:
+        """Everything so far, sorted by namespace and key, and the private sets whose hashes it holds."""
         namespaces = self._namespaces
-        return TxRwSet(tuple([namespaces[name].build(name) for name in sorted(namespaces)]))
-
-    def private_writes(self) -> tuple[PrivateWrites, ...]:
-        """The plain values behind the hashed writes."""
-        private = [name for name, namespace in self._namespaces.items() if namespace.collections]
-        return tuple([each for name in sorted(private) for each in self._namespaces[name].private_writes(name)])
+        private: list[PrivateSet] = []
+        rwset = TxRwSet(tuple([namespaces[name].build(name, private) for name in sorted(namespaces)]))
+        return rwset, tuple(private)
 
     def _of(self, namespace: str) -> _Namespace:
         found = self._namespaces.get(namespace)
@@ -126,9 +137,9 @@ def _writes(values: dict[str, bytes]) -> tuple[Write, ...]:
     return tuple([Write(key, values[key], not values[key]) for key in sorted(values)])
 
 
-def _hashed(write: Write) -> HashedWrite:
+def _hashed(write: Write, purge: bool) -> HashedWrite:
     value_hash = b"" if write.is_delete else hashlib.sha256(write.value).digest()
-    return HashedWrite(_sha256(write.key), value_hash, write.is_delete)
+    return HashedWrite(_sha256(write.key), value_hash, write.is_delete, purge)
 
 
 def _sha256(key: str) -> bytes:

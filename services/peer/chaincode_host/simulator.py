@@ -7,17 +7,23 @@ the version that it saw, and nothing is stored.
 import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Protocol
 
-from privysharing.protocol.codec.rwsets import encode_tx_rwset
-from privysharing.protocol.rwsets import TxRwSet, Version, VersionedValue
+from privysharing.protocol.codec.rwsets import encode_tx_rwset, parse_state_metadata
+from privysharing.protocol.collections import CollectionConfig
+from privysharing.protocol.envelopes import TxId
+from privysharing.protocol.lifecycle import LIFECYCLE
+from privysharing.protocol.lifecycle_state import definition_keys
+from privysharing.protocol.rwsets import VALIDATION_PARAMETER, TxRwSet, Version, VersionedValue
 from privysharing.protocol.values import value
 from services.peer.chaincode_host.errors import ChaincodeError, LimitExceeded
 from services.peer.chaincode_host.ranges import TOTAL_QUERY_LIMIT, RecordedRange
-from services.peer.chaincode_host.rwset import PrivateWrites, RwSetBuilder
-from services.peer.private_data import PrivateValues
+from services.peer.chaincode_host.rwset import RwSetBuilder
+from services.peer.private_data.types import PrivateSet, PrivateValues
 
 MIB = 1024 * 1024
+NO_TRANSACTION = TxId("")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +46,7 @@ class SimulationResults:
 
     rwset: TxRwSet
     public: bytes  # rwset.TxReadWriteSet, as endorsers sign it
-    private: tuple[PrivateWrites, ...] = field(repr=False)
+    private: tuple[PrivateSet, ...] = field(default=(), repr=False)  # what stands behind the hashes
 
     @property
     def writes(self) -> bool:
@@ -63,6 +69,8 @@ class State(Protocol):
 
     def range(self, namespace: str, start: str, end: str) -> Iterator[tuple[str, VersionedValue]]: ...
 
+    def hashes(self, namespace: str, collection: str) -> Iterator[tuple[bytes, VersionedValue]]: ...
+
 
 def get_of(state: State, namespace: str) -> Callable[[str], bytes | None]:
     """Reads of one namespace that no read set records."""
@@ -78,23 +86,44 @@ def get_hash_of(state: State, namespace: str, collection: str) -> Callable[[str]
     """Reads of one collection's hashes that no read set records."""
 
     def get_hash(key: str) -> bytes | None:
-        stored = state.get_hashed(namespace, collection, hashlib.sha256(key.encode()).digest())
+        stored = state.get_hashed(namespace, collection, _sha256(key))
         return stored.value if stored else None
 
     return get_hash
 
 
+class DefinedCollections(Protocol):
+    """The collections that a state defines."""
+
+    def find(self, namespace: str, collection: str) -> CollectionConfig | None:
+        """A collection of a chaincode, None when there is no such."""
+        ...
+
+
 class TxSimulator:
     """One simulation. Not for more than one thread."""
 
-    def __init__(self, state: State, private_values: PrivateValues, limits: SimulationLimits | None = None) -> None:
+    def __init__(
+        self,
+        state: State,
+        collections: DefinedCollections,
+        private: PrivateValues,
+        limits: SimulationLimits | None = None,
+        tx_id: TxId = NO_TRANSACTION,
+    ) -> None:
+        """`collections` are those of `state`; `private` the values that this peer holds of them."""
         self.state = state
-        self._private_values = private_values
+        self.collections = collections
+        self._private = private
         self._limits = limits or SimulationLimits()
+        self._tx_id = tx_id
         self._rwset = RwSetBuilder()
         self._ranges: list[tuple[str, RecordedRange]] = []
+        self._definitions_read: set[str] = set()  # chaincodes
         self._keys = 0
         self._write_bytes = 0
+        self._wrote = False
+        self._ranged_in_private = False
         self._broken: LimitExceeded | None = None
 
     def get(self, namespace: str, key: str) -> bytes | None:
@@ -125,6 +154,15 @@ class TxSimulator:
         """Delete a key, whether or not it exists."""
         self.put(namespace, key, b"")
 
+    def validation_parameter(self, namespace: str, key: str) -> bytes | None:
+        """A key's own endorsement policy, None when it has none. A read of the key."""
+        return _validation_parameter(self.read(namespace, key))
+
+    def put_validation_parameter(self, namespace: str, key: str, policy: bytes) -> None:
+        """Replace a key's metadata by its own endorsement policy."""
+        self._count_write(key, len(policy))
+        self._rwset.write_metadata(namespace, key, ((VALIDATION_PARAMETER, policy),))
+
     def range(self, namespace: str, start: str, end: str) -> Iterator[tuple[str, bytes]]:
         """Keys from `start` up to, not including, `end`; an empty `end` means all that follow."""
         results = self._counted(self.state.range(namespace, start, end))
@@ -132,21 +170,32 @@ class TxSimulator:
         self._ranges.append((namespace, recorded))
         return recorded
 
+    def collection(self, namespace: str, collection: str) -> CollectionConfig | None:
+        """A collection of a chaincode, None when there is no such. The read set says on which definition it rests."""
+        if namespace not in self._definitions_read:
+            self._definitions_read.add(namespace)
+            if namespace != LIFECYCLE:
+                for key in definition_keys(namespace):
+                    self.read(LIFECYCLE, key)
+        return self.collections.find(namespace, collection)
+
     def get_private(self, namespace: str, collection: str, key: str) -> bytes | None:
         """A private value that this peer holds; the read set names its hash only.
 
-        Raises ChaincodeError when the ledger has a value that this peer never saw.
+        Raises ChaincodeError when the ledger has a value that this peer does not.
         """
-        stored = self._hashed(namespace, collection, key)
-        if stored is None:
-            return None
-        value = self._private_values.get(stored.value)
-        if value is None:
-            raise ChaincodeError(
-                "private data matching public hash version is not available. Public hash version = "
-                f"{_height(stored.version)}, Private data version = <nil>"
-            )
-        return value
+        self._check_collection(namespace, collection)
+        stored = self._stored_hash(namespace, collection, key)
+        found = None
+        if stored is not None:
+            found = self._private.find(namespace, collection, _sha256(key), stored)
+            if found is None:
+                raise ChaincodeError(
+                    "private data matching public hash version is not available. Public hash version = "
+                    f"{_height(stored.version)}, Private data version = <nil>"
+                )
+        self._rwset.read_hashed(namespace, collection, key, stored.version if stored else None)
+        return found[1] if found else None
 
     def get_private_hash(self, namespace: str, collection: str, key: str) -> bytes | None:
         """The hash of a private value: every peer of the channel has it."""
@@ -154,9 +203,57 @@ class TxSimulator:
         return stored.value if stored else None
 
     def put_private(self, namespace: str, collection: str, key: str, value: bytes) -> None:
-        """Write a private value: its hash goes into the read/write set, the value to the collection's members."""
+        """Write a private value: its hash goes into the read/write set, the value to members. An empty one deletes."""
+        self._check_collection(namespace, collection)
         self._count_write(key, len(value))
         self._rwset.write_private(namespace, collection, key, value)
+
+    def delete_private(self, namespace: str, collection: str, key: str) -> None:
+        """Delete a private key, whether or not it exists."""
+        self.put_private(namespace, collection, key, b"")
+
+    def purge_private(self, namespace: str, collection: str, key: str) -> None:
+        """Delete a private key, and all that members keep of its past."""
+        self._check_collection(namespace, collection)
+        self._count_write(key, 0)
+        self._rwset.write_private(namespace, collection, key, b"", purge=True)
+
+    def private_validation_parameter(self, namespace: str, collection: str, key: str) -> bytes | None:
+        """A private key's own endorsement policy, which is public. A read of the key."""
+        return _validation_parameter(self._hashed(namespace, collection, key))
+
+    def put_private_validation_parameter(self, namespace: str, collection: str, key: str, policy: bytes) -> None:
+        """Replace a private key's metadata by its own endorsement policy."""
+        self._check_collection(namespace, collection)
+        self._count_write(key, len(policy))
+        self._rwset.write_private_metadata(namespace, collection, key, ((VALIDATION_PARAMETER, policy),))
+
+    def private_range(self, namespace: str, collection: str, start: str, end: str) -> Iterator[tuple[str, bytes]]:
+        """Private values from `start` up to, not including, `end`. Not recorded: a transaction that writes may not ask.
+
+        Raises ChaincodeError when this peer lacks any value of the collection: it cannot know which keys those have.
+        """
+        if self._wrote:
+            raise ChaincodeError(
+                f"txid [{self._tx_id}]: unsuppored transaction. Queries on pvt data is supported only in a read-only "
+                "transaction"
+            )
+        self._ranged_in_private = True
+        self._check_collection(namespace, collection)
+        found, missing = [], set()
+        for key_hash, stored in self.state.hashes(namespace, collection):
+            self._count_key()
+            entry = self._private.find(namespace, collection, key_hash, stored)
+            if entry is None:
+                missing.add(stored.version)
+            elif start <= entry[0] and (not end or entry[0] < end):
+                found.append(entry)
+        if missing:
+            raise ChaincodeError(
+                f"private data of collection {collection} is incomplete on this peer: it lacks what {len(missing)} "
+                "transactions wrote"
+            )
+        return islice(sorted(found), self._limits.query_results_max)
 
     def results(self) -> SimulationResults:
         """What it all came to. Call it once; nothing may follow. Raises what broke the simulation, if anything did."""
@@ -164,12 +261,25 @@ class TxSimulator:
             raise self._broken
         for namespace, recorded in self._ranges:
             self._rwset.range_query(namespace, recorded.recorded())
-        rwset = self._rwset.build()
-        return SimulationResults(rwset, encode_tx_rwset(rwset), self._rwset.private_writes())
+        rwset, private = self._rwset.build()
+        return SimulationResults(rwset, encode_tx_rwset(rwset), private)
+
+    def _check_collection(self, namespace: str, collection: str) -> None:
+        """Txmgr collNameValidator validateCollName."""
+        if self.collection(namespace, collection) is None:
+            raise ChaincodeError(
+                f"collection [{collection}] not defined in the collection config for chaincode [{namespace}]"
+            )
+
+    def _stored_hash(self, namespace: str, collection: str, key: str) -> VersionedValue | None:
+        self._count_key()
+        if not key.isascii():
+            _check_text(key)
+        return self.state.get_hashed(namespace, collection, _sha256(key))
 
     def _hashed(self, namespace: str, collection: str, key: str) -> VersionedValue | None:
-        self._count_key()
-        stored = self.state.get_hashed(namespace, collection, hashlib.sha256(key.encode()).digest())
+        self._check_collection(namespace, collection)
+        stored = self._stored_hash(namespace, collection, key)
         self._rwset.read_hashed(namespace, collection, key, stored.version if stored else None)
         return stored
 
@@ -179,6 +289,12 @@ class TxSimulator:
             yield found
 
     def _count_write(self, key: str, size: int) -> None:
+        if self._ranged_in_private:
+            raise ChaincodeError(
+                f"txid [{self._tx_id}]: unsuppored transaction. Transaction has already performed queries on pvt data. "
+                "Writes are not allowed"
+            )
+        self._wrote = True
         self._count_key()
         key_size = len(key)
         if not key.isascii():
@@ -199,6 +315,16 @@ class TxSimulator:
         """A contract that catches the error does not get away with half a simulation."""
         self._broken = LimitExceeded(why)
         return self._broken
+
+
+def _validation_parameter(stored: VersionedValue | None) -> bytes | None:
+    if stored is None or not stored.metadata:
+        return None
+    return parse_state_metadata(stored.metadata).get(VALIDATION_PARAMETER)
+
+
+def _sha256(key: str) -> bytes:
+    return hashlib.sha256(key.encode()).digest()
 
 
 def _check_text(key: str) -> None:

@@ -9,6 +9,7 @@ from privysharing.protocol.transactions import ChaincodeEvent, Response
 from services.peer.chaincode_host.errors import ChaincodeError
 from services.peer.chaincode_host.guard import Execution
 from services.peer.chaincode_host.metrics import ShimRequests
+from services.peer.chaincode_host.permissions import CollectionPermissions
 from services.peer.chaincode_host.transaction import Transaction
 
 T = TypeVar("T")
@@ -23,7 +24,17 @@ CallChaincode = Callable[[Transaction, str, str, Sequence[bytes], str], Response
 class InProcessStub:
     """One invocation of a contract in this process (privysharing.chaincode.stub.Stub)."""
 
-    __slots__ = ("_call", "_chaincode", "_execution", "_requests", "_simulator", "_transaction", "args", "event")
+    __slots__ = (
+        "_call",
+        "_chaincode",
+        "_execution",
+        "_permissions",
+        "_requests",
+        "_simulator",
+        "_transaction",
+        "args",
+        "event",
+    )
 
     def __init__(
         self,
@@ -34,6 +45,7 @@ class InProcessStub:
         execution: Execution,
         call: CallChaincode,
         requests: ShimRequests,
+        is_init: bool = False,
     ) -> None:
         assert transaction.simulator is not None
         self.args: Sequence[bytes] = tuple(args)
@@ -44,6 +56,7 @@ class InProcessStub:
         self._execution = execution
         self._call = call
         self._requests = requests
+        self._permissions = CollectionPermissions(transaction, chaincode, is_init)
 
     @property
     def tx_id(self) -> str:
@@ -94,6 +107,76 @@ class InProcessStub:
         for entry in history:
             self._execution.check()
             yield KeyModification(entry.tx_id, entry.timestamp_ns or 0, entry.value, entry.is_delete)
+
+    def get_private(self, collection: str, key: str) -> bytes | None:
+        def get() -> bytes | None:
+            self._permissions.check_read(collection)
+            return self._simulator.get_private(self._chaincode, collection, key)
+
+        return self._request("GET_STATE", get)
+
+    def get_private_hash(self, collection: str, key: str) -> bytes | None:
+        def get_hash() -> bytes | None:
+            self._permissions.check_not_initializing()
+            return self._simulator.get_private_hash(self._chaincode, collection, key)
+
+        return self._request("GET_PRIVATE_DATA_HASH", get_hash)
+
+    def put_private(self, collection: str, key: str, value: bytes) -> None:
+        if not key or not value:
+            raise ValueError("a key and its value cannot be empty: an empty write is a delete")
+        copied = bytes(value)
+
+        def put() -> None:
+            self._permissions.check_write(collection)
+            self._simulator.put_private(self._chaincode, collection, key, copied)
+
+        self._request("PUT_STATE", put)
+
+    def del_private(self, collection: str, key: str) -> None:
+        def delete() -> None:
+            self._permissions.check_write(collection)
+            self._simulator.delete_private(self._chaincode, collection, key)
+
+        self._request("DEL_STATE", delete)
+
+    def purge_private(self, collection: str, key: str) -> None:
+        def purge() -> None:
+            self._permissions.check_purge()
+            self._permissions.check_write(collection)
+            self._simulator.purge_private(self._chaincode, collection, key)
+
+        self._request("PURGE_PRIVATE_DATA", purge)
+
+    def get_private_range(self, collection: str, start: str, end: str) -> Iterator[tuple[str, bytes]]:
+        def scan() -> Iterator[tuple[str, bytes]]:
+            self._permissions.check_read(collection)
+            return self._simulator.private_range(self._chaincode, collection, start, end)
+
+        for item in self._request("GET_STATE_BY_RANGE", scan):
+            self._execution.check()
+            yield item
+
+    def get_validation_parameter(self, key: str, collection: str = "") -> bytes | None:
+        def get() -> bytes | None:
+            if not collection:
+                return self._simulator.validation_parameter(self._chaincode, key)
+            self._permissions.check_read(collection)
+            return self._simulator.private_validation_parameter(self._chaincode, collection, key)
+
+        return self._request("GET_STATE_METADATA", get)
+
+    def set_validation_parameter(self, key: str, policy: bytes, collection: str = "") -> None:
+        copied = bytes(policy)
+
+        def put() -> None:
+            if not collection:
+                self._simulator.put_validation_parameter(self._chaincode, key, copied)
+                return
+            self._permissions.check_write(collection)
+            self._simulator.put_private_validation_parameter(self._chaincode, collection, key, copied)
+
+        self._request("PUT_STATE_METADATA", put)
 
     def set_event(self, name: str, payload: bytes) -> None:
         if not name:

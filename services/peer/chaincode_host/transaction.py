@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import field
 
+from privysharing.protocol.envelopes import TxId
 from privysharing.protocol.msp.identity import Identity
 from privysharing.protocol.transactions import Proposal
 from privysharing.protocol.values import value
@@ -26,5 +27,5 @@ class Transaction:
     callers: tuple[tuple[str, str], ...] = ()  # (channel id, chaincode) that wait for this call's answer
 
     @property
-    def tx_id(self) -> str:
+    def tx_id(self) -> TxId:
         return self.proposal.header.channel.tx_id

@@ -7,7 +7,8 @@ time stage by stage than one after the other: a processor has at hand what it ha
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from concurrent.futures import Future
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar
 
@@ -40,16 +41,18 @@ from services.peer.access import AccessControl
 from services.peer.chaincode_host.definitions import ChaincodeInfo
 from services.peer.chaincode_host.errors import ChaincodeError
 from services.peer.chaincode_host.faults import describe, go_text
-from services.peer.chaincode_host.host import ChaincodeHost
+from services.peer.chaincode_host.host import ChaincodeHost, simulate
 from services.peer.chaincode_host.ports import Channel, Channels
-from services.peer.chaincode_host.simulator import SimulationLimits, TxSimulator
+from services.peer.chaincode_host.simulator import SimulationLimits, SimulationResults, TxSimulator
 from services.peer.chaincode_host.transaction import Transaction
 from services.peer.endorsement import checks
 from services.peer.endorsement.interest import interest_of
 from services.peer.endorsement.issued import IssuedEndorsements
 from services.peer.endorsement.metrics import EndorserMetrics
 from services.peer.endorsement.stages import Outcome, ProposalRefused, Stage, Waiting, through
-from services.peer.private_data import PrivateValues
+from services.peer.private_data.dissemination import NotSpread
+from services.peer.private_data.transient import TransientStoreFull
+from services.peer.private_data.types import PrivateResults
 from services.runtime.disk import StorageError
 
 T = TypeVar("T")
@@ -110,6 +113,7 @@ class _Simulated:
     event: ChaincodeEvent | None = None
     results: bytes = b""
     interest: bytes = b""
+    private: PrivateResults | None = field(default=None, repr=False)
 
     @property
     def size(self) -> int:
@@ -128,7 +132,6 @@ class Endorser:
         access: AccessControl,
         channels: Channels,
         host: ChaincodeHost,
-        private_values: PrivateValues,
         issued: IssuedEndorsements,
         metrics: EndorserMetrics,
         config: EndorserConfig,
@@ -141,7 +144,6 @@ class Endorser:
         self._access = access
         self._channels = channels
         self._host = host
-        self._private_values = private_values
         self._issued = issued
         self._metrics = metrics
         self._config = config
@@ -162,7 +164,7 @@ class Endorser:
             return stage(of)
         except checks.Refusal as refusal:
             return ProposalRefused(str(refusal))
-        except _NoRoom as error:
+        except (_NoRoom, TransientStoreFull) as error:
             return ProposalRefused(str(error), overloaded=True)
         except Exception as error:
             _log.error("a proposal could not be processed: %s", describe(error))
@@ -204,9 +206,25 @@ class Endorser:
         except (ChaincodeError, MalformedMessage) as error:
             self._metrics.simulation_failures.of(*self._where(proposal)).inc()
             return self._finish(admitted, _failed(f"error in simulation: {error}"))
+        if simulated.private is not None:
+            # What it wrote in private is with others, and durable, before an endorsement with its hashes can leave.
+            assert channel is not None
+            spread = channel.dissemination.spread(simulated.private)
+            return Waiting(spread, partial(self._guarded, self._spread, (simulated, spread)))
         if simulated.size > KEPT_BYTES_MAX:
             return self._answer(simulated)
         return partial(self._guarded, self._answer, simulated)
+
+    def _spread(self, simulated_and_spread: "tuple[_Simulated, Future[None]]") -> Stage | Waiting | Outcome:
+        """Go on when its private writes are where they belong. Raises StorageError, TransientStoreFull."""
+        simulated, spread = simulated_and_spread
+        try:
+            spread.result()
+        except NotSpread as error:
+            proposal = simulated.admitted.proposal
+            self._metrics.simulation_failures.of(*self._where(proposal)).inc()
+            return self._finish(simulated.admitted, _failed(f"error in simulation: {error}"))
+        return self._answer(simulated)
 
     def _answer(self, simulated: _Simulated) -> Outcome:
         """Sign what it came to, if that is a success."""
@@ -272,7 +290,7 @@ class Endorser:
         proposal, channel = admitted.proposal, admitted.channel
         simulator = None
         if channel is not None and proposal.chaincode.name not in WITHOUT_SIMULATION:
-            simulator = TxSimulator(channel.ledger.view, self._private_values, self._config.limits)
+            simulator = simulate(channel, self._config.limits, proposal.header.channel.tx_id)
         decorations = {PEER_TIME_DECORATION: str(admitted.now_ns).encode()}
         channel_id = proposal.header.channel.channel_id
         transaction = Transaction(proposal, admitted.creator, channel, simulator, channel_id, decorations)
@@ -288,12 +306,11 @@ class Endorser:
         results = simulator.results()
         if not self._has_room() and results.writes:
             raise _NoRoom
-        # Durable before an endorsement with their hashes can leave.
-        if results.private:
-            values = [write.value for private in results.private for write in private.writes]
-            self._private_values.keep(values)
+        private = None
+        if results.private and response.status < ERROR_THRESHOLD:
+            private = _private_results(admitted, results, simulator)
         interest = interest_of(results.rwset, simulator.state)
-        return _Simulated(admitted, info, response, event, results.public, interest)
+        return _Simulated(admitted, info, response, event, results.public, interest, private)
 
     def _response(self, proposal: Proposal, simulated: _Simulated) -> ProposalResponse:
         channel_id, response = proposal.header.channel.channel_id, simulated.response
@@ -323,6 +340,17 @@ def _response_payload(proposal: Proposal, simulated: _Simulated) -> bytes:
         proposal_hash(header.channel_bytes, header.signature_bytes, proposal.payload_without_transient),
         encode_chaincode_action(action),
     )
+
+
+def _private_results(admitted: _Admitted, results: SimulationResults, simulator: TxSimulator) -> PrivateResults:
+    """What goes to the members of the collections that were written to."""
+    channel = admitted.proposal.header.channel
+    collections = {}
+    for each in results.private:
+        config = simulator.collections.find(each.namespace, each.collection)
+        assert config is not None  # it was written to
+        collections[each.namespace, each.collection] = config
+    return PrivateResults(channel.channel_id, channel.tx_id, simulator.state.height, results.private, collections)
 
 
 def _failed(message: str) -> ProposalResponse:

@@ -5,6 +5,7 @@
 | `m` name                                 | the savepoint                                     |
 | `s` ns, key                              | version, metadata, value                          |
 | `h` ns, collection, key hash             | the same, with the value's hash as value          |
+| `e` expiring block, block, ns, coll., h. | empty: the key hash of that block goes then       |
 | `y` ns, key, block, tx                   | empty: the block holds what was written           |
 | `t` transaction id                       | block, tx, verdict                                |
 | `b` header hash                          | block                                             |
@@ -18,12 +19,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from privysharing.protocol.codes import TxCode
-from privysharing.protocol.rwsets import Update, Version
+from privysharing.protocol.rwsets import HashedKey, Update, Version
 from services.peer.ledger.types import TxLocation, VersionedValue
 
 SAVEPOINT_KEY = b"msavepoint"
 STATE = b"s"
 HASHED = b"h"
+EXPIRY = b"e"
 HISTORY = b"y"
 TRANSACTION = b"t"
 BLOCK_HASH = b"b"
@@ -76,6 +78,22 @@ def split_hashed_key(raw: bytes) -> tuple[str, str, bytes]:
 def collection_prefix(namespace: str, collection: str) -> bytes:
     """What all hashed keys of a collection begin with."""
     return hashed_key(namespace, collection, b"")
+
+
+def expiry_prefix(expires: int) -> bytes:
+    """What entries of what goes with a block begin with; those of the next blocks are greater."""
+    return EXPIRY + _BLOCK.pack(expires)
+
+
+def expiry_key(expires: int, block_num: int, key: HashedKey) -> bytes:
+    return expiry_prefix(expires) + _BLOCK.pack(block_num) + hashed_key(*key)
+
+
+def split_expiry_key(raw: bytes) -> tuple[int, int, HashedKey]:
+    """The block with which a hash goes, the one that wrote it, and the hash's key."""
+    (expires,) = _BLOCK.unpack_from(raw, 1)
+    (block_num,) = _BLOCK.unpack_from(raw, 1 + _BLOCK.size)
+    return expires, block_num, split_hashed_key(raw[1 + 2 * _BLOCK.size :])
 
 
 def history_prefix(namespace: str, key: str) -> bytes:

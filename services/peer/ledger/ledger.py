@@ -10,7 +10,7 @@ from typing import Self
 from privysharing.protocol.blocks import Block, header_hash
 from privysharing.protocol.codec.blocks import encode_block, parse_block
 from privysharing.protocol.envelopes import TxId
-from services.peer.ledger import keys
+from services.peer.ledger import expiry, keys
 from services.peer.ledger.contents import key_modification
 from services.peer.ledger.errors import DamagedBlock, LedgerFault, UnsupportedFormat
 from services.peer.ledger.state import StoredSnapshot, StoredState, state_batch
@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 FORMAT = Format(
     "peer ledger",
-    1,
+    2,
     "run the release that wrote it, or move the folder away: this release takes all blocks from the orderers again",
 )
 LOCK_FILE = "LOCK"  # held while a process has the others open
@@ -54,6 +54,7 @@ class Ledger:
         self._broken = False
         self._state = StoredState(store)
         self._view = self.snapshot()
+        self._next_expiry = self._first_expiry(0)
 
     @classmethod
     def open(cls, channel_id: str, folder: Path, disk: Disk, databases: Databases, replay: Replay) -> Self:
@@ -205,6 +206,8 @@ class Ledger:
         number = block.header.number
         savepoint = keys.Savepoint(number + 1, header_hash(block.header), commit.commit_hash)
         puts, deletes = state_batch(commit.updates)
+        deletes += self._expired(commit)
+        puts += self._expiries(commit)
         puts += [(keys.history_key(w.namespace, w.key, number, w.tx_num), b"") for w in commit.writes]
         puts += self._index(commit)
         puts.append((keys.hash_key(savepoint.tip), keys.encode_number(number)))
@@ -212,6 +215,40 @@ class Ledger:
         self._store.write(puts, deletes)
         self._savepoint = savepoint
         self._view = self.snapshot()  # the one before goes with its last reader
+
+    def _expiries(self, commit: Commit) -> list[tuple[bytes, bytes]]:
+        """When the hashes that the block writes will go."""
+        if not commit.updates.hashed:
+            return []
+        number = commit.block.header.number
+        entries = [
+            (keys.expiry_key(expires, number, key), b"")
+            for expires, key in expiry.expiries(commit.updates, number, self._state)
+        ]
+        if entries:
+            self._next_expiry = min(self._next_expiry, *(keys.split_expiry_key(key)[0] for key, _ in entries))
+        return entries
+
+    def _expired(self, commit: Commit) -> list[bytes]:
+        """Hashes that go with this block, and the entries that said so."""
+        number = commit.block.header.number
+        if number < self._next_expiry:
+            return []
+        deletes = []
+        with closing(self._store.scan(keys.EXPIRY, keys.expiry_prefix(number + 1))) as entries:
+            for raw, _ in entries:
+                deletes.append(raw)
+                _, written_in, key = keys.split_expiry_key(raw)
+                stored = self._state.get_hashed(*key)
+                if expiry.goes(key, written_in, stored, commit.updates):
+                    deletes.append(keys.hashed_key(*key))
+        self._next_expiry = self._first_expiry(number + 1)
+        return deletes
+
+    def _first_expiry(self, at_least: int) -> int:
+        """The first block, from this one on, with which any hash goes."""
+        with closing(self._store.scan(keys.expiry_prefix(at_least), keys.after(keys.EXPIRY))) as entries:
+            return next((keys.split_expiry_key(raw)[0] for raw, _ in entries), expiry.NEVER)
 
     def _index(self, commit: Commit) -> list[tuple[bytes, bytes]]:
         """Index entries of ids seen for the first time: the first bearer keeps an id (blkstorage getTxIDVal)."""

@@ -1,13 +1,14 @@
 """A ledger in dictionaries: the reference that `Ledger` is tested against."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Self, TypeVar
 
 from privysharing.protocol import blocks
 from privysharing.protocol.blocks import Block
 from privysharing.protocol.codec.blocks import encode_block
 from privysharing.protocol.envelopes import TxId
-from privysharing.protocol.rwsets import Update
+from privysharing.protocol.rwsets import HashedKey, Update
+from services.peer.ledger import expiry
 from services.peer.ledger.contents import key_modification
 from services.peer.ledger.errors import LedgerFault
 from services.peer.ledger.types import (
@@ -33,11 +34,13 @@ class MemoryState:
         public: Mapping[str, Mapping[str, VersionedValue]] | None = None,
         hashed: Mapping[tuple[str, str], Mapping[bytes, VersionedValue]] | None = None,
         transactions: Mapping[str, TxLocation] | None = None,
+        expiries: Mapping[int, Sequence[tuple[int, HashedKey]]] | None = None,
     ) -> None:
         self.height = height
         self.public = public or {}
         self.hashed = hashed or {}
         self.transactions = transactions or {}
+        self.expiries = expiries or {}  # by the block with which a key goes: the block that wrote it, and the key
 
     def get(self, namespace: str, key: str) -> VersionedValue | None:
         return self.public.get(namespace, {}).get(key)
@@ -50,6 +53,11 @@ class MemoryState:
         for key in sorted(values):
             if start_key <= key and (not end_key or key < end_key):
                 yield key, values[key]
+
+    def hashes(self, namespace: str, collection: str) -> Iterator[tuple[bytes, VersionedValue]]:
+        hashes = self.hashed.get((namespace, collection), {})
+        for key_hash in sorted(hashes):
+            yield key_hash, hashes[key_hash]
 
     def known_ids(self, ids: Iterable[TxId]) -> frozenset[TxId]:
         return frozenset(tx_id for tx_id in ids if tx_id in self.transactions)
@@ -72,11 +80,20 @@ class MemoryState:
         hashed = dict(self.hashed)
         for collection, hashes in commit.updates.hashed.items():
             hashed[collection] = _updated(hashed.get(collection, {}), hashes)
+        expiries = dict(self.expiries)
+        for written_in, key in expiries.pop(number, ()):
+            stored = self.get_hashed(*key)
+            if expiry.goes(key, written_in, stored, commit.updates):
+                left = dict(hashed[key[:2]])
+                del left[key[2]]
+                hashed[key[:2]] = left
+        for expires, key in expiry.expiries(commit.updates, number, self):
+            expiries[expires] = [*expiries.get(expires, ()), (number, key)]
         transactions = dict(self.transactions)
         for tx_num, (tx_id, code) in enumerate(zip(commit.tx_ids, commit.verdicts, strict=True)):
             if tx_id:
                 transactions.setdefault(tx_id, TxLocation(number, tx_num, code))
-        return MemoryState(self.height + 1, public, hashed, transactions)
+        return MemoryState(self.height + 1, public, hashed, transactions, expiries)
 
     def __enter__(self) -> Self:
         return self

@@ -32,6 +32,12 @@ class StoredState:
         for raw_key, raw in self._reader.scan(prefix + start_key.encode(), stop):
             yield raw_key[len(prefix) :].decode(), keys.decode_value(raw)
 
+    def hashes(self, namespace: str, collection: str) -> Iterator[tuple[bytes, VersionedValue]]:
+        """Every key of a collection's hashed space."""
+        prefix = keys.collection_prefix(namespace, collection)
+        for raw_key, raw in self._reader.scan(prefix, keys.after(prefix)):
+            yield raw_key[len(prefix) :], keys.decode_value(raw)
+
     def known_ids(self, ids: Iterable[TxId]) -> frozenset[TxId]:
         """Those of the transaction ids that stand on the ledger, valid or not."""
         return frozenset(tx_id for tx_id in ids if self._reader.get(keys.tx_key(tx_id)) is not None)
@@ -45,9 +51,8 @@ class StoredState:
                 for key, stored in self.range(namespace, "", ""):
                     yield StateEntry(namespace, None, key, stored)
             else:
-                prefix = keys.collection_prefix(namespace, collection)
-                for raw_key, raw in self._reader.scan(prefix, keys.after(prefix)):
-                    yield StateEntry(namespace, collection, raw_key[len(prefix) :], keys.decode_value(raw))
+                for key_hash, stored in self.hashes(namespace, collection):
+                    yield StateEntry(namespace, collection, key_hash, stored)
 
     def _namespaces(self) -> Iterator[str]:
         """Each namespace with public keys, found by leaping from one to the next."""

@@ -86,6 +86,10 @@ class StateSnapshot(StateView, Protocol):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
 
+    def hashes(self, namespace: str, collection: str) -> Iterator[tuple[bytes, VersionedValue]]:
+        """Every key of a collection's hashed space, by key hash."""
+        ...
+
     def entries(self) -> Iterator[StateEntry]:
         """The whole state in the order of namespaces, collections (public keys first) and keys."""
         ...

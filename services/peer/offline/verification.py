@@ -27,7 +27,6 @@ from services.peer.ledger.ledger import BLOCKS_FOLDER, LOCK_FILE, STATE_FOLDER, 
 from services.peer.ledger.types import Commit, StateView
 from services.peer.offline.comparison import compare
 from services.peer.offline.folders import Tell
-from services.peer.private_data.values import PrivateValuesFault, StoredPrivateValues
 from services.peer.validation.errors import ChannelHalted
 from services.peer.validation.validate import validate_block
 from services.runtime.database import DOUBT_FILE, DatabaseFault, DatabaseReader, LevelDatabases, LevelReader
@@ -108,19 +107,6 @@ def verify_ledger(folder: Path, disk: Disk, tell: Tell) -> Findings:
         raise ScratchFault(error.strerror or error) from error
     finally:
         lock.release()
-    return findings
-
-
-def verify_private_values(folder: Path, disk: Disk) -> Findings:
-    """Whether each private value can be read as it was kept. Raises InUse, OtherFormat, WouldChange."""
-    findings = Findings(folder.name)
-    unchanged = UnchangedDisk(disk)
-    try:
-        with closing(StoredPrivateValues(unchanged, folder)) as values:
-            findings.entries = values.count
-    except PrivateValuesFault as error:
-        findings.fault = Fault("private_values", str(error))
-    findings.notes += _torn_tails(unchanged)
     return findings
 
 

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import click
 
-from services.peer.layout import PRIVATE_VALUES
 from services.peer.offline.folders import faults_named, ledgers_of, progress
-from services.peer.offline.verification import Findings, verify_ledger, verify_private_values
+from services.peer.offline.verification import Findings, verify_ledger
 from services.runtime.disk import RealDisk
 
 EXIT_FAULT = 1
@@ -27,9 +26,6 @@ def main(data: Path, channel: str | None, as_json: bool) -> None:
     for folder in ledgers_of(data, channel):
         with faults_named(folder), progress(f"verifying {folder.name}") as tell:
             found.append(verify_ledger(folder, RealDisk(), tell))
-    if channel is None and (data / PRIVATE_VALUES).is_dir():
-        with faults_named(data / PRIVATE_VALUES):
-            found.append(verify_private_values(data / PRIVATE_VALUES, RealDisk()))
     well = all(each.fault is None for each in found)
     if as_json:
         click.echo(json.dumps({"folder": str(data), "ok": well, "found": [each.as_dict() for each in found]}))

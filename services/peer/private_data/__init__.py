@@ -1,16 +1,16 @@
-"""Values that only some organisations may hold.
+"""Values that only some organisations may hold: everybody else of a channel has their hashes.
 
-Purpose, so far: keep the plain values that this peer endorsed into its own organisation's implicit collections, which
-is where `_lifecycle` puts approvals.
-Data in: values, before the endorsement that carries their hashes leaves. Data out: a value by its hash.
-Does not (yet): explicit collections, exchange with other peers, expiry, purge.
-Failure: a value that was not kept is an endorsement that did not leave. What is stored and damaged is named,
-and stays. A value whose transaction never commits stays here unused: only the organisation's own admins can cause that.
+Purpose: keep the private sets of transactions from endorsement (`transient`) to commit and beyond (`sidedb`), get them
+to and from other members, let go of them when they expire, and have them leave the disk when they are purged.
+Data in: sets as endorsers made them, blocks, what other members have. Data out: sets by place, values by hash.
+Does not: decide about a transaction. A block is judged by hashes, and never waits long for what stands behind them.
+Failure: what is kept is durable before an endorsement, or a block, says so. A set that cannot be had counts as missing,
+is shown as such, and is looked for until it is found. What is stored and damaged is named, and stays (`DamagedDatabase`,
+`DamagedRecord`): a backup has it, or other members have.
 
-A private value is looked up by the hash that the ledger committed. So no step is needed when a block commits, and a
-value that does not match what the channel agreed on cannot be returned.
+A value is looked up by the version of its hash in the state: block and transaction say which set it is in. So nothing
+has to be kept in step with the state, and a value that does not match what the channel agreed on is not returned.
+
+Read in this order: `types` (the ports), `collections`, `sets`, `needed`, `sidedb`, `changes`, `transient`, `store`,
+`erasing`; then what travels: `dissemination`, `exchange`.
 """
-
-from services.peer.private_data.values import MemoryPrivateValues, PrivateValues, StoredPrivateValues
-
-__all__ = ["MemoryPrivateValues", "PrivateValues", "StoredPrivateValues"]

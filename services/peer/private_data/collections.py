@@ -36,8 +36,13 @@ class Collections:
         self._config = config
 
     def of(self, namespace: str) -> Mapping[str, CollectionConfig]:
+        """See `defined`."""
+        return self.defined(self._view, namespace)
+
+    @staticmethod
+    def defined(view: PublicState, namespace: str) -> Mapping[str, CollectionConfig]:
         """The collections of a chaincode's definition by name; none when it has none that can be read."""
-        stored = self._view.get(LIFECYCLE, field_key(NAMESPACES, namespace, "Collections"))
+        stored = view.get(LIFECYCLE, field_key(NAMESPACES, namespace, "Collections"))
         return {} if stored is None else _parsed(stored.value)
 
     def find(self, namespace: str, collection: str) -> CollectionConfig | None:

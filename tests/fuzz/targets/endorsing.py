@@ -80,7 +80,8 @@ class Endorsing:
         self._fed += 1
         if self._fed % METRICS_LOOKED_AT == 0:
             require(len(peer.registry.render()) < METRICS_BYTES_MAX, "what strangers write makes metrics grow")
-        before, kept = self._channel.ledger.height, dict(vars(peer.private_values))
+        transient = self._channel.seen_by(ORG1.msp_id).private_values.transient
+        before, kept = self._channel.ledger.height, transient.waiting
         answer = peer.endorser.process(raw)
         require(self._channel.ledger.height == before, "a proposal changed the ledger")
         if isinstance(answer, ProposalResponse):
@@ -91,7 +92,7 @@ class Endorsing:
             if answer.endorsement is not None:
                 _check_endorsed(answer)
                 return f"endorsed {answer.response.status}"
-            require(vars(peer.private_values) == kept or answer.response.status < 400, "a refusal kept private values")
+            require(transient.waiting == kept or answer.response.status < 400, "a refusal kept private values")
             return f"response {answer.response.status}"
         check_told(answer.message)
         require(not answer.internal, "the peer did not know what to do: internal error")

@@ -7,7 +7,8 @@ from tests.simulation.mutants.mutation import Mutant, mutant
 LEDGER = "services.peer.ledger.ledger:Ledger"
 COMMITS = "services.peer.commits"
 STATE = "services.peer.ledger.state"
-VALUES = "services.peer.private_data.values:StoredPrivateValues"
+COMMITTER = "services.peer.committer:Committer"
+SIDEDB = "services.peer.private_data.sidedb:SideDb"
 
 MUTANTS: Final[tuple[Mutant, ...]] = (
     mutant("A block is not synced", (f"{LEDGER}.append", "self._blocks.sync()", "pass")),
@@ -77,14 +78,14 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         (f"{LEDGER}._check_next", "if header.number != self.height or", "if False and"),
         ("services.peer.block_feed.feed:BlockFeed._follow", "check_same(", "yield self._last; check_same("),
     ),
-    mutant("Private values are not synced", (f"{VALUES}.keep", "self._records.sync()", "pass")),
+    mutant("Private sets are not synced", ("services.runtime.journal:Journal.append", "self._log.sync()", "pass")),
     mutant(
-        "Private values are kept after their endorsement has left",
-        ("services.peer.endorsement.endorser:Endorser._run", "self._private_values.keep(values)", "pass"),
+        "Private sets are stored after their block",
+        (f"{COMMITTER}._store_with", "self._private.add(judged.commit.block, judged.part, found)", "pass"),
     ),
     mutant(
         "Private values are read from the wrong place",
-        (f"{VALUES}.keep", "self._add(fresh, first)", "self._add(fresh, max(first - 1, 0))"),
+        (f"{SIDEDB}.find", "stored.version.tx_num, namespace", "stored.version.tx_num + 1, namespace"),
     ),
     mutant(
         "A snapshot moves on with the ledger",

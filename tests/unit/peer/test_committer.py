@@ -22,11 +22,13 @@ from services.peer.ledger.memory import MemoryLedger
 from services.peer.ledger.types import LedgerPort, StateEntry
 from services.peer.metrics import LedgerMetrics
 from services.peer.notifier import CommitNotifier
+from services.peer.private_data.resolving import KeptSets
 from services.peer.validation.errors import ChannelHalted
 from services.runtime.database import LevelDatabases
 from services.runtime.disk import RealDisk
 from services.runtime.metrics import Registry
 from tests.support import ordering
+from tests.support.endorsing import private_store
 from tests.support.following import OrderedChain
 from tests.support.judging import CHANNEL, GENESIS, ORDERER, PEER1, DictView, Tx
 
@@ -84,8 +86,16 @@ class Peer:
         self.registry = Registry()
         self.threads = ThreadPoolExecutor(3), ThreadPoolExecutor(1)
         metrics = LedgerMetrics.register(self.registry)
+        self.private = private_store(ledger, self.config, "Org1MSP")
         self.committer = Committer(
-            ledger, self.config, self.notifier, Workers(*self.threads, parts=3), metrics, self.set_config
+            ledger,
+            self.config,
+            self.notifier,
+            Workers(*self.threads, parts=3),
+            metrics,
+            self.set_config,
+            self.private,
+            KeptSets(self.private.transient),
         )
 
     def set_config(self, config: ChannelConfig) -> None:

@@ -7,13 +7,11 @@ import pytest
 from services.orderer.channels import FORMAT as ORDERER
 from services.orderer.channels import LOCK_FILE, Channels
 from services.peer.ledger.ledger import FORMAT as LEDGER
-from services.peer.private_data.values import FORMAT as VALUES
-from services.peer.private_data.values import StoredPrivateValues
-from services.runtime.disk import RealDisk, read_whole, write_whole
+from services.peer.private_data.store import FORMAT as PRIVATE
+from services.runtime.disk import read_whole, write_whole
 from services.runtime.formats import FORMAT_FILE, Format, OtherFormat
 from services.runtime.memorydisk import MemoryDisk
 from tests.support.ordering import context
-from tests.support.stored_ledger import digests
 
 FOLDER = Path("/data")
 THINGS = Format("things", 3, "run the release that wrote them")
@@ -62,30 +60,7 @@ def test_contents_without_a_mark_are_refused_unless_there_were_none_before(disk:
 
 
 def test_every_store_has_a_name_of_its_own() -> None:
-    assert len({each.name for each in (LEDGER, ORDERER, VALUES)}) == 3
-
-
-def test_private_values_of_another_format_are_refused_and_stay_as_they_are(tmp_path: Path) -> None:
-    values = StoredPrivateValues(RealDisk(), tmp_path)
-    values.keep([b"kept"])
-    values.close()
-    (tmp_path / FORMAT_FILE).write_bytes(VALUES.mark.replace(b"2", b"3"))
-    before = digests(tmp_path)
-    with pytest.raises(OtherFormat, match="needed private values of format 2, found format 3"):
-        StoredPrivateValues(RealDisk(), tmp_path)
-    assert digests(tmp_path) == before
-
-
-def test_private_values_of_format_1_are_refused_and_not_forgotten(tmp_path: Path) -> None:
-    for mark in (b"", VALUES.mark.replace(b"2", b"1")):
-        folder = tmp_path / str(len(mark))
-        folder.mkdir()
-        (folder / "CURRENT").write_bytes(b"MANIFEST-000001\n")
-        if mark:
-            (folder / FORMAT_FILE).write_bytes(mark)
-        with pytest.raises(OtherFormat, match="run the release that wrote them"):
-            StoredPrivateValues(RealDisk(), folder)
-        assert (folder / "CURRENT").exists()
+    assert len({each.name for each in (LEDGER, ORDERER, PRIVATE)}) == 3
 
 
 async def test_an_orderers_folder_of_another_format_is_refused_and_stays_as_it_is(disk: MemoryDisk) -> None:

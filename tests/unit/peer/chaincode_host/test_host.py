@@ -20,7 +20,6 @@ from services.peer.chaincode_host.ports import Contract
 from services.peer.chaincode_host.simulator import State, TxSimulator
 from services.peer.endorsement.stages import Outcome
 from services.peer.ledger.memory import MemoryState
-from services.peer.private_data import MemoryPrivateValues
 from services.runtime.config import ConfigError
 from tests.support.endorsing import (
     CHAINCODE,
@@ -36,6 +35,7 @@ from tests.support.endorsing import (
     proposal,
     signed,
 )
+from tests.support.private import EveryCollection, Values
 
 Launchers = Mapping[str, Callable[[], Contract]]
 Build = Callable[..., Network]
@@ -82,10 +82,10 @@ def test_every_transaction_reads_its_definition(build: Build) -> None:
 def test_what_is_known_of_a_definition_is_known_at_that_height_of_that_channel_alone(build: Build) -> None:
     network = build()
     network.define(version="1")
-    definitions, none = Definitions(network.org1.msp_id), MemoryPrivateValues()
+    definitions = Definitions(network.org1.msp_id)
 
     def find(channel_id: str, state: State) -> tuple[str, TxRwSet]:
-        simulator = TxSimulator(state, none)
+        simulator = TxSimulator(state, EveryCollection(), Values())
         return definitions.find(channel_id, CHAINCODE, simulator).version, simulator.results().rwset
 
     defined = network.channel.ledger.view

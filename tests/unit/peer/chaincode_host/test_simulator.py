@@ -11,12 +11,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from privysharing.protocol.codec.private_sets import parse_private_set
 from privysharing.protocol.codec.rwsets import encode_private_writes, parse_tx_rwset
+from privysharing.protocol.envelopes import TxId
+from privysharing.protocol.lifecycle_state import definition_keys
 from privysharing.protocol.rwsets import (
     CollectionHashedRwSet,
     HashedRead,
     HashedWrite,
     NamespaceRwSet,
+    PrivateRwSet,
     RangeQuery,
     Read,
     TxRwSet,
@@ -27,7 +31,7 @@ from privysharing.protocol.rwsets import (
 from services.peer.chaincode_host.errors import ChaincodeError, LimitExceeded
 from services.peer.chaincode_host.simulator import SimulationLimits, TxSimulator
 from services.peer.ledger.memory import MemoryState
-from services.peer.private_data import MemoryPrivateValues
+from tests.support.private import EveryCollection, Values
 
 V1, V2 = Version(1, 0), Version(2, 3)
 
@@ -37,7 +41,7 @@ def state(values: Mapping[str, bytes], namespace: str = "cc", version: Version =
 
 
 def simulator(values: Mapping[str, bytes] | None = None, limits: SimulationLimits | None = None) -> TxSimulator:
-    return TxSimulator(state(values or {}), MemoryPrivateValues(), limits)
+    return TxSimulator(state(values or {}), EveryCollection("undefined"), Values(), limits, TxId("tx"))
 
 
 def sha256(value: bytes) -> bytes:
@@ -136,20 +140,20 @@ def test_equal_ranges_are_recorded_once_and_others_in_the_order_of_asking() -> N
 
 
 def test_a_private_value_is_returned_to_whoever_holds_it() -> None:
-    key_hash, values = sha256(b"key"), MemoryPrivateValues()
+    key_hash = sha256(b"key")
     hashed = {("cc", "coll"): {key_hash: VersionedValue(sha256(b"secret"), V2)}}
-    values.keep([b"secret"])
-    simulation = TxSimulator(MemoryState(3, {}, hashed), values)
+    simulation = TxSimulator(MemoryState(3, {}, hashed), EveryCollection(), Values([("key", b"secret")]))
     assert simulation.get_private("cc", "coll", "key") == b"secret"
     assert simulation.get_private("cc", "coll", "none") is None
-    (namespace,) = simulation.results().rwset.namespaces
+    definition, namespace = simulation.results().rwset.namespaces
+    assert definition == NamespaceRwSet("_lifecycle", tuple(Read(key, None) for key in sorted(definition_keys("cc"))))
     reads = sorted((HashedRead(key_hash, V2), HashedRead(sha256(b"none"), None)), key=lambda read: read.version is None)
     assert namespace.collections == (CollectionHashedRwSet("coll", reads=tuple(reads)),)
 
 
 def test_a_private_value_that_this_peer_does_not_hold_is_an_error_and_its_hash_is_not() -> None:
     hashed = {("cc", "coll"): {sha256(b"key"): VersionedValue(sha256(b"secret"), V2)}}
-    simulation = TxSimulator(MemoryState(3, {}, hashed), MemoryPrivateValues())
+    simulation = TxSimulator(MemoryState(3, {}, hashed), EveryCollection(), Values())
     with pytest.raises(ChaincodeError, match=r"Public hash version = \{BlockNum: 2, TxNum: 3\}, Private data"):
         simulation.get_private("cc", "coll", "key")
     assert simulation.get_private_hash("cc", "coll", "key") == sha256(b"secret")
@@ -161,14 +165,15 @@ def test_private_writes_are_hashed_in_the_order_of_their_plain_keys() -> None:
         simulation.put_private("cc", "coll", key, key.encode() * 2)
     results = simulation.results()
     (private,) = results.private
-    assert private.writes == (Write("a", b"aa"), Write("b", b"bb"), Write("c", b"cc"))
+    writes = (Write("a", b"aa"), Write("b", b"bb"), Write("c", b"cc"))
+    assert parse_private_set(private.rwset) == PrivateRwSet(writes)
     assert b"aa" not in results.public
     assert "aa" not in repr(private)
-    (collection,) = results.rwset.namespaces[0].collections
+    (collection,) = results.rwset.namespaces[1].collections
     assert collection == CollectionHashedRwSet(
         "coll",
         writes=tuple(HashedWrite(sha256(key), sha256(key * 2)) for key in (b"a", b"b", b"c")),
-        private_rwset_hash=sha256(encode_private_writes(private.writes)),
+        private_rwset_hash=sha256(encode_private_writes(writes)),
     )
 
 
@@ -250,10 +255,10 @@ SIMULATE = """
 from privysharing.protocol.rwsets import Version, VersionedValue
 from services.peer.chaincode_host.simulator import TxSimulator
 from services.peer.ledger.memory import MemoryState
-from services.peer.private_data import MemoryPrivateValues
+from tests.support.private import EveryCollection, Values
 names = {f"n{i}" for i in range(12)}
 public = {ns: {name: VersionedValue(b"v", Version(1, 0)) for name in names} for ns in names}
-simulation = TxSimulator(MemoryState(2, public), MemoryPrivateValues())
+simulation = TxSimulator(MemoryState(2, public), EveryCollection(), Values())
 for ns in names:
     for name in names:
         simulation.get(ns, name)

@@ -8,6 +8,7 @@ import pytest
 from privysharing.chaincode.stub import Stub
 from privysharing.protocol.blocks import Block
 from privysharing.protocol.codec.envelopes import parse_envelope, parse_payload
+from privysharing.protocol.codec.private_sets import parse_private_set
 from privysharing.protocol.codec.transactions import (
     encode_proposal,
     parse_chaincode_action,
@@ -27,10 +28,11 @@ from services.peer.chaincode_host.ports import Contract
 from services.peer.chaincode_host.simulator import SimulationLimits, State, TxSimulator
 from services.peer.chaincode_host.transaction import Transaction
 from services.peer.chaincode_host.watchdog import Watchdog
-from services.peer.private_data import MemoryPrivateValues
+from services.peer.private_data.collections import Collections
 from services.peer.system_chaincodes import system_chaincodes
 from services.runtime.metrics import Registry
 from tests.support.oracle_chaincode import FUNCTIONS, OracleChaincode
+from tests.support.private import Values
 from tests.support.vectors import VectorChannel, channels, large_network, small_network
 
 # Beyond block 104 the large network's transactions were crafted, not endorsed.
@@ -77,18 +79,19 @@ class Resimulator:
 
     def __init__(self, contracts: Contracts_) -> None:
         self._contracts = contracts
-        self._private_values = MemoryPrivateValues()
+        self._values = Values()
         self._watchdog = Watchdog()
 
     def simulate(self, proposal: Proposal, channel: VectorChannel, state: State) -> tuple[Response, bytes, str]:
         creator = channel.config.msps.identity(proposal.header.signature.creator)
         host = self._host(channel, creator.msp_id)
-        simulator = TxSimulator(state, self._private_values)
+        simulator = TxSimulator(state, Collections(state, channel.config), self._values)
         transaction = Transaction(proposal, creator, channel, simulator, channel.config.channel_id)
         info = host.info(transaction, proposal.chaincode.name)
         response, _ = host.execute(transaction, info, proposal.input)
         results = simulator.results()
-        self._private_values.keep(write.value for private in results.private for write in private.writes)
+        for private in results.private:
+            self._values.add((write.key, write.value) for write in parse_private_set(private.rwset).writes)
         return response, results.public, info.version
 
     def close(self) -> None:
@@ -103,7 +106,6 @@ class Resimulator:
             definitions=Definitions(msp_id),
             channels=one,
             access=access,
-            private_values=self._private_values,
             guard=ExecutionGuard(self._watchdog, 30.0, 1 << 30),
             metrics=ChaincodeMetrics(Registry()),
             limits=SimulationLimits(),

@@ -267,8 +267,8 @@ def test_state_of_another_chain_or_ahead_of_the_blocks_is_rebuilt(tmp_path: Path
 
 def test_another_format_is_refused(tmp_path: Path) -> None:
     open_ledger(tmp_path, RealDisk()).close()
-    (tmp_path / "FORMAT").write_bytes(FORMAT.mark.replace(b"1", b"2"))
-    with pytest.raises(UnsupportedFormat, match="needed peer ledger of format 1, found format 2; run the release"):
+    (tmp_path / "FORMAT").write_bytes(FORMAT.mark.replace(b"2", b"3"))
+    with pytest.raises(UnsupportedFormat, match="needed peer ledger of format 2, found format 3; run the release"):
         open_ledger(tmp_path, RealDisk())
     (tmp_path / "FORMAT").unlink()
     with pytest.raises(UnsupportedFormat, match="found no file FORMAT"):

@@ -23,9 +23,8 @@ from services.peer.ledger import keys
 from services.peer.ledger.errors import UnsupportedFormat
 from services.peer.ledger.ledger import Ledger
 from services.peer.ledger.memory import MemoryLedger
-from services.peer.offline.verification import Fault, Findings, verify_ledger, verify_private_values
+from services.peer.offline.verification import Fault, Findings, verify_ledger
 from services.peer.offline.verify import main
-from services.peer.private_data.values import StoredPrivateValues
 from services.peer.validation.validate import committed_rwset, read_block
 from services.runtime.database import LevelDatabases
 from services.runtime.disk import InUse, RealDisk
@@ -275,22 +274,9 @@ def test_a_ledger_that_is_open_is_refused_and_stays_locked_during_a_check(folder
 
 
 def test_a_ledger_of_another_format_is_refused(folder: Path) -> None:
-    (folder / "FORMAT").write_bytes(b"privysharing peer ledger, format 2\n")
-    with pytest.raises(UnsupportedFormat, match="found format 2"):
+    (folder / "FORMAT").write_bytes(b"privysharing peer ledger, format 3\n")
+    with pytest.raises(UnsupportedFormat, match="found format 3"):
         verify(folder)
-
-
-def test_a_private_value_that_is_damaged_is_found(tmp_path: Path) -> None:
-    values = StoredPrivateValues(RealDisk(), tmp_path / "privateValues")
-    values.keep([b"one"])
-    values.keep([b"two"])
-    values.close()
-    assert verify_private_values(tmp_path / "privateValues", RealDisk()).fault is None
-    (kept,) = (tmp_path / "privateValues" / "values").glob("*.records")
-    damage(kept, kept.read_bytes().index(b"one"))
-    found = verify_private_values(tmp_path / "privateValues", RealDisk()).fault
-    assert found is not None
-    assert found.check == "private_values"
 
 
 def test_the_command_prints_what_it_found_and_says_so_by_its_exit_code(data: Path, folder: Path) -> None:

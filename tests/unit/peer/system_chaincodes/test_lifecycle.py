@@ -204,6 +204,7 @@ def test_a_new_sequence_replaces_a_definition_and_writes_only_what_changed(netwo
 
 def test_another_peer_of_the_organisation_goes_by_hashes_but_cannot_show_what_it_never_saw(network: Network) -> None:
     network.approve(0, CHAINCODE, definition())
+    network.channel.lose_private_data(network.org1.msp_id)
     twin = Peer(network.org1, network.channels)
     args = codec.encode_definition_args(CHAINCODE, definition())
     endorsed(twin.answer(network.admins[0], "_lifecycle", COMMIT, args))

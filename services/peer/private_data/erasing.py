@@ -1,0 +1,41 @@
+"""When private data leaves the files: soon after it is purged, also on a channel on which nothing happens."""
+
+import asyncio
+from typing import Final
+
+from services.peer.private_data.store import PrivateStore
+
+REST_S: Final = 1.0  # between two erasures: each writes tables anew
+EXPIRED_ERASED_EVERY_S: Final = 600.0  # what nobody has purged can wait for more
+
+
+class Eraser:
+    """Of one channel. On the event loop only."""
+
+    def __init__(self, store: PrivateStore) -> None:
+        self._store = store
+        self._awake = asyncio.Event()
+        self._awake.set()  # an earlier process may have left something
+
+    def wake(self) -> None:
+        """A block is stored: perhaps it purged something."""
+        self._awake.set()
+
+    async def run(self) -> None:
+        """Erase for ever. Raises StorageError."""
+        while True:
+            expired_too = False
+            try:
+                async with asyncio.timeout(EXPIRED_ERASED_EVERY_S):
+                    await self._awake.wait()
+            except TimeoutError:
+                expired_too = True
+            self._awake.clear()
+            if not await self._erase(expired_too):
+                self._awake.set()
+            await asyncio.sleep(REST_S)
+
+    async def _erase(self, expired_too: bool) -> bool:
+        if not expired_too and not self._store.has_purges:
+            return True
+        return await asyncio.to_thread(self._store.erase, expired_too)

@@ -1,0 +1,92 @@
+"""Whether a private set is what a block has the hashes of, and what is left of it after purges. Pure."""
+
+import hashlib
+from collections.abc import Callable
+from enum import Enum, auto
+
+from privysharing.protocol.codec.private_sets import encode_private_set, parse_private_set
+from privysharing.protocol.errors import MalformedMessage
+from privysharing.protocol.rwsets import CollectionHashedRwSet, HashedWrite, PrivateRwSet, VersionedValue, Write
+from privysharing.protocol.values import value
+
+IsPurged = Callable[[bytes], bool]  # by key hash, as of the place of the set in question
+
+
+class Fit(Enum):
+    """How a found set fits a block's hashes."""
+
+    COMPLETE = auto()  # it holds all that this peer may have
+    TRIMMED = auto()  # what it holds is right, but its owner has purged more than this peer: it may be asked later
+    WRONG = auto()
+
+
+@value
+class Judged:
+    """A found set: how it fits, and what of it may be stored, if it is complete."""
+
+    fit: Fit
+    kept: bytes = b""
+    trimmed: bool = False  # whether purges have taken keys from it
+
+
+def is_whole(raw: bytes, hashed: CollectionHashedRwSet) -> bool:
+    """Whether these are the very bytes that were endorsed."""
+    return hashlib.sha256(raw).digest() == hashed.private_rwset_hash
+
+
+def judge(raw: bytes, hashed: CollectionHashedRwSet, is_purged: IsPurged) -> Judged:
+    """Judge what another peer gave for a set (kvledger hashcheck_pvtdata).
+
+    A peer that has purged some keys honestly serves a set with another hash: so it is the keys that are compared.
+    """
+    try:
+        found = parse_private_set(raw)
+    except MalformedMessage:
+        return Judged(Fit.WRONG)
+    kept = without(found, is_purged)
+    trimmed = kept != found or not is_whole(raw, hashed)
+    if is_whole(raw, hashed):
+        return Judged(Fit.COMPLETE, encode_private_set(kept) if trimmed else raw, trimmed)
+    writes = {write.key_hash: write for write in hashed.writes}
+    metadata = {write.key_hash for write in hashed.metadata_writes}
+    given = [_sha256(write.key) for write in found.writes], [_sha256(key) for key in found.metadata_keys]
+    if any(len(set(hashes)) < len(hashes) for hashes in given) or not metadata.issuperset(given[1]):
+        return Judged(Fit.WRONG)
+    if not all(_fits(write, writes.get(_sha256(write.key))) for write in found.writes):
+        return Judged(Fit.WRONG)
+    lacking = (writes.keys() - set(given[0])) | (metadata - set(given[1]))
+    if not all(map(is_purged, lacking)):
+        return Judged(Fit.TRIMMED)
+    return Judged(Fit.COMPLETE, encode_private_set(kept), True)
+
+
+def without(private: PrivateRwSet, is_purged: IsPurged) -> PrivateRwSet:
+    """What purges leave of a set."""
+    return PrivateRwSet(
+        tuple([write for write in private.writes if not is_purged(_sha256(write.key))]),
+        tuple([key for key in private.metadata_keys if not is_purged(_sha256(key))]),
+    )
+
+
+def key_hashes(raw: bytes) -> set[bytes]:
+    """Hashes of the keys that a set is about."""
+    found = parse_private_set(raw)
+    return {_sha256(write.key) for write in found.writes} | {_sha256(key) for key in found.metadata_keys}
+
+
+def value_in(raw: bytes, key_hash: bytes, stored: VersionedValue) -> tuple[str, bytes] | None:
+    """Key and value of a hash, if the set holds just that."""
+    for write in parse_private_set(raw).writes:
+        if _sha256(write.key) == key_hash and hashlib.sha256(write.value).digest() == stored.value:
+            return write.key, write.value
+    return None
+
+
+def _fits(write: Write, hashed: HashedWrite | None) -> bool:
+    if hashed is None or write.is_delete != hashed.is_delete:
+        return False
+    return write.is_delete or hashlib.sha256(write.value).digest() == hashed.value_hash
+
+
+def _sha256(key: str) -> bytes:
+    return hashlib.sha256(key.encode()).digest()

@@ -1,0 +1,249 @@
+"""The committed private sets of one channel that this peer holds, in a database of their own.
+
+One thread writes, the one that stores blocks; any thread reads. A block's sets are added, durably, before the block
+is: so a block on the ledger never lacks what its peer had. What came with a block that never became durable is known
+by the tag, and dropped when another one takes its number. Purges and expiry come after the block; what a crash takes
+of them is done again, since `height` says how far they are.
+"""
+
+from collections import Counter
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import islice
+
+from privysharing.protocol.rwsets import VersionedValue
+from services.peer.private_data import records
+from services.peer.private_data.changes import VALUES, Changes
+from services.peer.private_data.needed import NEVER, Needed
+from services.peer.private_data.sets import Fit, judge, value_in
+from services.peer.private_data.types import Missing, Place, PrivateSet, PurgedKey
+from services.runtime.durable import DurableDatabase, Entry
+
+HEIGHT_KEPT_EVERY = 1000  # blocks: as many are looked through again after a crash
+
+Carried = Mapping[Place, bytes]  # sets of values that a transaction left as they were, by the place of that transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Erasure:
+    """What is to be erased from files: keys of the database, each with its mark, and the purges that are over then."""
+
+    keys: tuple[tuple[bytes, bytes], ...] = ()
+    purges: tuple[PurgedKey, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.keys or self.purges)
+
+
+class SideDb:
+    """See the module. It judges what it is given against the hashes of blocks, and knows nothing else of ledgers."""
+
+    def __init__(self, database: DurableDatabase) -> None:
+        self._database = database
+        height = database.get(records.HEIGHT_KEY)
+        self._height = self._kept_height = 0 if height is None else records.decode_number(height)
+        beyond = self._scan(records.block_prefix(records.TAG, self._height), records.behind(records.TAG))
+        self._beyond = {records.decode_number(key[1:]) for key, _ in beyond}  # blocks that may come again
+        self._missing = self._count_missing()
+        self._next_expiry = self._first_expiry()
+        self._unerased = {key for key, raw in self._kind(records.PURGED) if not records.decode_purge(raw)[1]}
+
+    @property
+    def height(self) -> int:
+        """Number of blocks that are wholly accounted for: their sets, purges, and what expired with them."""
+        return self._height
+
+    # --- reading
+
+    def sets_of_block(self, block_num: int) -> Mapping[tuple[int, str, str], PrivateSet]:
+        """See `PrivateData`."""
+        found: dict[tuple[int, str, str], PrivateSet] = {}
+        start, stop = (records.block_prefix(records.SET, number) for number in (block_num, block_num + 1))
+        for key, raw in self._scan(start, stop):
+            place = records.split_place_key(key)
+            stored = PrivateSet(place.namespace, place.collection, records.decode_set(raw)[0])
+            found[place.tx_num, place.namespace, place.collection] = stored
+        return found
+
+    def get_set(self, place: Place) -> tuple[PrivateSet, bool] | None:
+        """See `PrivateData`."""
+        raw = self._database.get(records.place_key(records.SET, place))
+        if raw is None:
+            return None
+        stored, trimmed = records.decode_set(raw)
+        return PrivateSet(place.namespace, place.collection, stored), trimmed
+
+    def missing(self, limit: int, newest_first: bool = True) -> Sequence[Missing]:
+        """See `PrivateData`."""
+        if not self._missing:
+            return ()
+        with closing(self._scanned(records.MISSING, newest_first)) as entries:
+            return [records.decode_missing(records.split_place_key(key), raw)[0] for key, raw in islice(entries, limit)]
+
+    def is_missing(self, place: Place) -> bool:
+        """Whether a set of this place is waited for."""
+        return self._database.get(records.place_key(records.MISSING, place)) is not None
+
+    def missing_count(self) -> Mapping[tuple[str, str], int]:
+        """See `PrivateData`."""
+        return dict(self._missing)
+
+    def purged(self, namespace: str, collection: str, key_hash: bytes) -> PurgedKey | None:
+        """See `PrivateData`."""
+        raw = self._database.get(records.purge_key(namespace, collection, key_hash))
+        if raw is None:
+            return None
+        (block_num, tx_num), erased = records.decode_purge(raw)
+        return PurgedKey(namespace, collection, key_hash, block_num, tx_num) if erased else None
+
+    def find(
+        self, namespace: str, collection: str, key_hash: bytes, stored: VersionedValue
+    ) -> tuple[str, bytes] | None:
+        """See `PrivateValues`. The version of a hash says where its value is."""
+        place = Place(stored.version.block_num, stored.version.tx_num, namespace, collection)
+        for kind in VALUES:
+            raw = self._database.get(records.place_key(kind, place))
+            if raw is not None:
+                found = value_in(records.decode_set(raw)[0], key_hash, stored)
+                if found is not None:
+                    return found
+        return None
+
+    def carried(self, place: Place) -> bytes | None:
+        """The set of values that a transaction left as they were."""
+        raw = self._database.get(records.place_key(records.CARRIED, place))
+        return None if raw is None else records.decode_set(raw)[0]
+
+    # --- writing
+
+    def add(
+        self, block_num: int, tag: bytes, needed: Sequence[Needed], found: Mapping[Place, PrivateSet], carried: Carried
+    ) -> None:
+        """Before a block is stored: its sets as far as they were found and are right; durable when this returns."""
+        changes = Changes(self._database, block_num)
+        at = records.block_prefix(records.TAG, block_num)
+        if block_num in self._beyond and changes.get(at) != tag:
+            changes.drop_block()
+        changes.put(at, tag)
+        for each in needed:
+            self._add(changes, each, found.get(each.place))
+        for place, raw in carried.items():
+            changes.put(records.place_key(records.CARRIED, place), records.encode_set(raw, trimmed=False))
+        self._database.write(changes.puts, changes.deletes)
+        if block_num in self._beyond:
+            self._missing = self._count_missing()
+        self._next_expiry = min(self._next_expiry, min((each.expires for each in needed), default=NEVER))
+
+    def settle(self, block_num: int, purges: Sequence[PurgedKey]) -> None:
+        """After a block is durable: do what it purges, and let go of what it makes too old."""
+        height = max(self._height, block_num + 1)
+        if purges or block_num >= self._next_expiry:
+            changes = Changes(self._database, block_num)
+            for purge in purges:
+                changes.purge(purge)
+            changes.expire()
+            changes.put(records.HEIGHT_KEY, records.encode_number(height))
+            self._database.write(changes.puts, changes.deletes)
+            self._kept_height = height
+            self._unerased |= {records.purge_key(each.namespace, each.collection, each.key_hash) for each in purges}
+            if self._missing:
+                self._missing = self._count_missing()
+            self._next_expiry = self._first_expiry()
+        elif height - self._kept_height >= HEIGHT_KEPT_EVERY:
+            self._keep_height(height)
+        self._height = height
+        self._beyond.discard(block_num)
+
+    def reconcile(self, needed: Needed, raw: bytes, carried: Carried) -> Fit:
+        """Store a set that is missing, if it is right."""
+        place = needed.place
+        judged = judge(raw, needed.hashed, Changes(self._database, place.block_num).is_purged_at(place))
+        if judged.fit is Fit.COMPLETE:
+            puts = [(records.place_key(records.SET, place), records.encode_set(judged.kept, judged.trimmed))]
+            puts += [
+                (records.place_key(records.CARRIED, to), records.encode_set(kept, trimmed=False))
+                for to, kept in carried.items()
+            ]
+            self._database.write(puts, [records.place_key(records.MISSING, place)])
+            self._missing -= Counter([(place.namespace, place.collection)])
+        return judged.fit
+
+    @property
+    def has_purges(self) -> bool:
+        """Whether a purge waits for its erasure."""
+        return bool(self._unerased)
+
+    def to_erase(self) -> Erasure:
+        """What waits to be erased. `erase` it on any thread, then `erased` it on the thread that writes."""
+        purges = []
+        for key in sorted(self._unerased):
+            raw = self._database.get(key)
+            assert raw is not None
+            (block_num, tx_num), erased = records.decode_purge(raw)
+            if not erased:
+                purges.append(PurgedKey(*records.split_purge_key(key), block_num, tx_num))
+        return Erasure(tuple((key[1:], mark) for key, mark in self._kind(records.ERASING)), tuple(purges))
+
+    def erase(self, erasure: Erasure) -> bool:
+        """Whether nothing is left in files of what was to be erased. Any thread; the others go on."""
+        return self._database.erase([key for key, _ in erasure.keys])
+
+    def erased(self, erasure: Erasure) -> None:
+        """Remember it, but for what has to be erased again since."""
+        changes = Changes(self._database, self._height)
+        for key, mark in erasure.keys:
+            if changes.get(records.ERASING + key) == mark:
+                changes.delete(records.ERASING + key)
+        for purge in erasure.purges:
+            marker = records.purge_key(purge.namespace, purge.collection, purge.key_hash)
+            if changes.get(marker) == records.encode_purge(purge, erased=False):
+                changes.put(marker, records.encode_purge(purge, erased=True))
+                self._unerased.discard(marker)
+        self._database.write(changes.puts, changes.deletes)
+
+    def close(self) -> None:
+        """Release the files."""
+        if self._kept_height < self._height:
+            self._keep_height(self._height)
+        self._database.close()
+
+    def _add(self, changes: Changes, needed: Needed, found: PrivateSet | None) -> None:
+        place = needed.place
+        for key_hash in needed.key_hashes:
+            changes.put(records.index_key(place, key_hash), b"")
+        if needed.expires != NEVER:
+            changes.put(records.expiry_key(needed.expires, place), b"")
+        at, missing_at = records.place_key(records.SET, place), records.place_key(records.MISSING, place)
+        if changes.get(at) is not None:
+            return  # it came with this very block before
+        judged = None if found is None else judge(found.rwset, needed.hashed, changes.is_purged_at(place))
+        if judged is not None and judged.fit is Fit.COMPLETE:
+            changes.put(at, records.encode_set(judged.kept, judged.trimmed))
+            changes.delete(missing_at)
+        else:
+            changes.put(missing_at, records.encode_missing(needed.missing, needed.key_hashes))
+            self._missing[place.namespace, place.collection] += 1
+
+    def _keep_height(self, height: int) -> None:
+        self._database.write([(records.HEIGHT_KEY, records.encode_number(height))])
+        self._kept_height = height
+
+    def _count_missing(self) -> Counter[tuple[str, str]]:
+        places = (records.split_place_key(key) for key, _ in self._kind(records.MISSING))
+        return Counter((place.namespace, place.collection) for place in places)
+
+    def _first_expiry(self) -> int:
+        with closing(self._scanned(records.EXPIRY)) as entries:
+            return next((records.split_expiry_key(key)[0] for key, _ in entries), NEVER)
+
+    def _kind(self, kind: bytes) -> list[Entry]:
+        with closing(self._scanned(kind)) as entries:
+            return list(entries)
+
+    def _scanned(self, kind: bytes, reverse: bool = False) -> Generator[Entry]:
+        return self._database.scan(kind, records.behind(kind), reverse=reverse)
+
+    def _scan(self, start: bytes, stop: bytes) -> list[Entry]:
+        with closing(self._database.scan(start, stop)) as entries:
+            return list(entries)

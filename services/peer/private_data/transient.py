@@ -1,0 +1,163 @@
+"""Private sets of one channel between endorsement and commit, on disk.
+
+A journal holds a record for each set; which are still waited for is known in memory. What is committed, purged or too
+old is forgotten there first; a journal that is mostly forgotten is written anew without it. A crash forgets what was
+forgotten: opening asks the ledger which transactions are committed.
+"""
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from privysharing.protocol.codec.private_sets import encode_private_set, parse_private_set
+from privysharing.protocol.envelopes import TxId
+from privysharing.protocol.private_data import PrivateSet, PushedTransaction
+from services.peer.private_data.records import decode_number, encode_number, join, split
+from services.peer.private_data.sets import without
+from services.peer.private_data.types import PurgedKey
+from services.runtime.disk import Disk, StorageError
+from services.runtime.journal import Journal
+
+RETAINED_BLOCKS = 20_000  # core.yaml peer.gossip.pvtData.transientstoreMaxBlockRetention
+FORGOTTEN_BYTES_MAX = 16 * 1024 * 1024  # and more than are waited for: then the journal is written anew
+WAITING_BYTES_MAX = 256 * 1024 * 1024  # of sets whose transactions are not committed
+
+
+class TransientStoreFull(Exception):
+    """Too much waits for its commit here. It may be tried again."""
+
+    def __init__(self) -> None:
+        super().__init__("the transient store of this peer is full; try again later")
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """What is kept for a transaction: indexes and sizes of its records."""
+
+    height: int
+    records: dict[int, int]
+
+
+class StoredTransient:
+    """See `types.TransientStore`."""
+
+    def __init__(self, disk: Disk, folder: Path) -> None:
+        """Open the store in a folder, or begin one. Raises DamagedRecord, DiskFault."""
+        disk.make_folder(folder)
+        self._journal = Journal.open(disk, folder)
+        self._lock = threading.RLock()
+        self._waiting: dict[TxId, _Waiting] = {}
+        self._bytes = 0  # of what is waited for
+        for index, record in self._journal.records:
+            tx_id, height, _ = _decode(record)
+            self._note(tx_id, height, index, len(record))
+
+    @property
+    def waiting(self) -> int:
+        """How many transactions wait for their commit."""
+        return len(self._waiting)
+
+    def keep(self, tx_id: TxId, height: int, sets: Sequence[PrivateSet]) -> None:
+        """See `TransientStore.keep`."""
+        self.keep_all([PushedTransaction(tx_id, height, tuple(sets))])
+
+    def keep_all(self, transactions: Sequence[PushedTransaction]) -> None:
+        """See `TransientStore.keep_all`. Raises TransientStoreFull when there is no room for all of them."""
+        records = [(tx, _encode(tx.tx_id, tx.height, private)) for tx in transactions for private in tx.sets]
+        with self._lock:
+            if self._bytes + sum(len(record) for _, record in records) > WAITING_BYTES_MAX:
+                raise TransientStoreFull
+            first = self._journal.append([record for _, record in records])
+            for index, (tx, record) in enumerate(records, start=first):
+                self._note(tx.tx_id, tx.height, index, len(record))
+
+    def sets_of(self, tx_id: TxId) -> Iterator[PrivateSet]:
+        """See `TransientStore.sets_of`."""
+        with self._lock:
+            waiting = self._waiting.get(tx_id)
+            found = [] if waiting is None else [_decode(self._journal.read(index))[2] for index in waiting.records]
+        return iter(dict.fromkeys(found))
+
+    def committed(self, tx_ids: Iterable[TxId], height: int) -> None:
+        """See `TransientStore.committed`."""
+        with self._lock:
+            if not self._waiting:
+                return
+            for tx_id in tx_ids:
+                self._forget(tx_id)
+            if height % 100 == 0:
+                old = [tx_id for tx_id, each in self._waiting.items() if each.height + RETAINED_BLOCKS <= height]
+                for tx_id in old:
+                    self._forget(tx_id)
+            if self._journal.size > FORGOTTEN_BYTES_MAX + 2 * self._bytes:
+                self._renew(lambda private, _: private)
+
+    def forget(self, known: Callable[[Iterable[TxId]], Iterable[TxId]]) -> None:
+        """After opening: forget those transactions that are known to be committed."""
+        with self._lock:
+            for tx_id in known(tuple(self._waiting)):
+                self._forget(tx_id)
+
+    def purge(self, purges: Sequence[PurgedKey]) -> None:
+        """Have nothing of these keys, nor anything that is forgotten, on the disk any more when this returns.
+
+        But for what was endorsed after the purge. A transaction that was endorsed before, and is committed only now,
+        has lost these keys: whoever purges a key while others write to it wants it gone.
+        """
+        purged = {(each.namespace, each.collection, each.key_hash): each.block_num for each in purges}
+
+        def trimmed(private: PrivateSet, height: int) -> PrivateSet:
+            def is_purged(key_hash: bytes) -> bool:
+                return purged.get((private.namespace, private.collection, key_hash), -1) >= height
+
+            found = parse_private_set(private.rwset)
+            left = without(found, is_purged)
+            if left == found:
+                return private
+            return PrivateSet(private.namespace, private.collection, encode_private_set(left))
+
+        with self._lock:
+            self._renew(trimmed)
+
+    def close(self) -> None:
+        """Release the files; what is forgotten leaves the disk, if that works."""
+        with self._lock:
+            with suppress(StorageError):
+                self._renew(lambda private, _: private)
+            self._journal.close()
+
+    def _note(self, tx_id: TxId, height: int, index: int, size: int) -> None:
+        waiting = self._waiting.setdefault(tx_id, _Waiting(height, {}))
+        waiting.height = max(waiting.height, height)
+        waiting.records[index] = size
+        self._bytes += size
+
+    def _forget(self, tx_id: TxId) -> None:
+        waiting = self._waiting.pop(tx_id, None)
+        if waiting is not None:
+            self._bytes -= sum(waiting.records.values())
+
+    def _renew(self, change: Callable[[PrivateSet, int], PrivateSet]) -> None:
+        """Write the journal anew, with what is waited for; `change` also gets the height that it was endorsed at."""
+        kept: list[tuple[TxId, int, bytes]] = []
+        for tx_id, waiting in self._waiting.items():
+            for index in waiting.records:
+                private = change(_decode(self._journal.read(index))[2], waiting.height)
+                kept.append((tx_id, waiting.height, _encode(tx_id, waiting.height, private)))
+        self._journal.renew([record for _, _, record in kept])
+        self._waiting, self._bytes = {}, 0
+        for index, (tx_id, height, record) in enumerate(kept, start=1):
+            self._note(tx_id, height, index, len(record))
+
+
+def _encode(tx_id: TxId, height: int, private: PrivateSet) -> bytes:
+    return join(
+        tx_id.encode(), encode_number(height), private.namespace.encode(), private.collection.encode(), private.rwset
+    )
+
+
+def _decode(record: bytes) -> tuple[TxId, int, PrivateSet]:
+    tx_id, height, namespace, collection, rwset = split(record)
+    return TxId(tx_id.decode()), decode_number(height), PrivateSet(namespace.decode(), collection.decode(), rwset)
