@@ -99,9 +99,13 @@ class Proxies:
             caller = self._credentials[writer.get_extra_info("ssl_object").getpeercert(binary_form=True)]
             recorded = Recorded(caller.label, node.name)
             self.recorded.append(recorded)
-            far_reader, far_writer = await asyncio.open_connection(
-                HOST, int(node.address.rpartition(":")[2]), ssl=self._shown(caller), server_hostname=node.name
-            )
+            try:
+                far_reader, far_writer = await asyncio.open_connection(
+                    HOST, int(node.address.rpartition(":")[2]), ssl=self._shown(caller), server_hostname=node.name
+                )
+            except OSError:
+                writer.transport.abort()  # a farewell by the rules of TLS would keep the caller waiting
+                raise
             with contextlib.closing(far_writer):
                 async with asyncio.TaskGroup() as pumps:
                     pumps.create_task(_pump(reader, far_writer, recorded.asked))

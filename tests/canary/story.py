@@ -64,7 +64,7 @@ class Story:
             await self._refused(at_alice)
             for kept in (*self._kept, self._deleted):
                 await self._foreign(at_doctor, kept)
-            delete = Call(FOREIGN, "write_private", (COLLECTION,), _key(self._deleted), _IN_CRITICAL)
+            delete = Call(FOREIGN, "WritePrivate", (COLLECTION,), _key(self._deleted), _IN_CRITICAL)
             await _everywhere(at_doctor, delete)
             await self._never_ordered(at_doctor)
         async with self._network.connect("mallory") as mallory:
@@ -77,7 +77,7 @@ class Story:
             hashes = [bytes.fromhex(each) for each in json.loads(receipt.payload)["purged"]]
             self._purged = [(CONTRACT, COLLECTION, hashes)]
             for kept in (*self._kept, self._deleted):
-                call = Call(FOREIGN, "purge_private", (kept.collection,), _key(kept), (kept.collection,))
+                call = Call(FOREIGN, "PurgePrivate", (kept.collection,), _key(kept), (kept.collection,))
                 await doctor.channel(CHANNEL).submit(call)
                 self._purged.append((FOREIGN, kept.collection, [hashlib.sha256(kept.key.forms[0]).digest()]))
 
@@ -129,7 +129,7 @@ class Story:
         self._plant(refused, who="alice@citizens", kept=False)
 
     async def _foreign(self, doctor: Channel, kept: Kept) -> None:
-        call = Call(FOREIGN, "write_private", (kept.collection,), kept.transient, (kept.collection,))
+        call = Call(FOREIGN, "WritePrivate", (kept.collection,), kept.transient, (kept.collection,))
         await _everywhere(doctor, call)
         members = MEMBERS if kept.collection == COLLECTION else MEMBERS[:1]
         self._plant((kept.key, kept.value), who="doctor@medical", members=members)
@@ -137,7 +137,7 @@ class Story:
     async def _never_ordered(self, doctor: Channel) -> None:
         """Endorsed, so members keep it for a while."""
         lying = Kept(COLLECTION, text_canary("key left lying", hashed=False), text_canary("value left lying"))
-        await doctor.endorse(Call(FOREIGN, "write_private", (COLLECTION,), lying.transient, _IN_CRITICAL))
+        await doctor.endorse(Call(FOREIGN, "WritePrivate", (COLLECTION,), lying.transient, _IN_CRITICAL))
         known = self.members | {"doctor@medical"}
         self.left_lying += [Planted(canary, known) for canary in (lying.key, lying.value)]
 
