@@ -5,10 +5,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo test check bench profile sim chaos fuzz soak up down kafka-up kafka-down kafka-ready prometheus-ready proto lock clean
+.PHONY: help demo test check bench profile sim chaos fuzz soak up down kafka-up kafka-down kafka-ready prometheus-ready k8s proto lock clean
 
 help: ## This list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
 # Where the ordering log is: embedded or kafka, and then with how many BROKERS and ZOOKEEPERS.
 ORDERING ?= embedded
@@ -82,6 +82,10 @@ kafka-ready: $(READY)
 prometheus-ready: $(READY)
 	@$(BIN)/python -m deploy.prometheus fetch
 
+TOPOLOGY ?= demo
+k8s: $(READY) ## Keys and manifests for Kubernetes, which `kubectl apply -k k8s/overlays/demo` takes; TOPOLOGY=
+	@$(BIN)/python -m deploy.kubernetes $(TOPOLOGY)
+
 proto: $(READY) ## Generate privysharing/wire from proto/
 	@$(BIN)/python proto/generate.py
 
@@ -103,7 +107,7 @@ clean: ## Stop networks and Kafka below var/; remove what the other targets made
 		else echo "needed: $(VENV), to stop Kafka in var/kafka, which may be running; try: make kafka-down clean" >&2; false; \
 		fi || exit 1; \
 	fi
-	rm -rf $(VENV) var build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) var k8s/overlays/*/network build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 # The environment is made again whenever what it is made from changes; PYTHON= names another interpreter than the fastest.
 $(READY): requirements.lock recordings.lock pyproject.toml
