@@ -62,7 +62,11 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     mutant(
         "Endorsers look at an old snapshot",
-        (f"{ENDORSER}._run", "channel.ledger.view", "self.__dict__.setdefault('old', channel.ledger.view)"),
+        (
+            "services.peer.chaincode_host.host:simulate",
+            "channel.ledger.view",
+            "channel.__dict__.setdefault('old', channel.ledger.view)",
+        ),
     ),
     mutant(
         "Two simulations share what they write",

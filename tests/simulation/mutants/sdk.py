@@ -82,7 +82,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     mutant(
         "A refusal of one peer is an answer",
-        (f"{CHANNEL}.evaluate", "if refusal := refusal_of(node, answer):", "if False:"),
+        (f"{CHANNEL}.evaluate", "if refusal is None:", "if True:"),
     ),
     mutant(
         "Of what breaks off, nobody is told",

@@ -49,7 +49,8 @@ def test_defaults_are_fabric_s(tmp_path: Path) -> None:
     assert config.genesis is None
     assert config.reporting.unused_keys == ()
     assert config.limits.message_bytes_max == config.limits.sent_bytes_max == 100 * 1024 * 1024
-    assert set(config.limits.concurrency.values()) == {2500}
+    for service in ("orderer.AtomicBroadcast/Broadcast", "orderer.AtomicBroadcast/Deliver"):
+        assert config.limits.concurrency[service] == 2500
     assert config.signer.msp_id == "OrdererMSP"
 
 
