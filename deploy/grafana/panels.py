@@ -242,23 +242,14 @@ LEDGERS: Final = Row(
             (Query(f"privysharing_channel_witnesses{{{CHANNELS}}}", "{{instance}} {{channel}}"),),
         ),
         Panel(
+            "Private data missing",
+            "Sets that a peer should hold and does not have yet; it asks others for them again and again.",
+            (Query(f"privysharing_private_data_missing{{{CHANNELS}}}", "{{instance}} {{channel}}"),),
+        ),
+        Panel(
             "Records that came to nothing",
             "Of the ordering log, by reason. Some are everyday life, such as a second wish to cut.",
             (Query(rate("privysharing_orderer_records_skipped", "channel, reason"), "{{channel}} {{reason}}"),),
-        ),
-        Panel(
-            "Calls a second",
-            "By method and what they ended with.",
-            (
-                Query(
-                    rate("grpc_server_unary_requests_completed", "service, method, code", NODES),
-                    "{{service}}/{{method}} {{code}}",
-                ),
-                Query(
-                    rate("grpc_server_stream_requests_completed", "service, method, code", NODES),
-                    "{{service}}/{{method}} {{code}}",
-                ),
-            ),
         ),
     ),
 )
@@ -308,6 +299,21 @@ MACHINES: Final = Row(
             "Lines of log a second",
             "By level: many warnings or errors are a reason to read them.",
             (Query(rate("logging_entries_written", "instance, level", NODES), "{{instance}} {{level}}"),),
+        ),
+        Panel(
+            "Calls a second",
+            "By method and what they ended with.",
+            (
+                Query(
+                    rate("grpc_server_unary_requests_completed", "service, method, code", NODES),
+                    "{{service}}/{{method}} {{code}}",
+                ),
+                Query(
+                    rate("grpc_server_stream_requests_completed", "service, method, code", NODES),
+                    "{{service}}/{{method}} {{code}}",
+                ),
+            ),
+            width=24,
         ),
     ),
 )
