@@ -1,6 +1,7 @@
 """Real brokers and ZooKeeper nodes: one that ends is told, none outlives whom it is for, and orderers use any kind."""
 
 import asyncio
+import json
 import signal
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from kafka.admin import UserScramCredentialUpsertion
 from deploy.kafka.cluster import Cluster, MemberEnded
 from deploy.manifest import NodeEntry
 from deploy.ports import PortTaken, choose_ports
-from tests.support.live import CHANNEL, LiveNetwork
+from tests.support.live import CHANNEL, LiveNetwork, privy
 from tests.support.orderers_on_kafka import BROKERS, City, on_existing, told
 from tests.support.topics import contradictions, read_topic
 
@@ -76,6 +77,10 @@ def test_a_network_orders_through_a_cluster_that_its_description_names(kafka_clu
         blocks = network.blocks(network.orderer)
         assert len(blocks) > 1  # the contract is defined by transactions
         assert contradictions(read_topic(kafka_cluster.bootstrap, CHANNEL), blocks) == []
+        asked = privy("orderer", "live", "--as", "alice", "--network", tmp_path / "network", "--json")
+        told_by, msp_id = network.orderer.name, network.orderer.msp_id
+        (live,) = json.loads(asked.stdout)
+        assert live == {"address": network.orderer.address, "msp_id": msp_id, "told_by": told_by}
     finally:
         network.stop()
 

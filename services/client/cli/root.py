@@ -24,7 +24,7 @@ COMMANDS = {
     "doctor": ("doctor", "Find what usually goes wrong on this machine."),
     "grant": ("grants", "Who may read what, and revoking it."),
     "network": ("networks", "Start, watch and stop a network on this machine."),
-    "orderer": ("orderers", "Move the log of a stopped orderer to Kafka."),
+    "orderer": ("orderers", "Which orderers live; move the log of a stopped one to Kafka."),
     "peer": ("peers", "Check, rebuild and dump the data of a stopped peer."),
     "profile": ("profiles", "See and change one's own profile."),
     "request": ("requests", "Ask for access, and answer those who ask."),
