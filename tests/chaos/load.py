@@ -1,6 +1,7 @@
 """Clients that work all the while: through the SDK, and over bare Broadcast streams. All enter what they are told."""
 
 import asyncio
+import contextlib
 import functools
 import itertools
 import os
@@ -88,6 +89,7 @@ class Load:
             async with asyncio.TaskGroup() as group:
                 for work in self._works():
                     group.create_task(self._repeat(work))
+                group.create_task(self._repeat(self._govern, lambda: self.records.configurations > 0))
                 try:
                     yield
                 finally:
@@ -100,11 +102,10 @@ class Load:
             lambda: self._broadcast(self._clients[CAROL]),
             lambda: self._broadcast(self._clients[DOCTOR]),
             *(functools.partial(self._live, f"session {number}") for number in range(SESSIONS)),
-            self._govern,
         )
 
-    async def _repeat(self, work: Callable[[], Awaitable[None]]) -> None:
-        while not self._over.is_set():
+    async def _repeat(self, work: Callable[[], Awaitable[None]], enough: Callable[[], bool] = lambda: True) -> None:
+        while not (self._over.is_set() and enough()):
             try:
                 await work()
             except SdkError as error:
@@ -115,8 +116,7 @@ class Load:
         await self._submit(client, Call(CONTRACT, "CreateAsset", (ASSET_TYPE, self._name())), contested=False)
 
     async def _govern(self) -> None:
-        """Now and then, all administrators agree on blocks of another size."""
-        await asyncio.sleep(self._random.uniform(*GOVERNED_S))
+        """All administrators agree on blocks of another size; then there is peace for a while, or to the end."""
         async with self._connected(f"{ADMIN_PREFIX}{self._manifest.channel(CHANNEL).members[0]}") as client:
             config = parse_config(await client.channel.evaluate(Call("cscc", "GetChannelConfig", (CHANNEL,))))
             size = encode_batch_size(BatchSize(self._random.choice(MESSAGES), absolute_max_bytes=ENVELOPE_BYTES_MAX))
@@ -124,6 +124,8 @@ class Load:
             admins = [admin_of(self._manifest, org.name) for org in self._manifest.organisations]
             await client.channel.order(signed_update(update, admins, os.urandom, time.time_ns()))
             self.records.configurations += 1
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._over.wait(), self._random.uniform(*GOVERNED_S))
 
     async def _live(self, session: str) -> None:
         """What the town thinks of next, but for settings: everybody reads them, and nobody would be uncontested."""

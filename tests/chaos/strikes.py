@@ -82,6 +82,7 @@ class Hand:
         """Return once every node serves and the network works for clients."""
         began = time.monotonic()
         await self._processes.ready(RECOVERY_SECONDS_MAX)
+        served_s = round(time.monotonic() - began, 1)
         before = self._progress()
         while self._progress() == before:
             if time.monotonic() - began > RECOVERY_SECONDS_MAX:
@@ -89,7 +90,8 @@ class Hand:
             await asyncio.sleep(_PROBE_INTERVAL_S)
         took_s = round(time.monotonic() - began, 1)
         if took_s > self.struck.slowest_recovery_s:
-            self.struck.slowest_recovery_s, self.struck.slowest_recovery = took_s, self._from
+            self.struck.slowest_recovery_s = took_s
+            self.struck.slowest_recovery = f"{self._from}; every process served after {served_s} s"
 
     def close(self) -> None:
         """Give back what nodes that have ended had their data on."""

@@ -14,8 +14,8 @@ from kafka.errors import KafkaError
 
 from services.orderer.kafka import topics
 from services.orderer.kafka.connecting import KEY, PARTITION, Connecting
-from services.orderer.kafka.ordering import ASIDE
-from services.runtime.disk import Disk, StorageError
+from services.orderer.kafka.ordering import ASIDE, TOPIC_ID
+from services.runtime.disk import Disk, StorageError, write_whole
 from services.runtime.recordlog import RecordLog
 
 COPIED_AT_ONCE = 500  # records
@@ -50,6 +50,8 @@ def migrate(
         count = log.count
     finally:
         log.close()
+    if found.id is not None:
+        write_whole(disk, folder.with_name(folder.name + TOPIC_ID), found.id.encode())
     disk.rename(folder, folder.with_name(folder.name + ASIDE))
     disk.sync_folder(folder.parent)
     return count

@@ -78,7 +78,10 @@ def test_brokers_may_have_to_show_a_certificate(tmp_path: Path) -> None:
         ("Kafka: {Version: newest}", "Kafka.Version: newest is not the version of a protocol"),
         ("Kafka: {Topic: {ReplicationFactor: 0}}", "Kafka.Topic.ReplicationFactor: 0 is not"),
         ("Kafka: {TLS: {Enabled: true, RootCAs: {File: missing.pem}}}", "Kafka.TLS.Enabled"),
-        ("privysharing: {Kafka: {SASLMechanism: NONE}}", "privysharing.Kafka.SASLMechanism: NONE is not one of PLAIN, "),
+        (
+            "privysharing: {Kafka: {SASLMechanism: NONE}}",
+            "privysharing.Kafka.SASLMechanism: NONE is not one of PLAIN, ",
+        ),
         ("privysharing: {Ordering: raft}", "privysharing.Ordering: raft is not one of channel, kafka"),
     ],
 )

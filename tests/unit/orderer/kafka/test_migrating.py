@@ -12,7 +12,7 @@ from privysharing.protocol.orderers import LiveOrderer
 from privysharing.protocol.ordering import RecordClass, Regular
 from services.orderer.kafka.config import KafkaConfig
 from services.orderer.kafka.migrating import NotTheSame, migrate
-from services.orderer.kafka.ordering import ASIDE, Ordering
+from services.orderer.kafka.ordering import ASIDE, TOPIC_ID, Ordering
 from services.orderer.log import LogPlace, OrderedLog
 from services.orderer.log.filelog import FileLog
 from services.orderer.store import BlockStore
@@ -64,6 +64,9 @@ async def test_a_channel_goes_on_where_it_was_and_a_new_orderer_makes_the_same_b
     assert run(kafka_cluster, folder, topic) >= 11
     assert not folder.exists()
     assert folder.with_name(folder.name + ASIDE).exists()
+    assert folder.with_name(
+        folder.name + TOPIC_ID
+    ).read_text()  # from now on it is this topic, and no other of its name
     clients = support.connecting(kafka_cluster)
     own = BlockStore(DISK, tmp_path / "chain")
     after = await grow(own, await support.open_log(clients, topic, next_offset=11), by=3)
