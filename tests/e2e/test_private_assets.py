@@ -62,7 +62,7 @@ async def test_a_private_asset_is_for_its_owner_and_whom_he_shared_it_with(demo:
         for stranger in (mallory, officer):
             with pytest.raises(ContractRefused, match="access denied"):
                 await stranger.contract.evaluate("ReadAsset", asset, collections=(CRITICAL,))
-        issued = await mint.does("MintCoins", officer.party, 1, "for a glass")
+        issued = await mint.does("MintCoins", officer.party, 1, "glass-1")
         assert issued["amount"] == 1
         coins = [coin["id"] for coin in (await officer.asks("MyCoins"))["coins"]]
         await officer.does("FileRequest", asset, 1, "traffic", coins)
@@ -86,19 +86,13 @@ def test_the_command_line_conceals_reads_back_purges_and_proves(demo: LiveNetwor
     run("add", "flask", f"@{tmp_path / 'value'}", "per mille", "--as", "alice")
     shown = json.loads(run("show", "flask", "--as", "alice", "--json"))
     assert [(reading["value"], reading["unit"]) for reading in shown["readings"]] == [(2.4, "per mille")]
-    assert len(json.loads(run("hashes", "flask", "--as", "alice", "--json"))) == 1
-    assert "access denied" in run("show", "alice/flask", "--as", "bob", status=1)
-
     proof = tmp_path / "proof.json"
     assert "every byte is gone" in run("delete", "flask", "--proof", proof, "--as", "alice")
-    stated = json.loads(run("verify-purge", proof, "--json"))
-    assert [(each["peer"], each["keys"]) for each in stated] == [(name, 1) for name in MEMBERS]
-    spoilt = json.loads(proof.read_text())
-    spoilt["statements"] = spoilt["statements"][:1]
-    proof.write_text(json.dumps(spoilt))
+    proof.write_text(json.dumps({**json.loads(proof.read_text()), "statements": []}))
     assert "not confirmed by all members" in run("verify-purge", proof, status=1)
     run("confirm-purge", proof, "--as", "alice")
-    run("verify-purge", proof)
+    rows = json.loads(run("verify-purge", proof, "--json"))
+    assert [(each["peer"], each["keys"]) for each in rows] == [(name, 1) for name in MEMBERS]
 
 
 def test_the_definition_says_who_holds_what_is_private(demo: LiveNetwork) -> None:

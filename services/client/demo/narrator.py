@@ -10,9 +10,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.rule import Rule
 
+from privysharing.contract.private_readings import TRANSIENT
 from privysharing.sdk import Contract
 from privysharing.sdk.commits import CommitListener
 from privysharing.sdk.errors import ContractRefused
+from services.client.network.levels import Reading
+
+DENIED = "access denied: not enough permissions"
 
 _BARS = "▁▂▃▄▅▆▇█"
 _ASCII_BARS = "_.-=^"  # for a terminal that has no others
@@ -72,29 +76,47 @@ class Actor:
         """`peers` listens to every peer, so that the next scene, wherever it is asked about, knows of this one."""
         self.name = name
         self.party = party
-        self._contract = contract
+        self.contract = contract
         self._narrator = narrator
+        self.last_block = 0  # of the transactions that he has committed
         self._peers = peers
 
-    async def does(self, what: str, function: str, *args: Any) -> Any:
-        """Commit a transaction, and tell how long it took until every peer had committed it."""
+    async def does(
+        self, what: str, function: str, *args: Any, conceals: Reading | None = None, collections: tuple[str, ...] = ()
+    ) -> Any:
+        """Commit a transaction, and tell how long it took until every peer had committed it.
+
+        What it conceals goes to the peers that hold the collections, and to nobody else.
+        """
         start = time.monotonic()
-        receipt = await self._contract.submit(function, *map(_argument, args))
-        wait = self._contract.channel.timeouts.commit
+        transient = {TRANSIENT: self.contract.salted(conceals)} if conceals else None
+        receipt = await self.contract.submit(
+            function, *map(_argument, args), transient=transient, collections=collections
+        )
+        wait = self.contract.channel.timeouts.commit
         await asyncio.gather(*(peer.verdict(receipt.tx_id, wait) for peer in self._peers))
         took_ms = (time.monotonic() - start) * 1000
         self._narrator.says(f"[bold]{self.name}[/bold] {what} [dim](block {receipt.block_num}, {took_ms:.0f} ms)[/dim]")
+        self.last_block = receipt.block_num
         return json.loads(receipt.payload) if receipt.payload else None
 
-    async def asks(self, function: str, *args: Any) -> Any:
+    async def asks(self, function: str, *args: Any, collections: tuple[str, ...] = ()) -> Any:
         """Ask without telling."""
-        return json.loads(await self._contract.evaluate(function, *map(_argument, args)))
+        return json.loads(await self.contract.evaluate(function, *map(_argument, args), collections=collections))
 
-    async def is_refused(self, attempt: str, expected: str, function: str, *args: Any, submit: bool = False) -> None:
+    async def is_refused(
+        self,
+        attempt: str,
+        expected: str,
+        function: str,
+        *args: Any,
+        submit: bool = False,
+        collections: tuple[str, ...] = (),
+    ) -> None:
         """Try what the rules forbid; the refusal must say `expected`."""
-        call = self._contract.submit if submit else self._contract.evaluate
+        call = self.contract.submit if submit else self.contract.evaluate
         try:
-            await call(function, *map(_argument, args))
+            await call(function, *map(_argument, args), collections=collections)
         except ContractRefused as refused:
             said = refused.refusal.message
             self._narrator.refused(self.name, attempt, said)

@@ -10,7 +10,8 @@ from deploy.wallets import network_wallet
 from privysharing.chaincode.identity import client_identity
 from privysharing.sdk import Network, connect
 from privysharing.sdk.commits import CommitListener
-from services.client.demo.narrator import Actor, Narrator
+from services.client.demo.alert import Alert
+from services.client.demo.narrator import DENIED, Actor, Narrator
 from services.client.demo.recordings import SOURCE, heart_rates
 from services.client.network.identities import profile_of
 from services.client.network.status import ledger_rows
@@ -18,7 +19,6 @@ from services.client.network.status import ledger_rows
 CHANNEL, CONTRACT = "health", "privysharing"
 PULSE = "pulse"
 DAY_SECONDS = 4  # on this network a paid day lasts so long, that the audience can see one end
-DENIED = "access denied: not enough permissions"
 
 
 class Story:
@@ -44,6 +44,7 @@ class Story:
             await self._too_few_coins()
             await self._lapse()
             await self._revoke()
+            await Alert(self._network, self._tell, self._actors).play()
             await self._delete()
             await self._agree()
 
