@@ -19,7 +19,7 @@ from privysharing.protocol.lifecycle import LIFECYCLE, ChaincodeDefinition
 from privysharing.rpc.errors import NodeUnavailable
 from privysharing.sdk import Call, Channel, Receipt, connect
 from privysharing.sdk.commits import CommitListener
-from privysharing.sdk.errors import Refused, Unavailable
+from privysharing.sdk.errors import CommitUnknown, Refused, Unavailable
 from privysharing.sdk.profile import Node
 from services.client.network.identities import admin_of, profile_of
 from services.client.network.processes import Processes
@@ -72,7 +72,7 @@ async def take_part(network: Network, organisation: str, seconds_max: float) -> 
                 try:
                     await _take_part(network, organisation, channel, contract)
                     break
-                except (Unavailable, NodeUnavailable):
+                except (Unavailable, CommitUnknown, NodeUnavailable):
                     if loop.time() > deadline:
                         raise
                 await asyncio.sleep(_INTERVAL_S)
