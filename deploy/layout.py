@@ -15,6 +15,7 @@ DATA = "data"  # of a node, in its folder
 KAFKA = PurePosixPath("kafka")
 PROMETHEUS = PurePosixPath("prometheus")
 MANIFEST = PurePosixPath("network.json")
+UNSETTLED = PurePosixPath("unsettled")  # what clients have not learnt the outcome of
 
 
 def organisation_folder(topology: Topology, org: Organisation) -> PurePosixPath:

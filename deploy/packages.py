@@ -28,7 +28,7 @@ def program(name: str, use: str) -> str:
         environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
         for arguments in (["update"], ["install", "-y", "--no-install-recommends", PACKAGES[name]]):
             subprocess.run(  # noqa: S603
-                ["apt-get", "-qq", *arguments],  # noqa: S607
+                ["apt-get", "-qq", "-o", "DPkg::Lock::Timeout=120", *arguments],  # noqa: S607
                 env=environment,
                 stdout=subprocess.DEVNULL,
                 check=False,

@@ -21,6 +21,8 @@ def kafka_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]
 def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
     """Two processes run the tests, and what shares real processes stays in one of them, one test after another."""
     for item in items:
+        if item.get_closest_marker("xdist_group") is not None:
+            continue
         if item.path.is_relative_to(E2E):
             item.add_marker(pytest.mark.xdist_group("processes"))
         elif "kafka_cluster" in getattr(item, "fixturenames", ()):

@@ -19,7 +19,7 @@ LOG: Final = "log"
 _MEMORY: Final = {"orderer": "512m", "peer": "1g", "client": "256m", "kafka": "768m", "zookeeper": "384m"}
 _THREADS_MAX: Final = 512
 _SCRATCH: Final = "/tmp:size=64m,mode=1777"  # noqa: S108
-# A command line waits to be used, and keeps meanwhile what it has to remember: docker exec ... privy ...
+# A command line waits to be used: docker exec ... privy ...
 _WAITING: Final = [
     "python3", "-c", "import signal; signal.signal(signal.SIGTERM, lambda *_: exit()); signal.pause()"
 ]  # fmt: skip
@@ -44,8 +44,7 @@ def compose_document(network: Network, cluster: Cluster | None, user: str) -> di
     joined = sorted({name for service in services.values() for name in service["networks"]})
     return {
         "services": {name: _confined(service, user) for name, service in services.items()},
-        # Nothing leads out of them, nor from one into another.
-        "networks": {name: {"internal": True} for name in joined},
+        "networks": {name: _isolated() for name in joined},
     }
 
 
@@ -57,6 +56,11 @@ def client_of(organisation: str) -> str:
 def contracts_of(organisation: str) -> str:
     """The service that does an organisation's part in defining contracts, and ends."""
     return f"contracts.{organisation}"
+
+
+def kept_folder(organisation: str) -> PurePosixPath:
+    """Where an organisation's command line keeps what it has to remember, below the network's folder."""
+    return PurePosixPath("clients") / organisation / layout.UNSETTLED
 
 
 def _node(node: NodeEntry) -> Service:
@@ -93,7 +97,9 @@ def _member(member: Member) -> Service:
 
 def _client(network: Network, org: OrganisationEntry) -> Service:
     wallet = [f"{WALLET}/{label_of(org, user)}.id" for user in org.users]
-    return _command_line(network, [org], wallet) | {"entrypoint": _WAITING}
+    service = _command_line(network, [org], wallet)
+    kept = f"./{kept_folder(org.name)}:{CONFIGURATION / layout.UNSETTLED}"
+    return service | {"entrypoint": _WAITING, "volumes": [*service["volumes"], kept]}
 
 
 def _contracts(network: Network, org: OrganisationEntry) -> Service:
@@ -121,7 +127,6 @@ def _command_line(network: Network, organisations: Sequence[OrganisationEntry], 
     return {
         "image": image_name("client"),
         "mem_limit": _MEMORY["client"],
-        "tmpfs": [_SCRATCH, f"{CONFIGURATION}:mode=1777,size=16m"],
         "volumes": [_read_only(path, CONFIGURATION / path) for path in seen],
         "networks": {name: {} for org in organisations for name in _channels_of(network, org)},
     }
@@ -141,6 +146,11 @@ def _confined(service: Service, user: str) -> Service:
         "stop_grace_period": "15s",  # a node drains for 10 s at most
         "logging": {"driver": "json-file", "options": {"max-size": "10m", "max-file": "3"}},
     }
+
+
+def _isolated() -> dict[str, Any]:
+    """A network from which nothing leads out, nor into another, nor to the host, which has no address in it."""
+    return {"internal": True, "driver_opts": {"com.docker.network.bridge.inhibit_ipv4": "true"}}
 
 
 def _channels_of(network: Network, org: OrganisationEntry) -> Mapping[str, None]:

@@ -13,7 +13,7 @@ from typing import Final
 import yaml
 
 from deploy import packages
-from deploy.compose.document import CITY, DEMO, compose_document, contracts_of
+from deploy.compose.document import CITY, DEMO, compose_document, contracts_of, kept_folder
 from deploy.generate import generate
 from deploy.images.engine import DockerFault, Engine
 from deploy.kafka.cluster import Cluster
@@ -28,6 +28,7 @@ USER: Final = 10001  # as in the images, where whoever starts a network is root
 DEFINED_SECONDS_MAX: Final = 120.0
 _STOP_SECONDS: Final = "20"
 _POLL_INTERVAL_S = 0.3
+_DOWN_ATTEMPTS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,9 @@ class Project:
         network = generate(topology, folder, contained(topology))
         fill_wallet(network)
         for node in network.nodes:
-            network.path(node.data).mkdir()
+            network.path(node.data).mkdir(mode=0o700)
+        for org in network.organisations:
+            network.path(str(kept_folder(org.name))).mkdir(mode=0o700, parents=True)
         cluster = Cluster.load(network.path(network.ordering.cluster)) if network.ordering.cluster else None
         owner = (USER, USER) if os.geteuid() == 0 else (os.geteuid(), os.getegid())
         document = compose_document(network, cluster, ":".join(map(str, owner)))
@@ -76,7 +79,14 @@ class Project:
 
     def down(self) -> None:
         """Stop and remove containers and networks. The folder keeps keys and ledgers."""
-        self.compose("--profile", DEMO, "down", "--timeout", _STOP_SECONDS)
+        for attempt in range(1, _DOWN_ATTEMPTS + 1):
+            try:
+                self.compose("--profile", DEMO, "down", "--timeout", _STOP_SECONDS)
+                return
+            except DockerFault:  # the engine may still be letting go of a network
+                if attempt == _DOWN_ATTEMPTS:
+                    raise
+                time.sleep(1)
 
     def compose(self, *arguments: str) -> str:
         """What a command of Docker Compose's prints."""

@@ -31,12 +31,12 @@ def build_images(base: str, roles: tuple[str, ...]) -> None:
     if unknown := [role for role in roles if role not in ROLES]:
         raise click.UsageError(f"needed roles of {', '.join(ROLES)}; found {', '.join(unknown)}")
     try:
-        found = engine()
-        for image in build(found, base, roles or ROLES):
+        there = engine()
+        for image in build(there, base, roles or ROLES):
             click.echo(f"{image.name:<32} {image.size / 1e6:6.1f} MB")
     except (Missing, DockerFault) as error:
         raise click.ClickException(str(error)) from None
-    if host := found.environment.get("DOCKER_HOST"):
+    if host := there.environment.get("DOCKER_HOST"):
         click.echo(f"they are in the engine at {host}")
 
 

@@ -4,7 +4,8 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -52,16 +53,28 @@ class Engine:
 
 def engine() -> Engine:
     """The engine that answers already, or one of our own, which runs on until `stop`."""
-    found = _answering(os.environ)
-    return found if found is not None else start()
+    return found() or start()
+
+
+def found() -> Engine | None:
+    """The engine that answers: the one that Docker's own variables name, or else ours."""
+    return _answering(os.environ) or _answering(_own_environment())
+
+
+@contextmanager
+def engine_for_a_while() -> Iterator[Engine]:
+    """As `engine`, and one that was started for this is stopped at the end."""
+    there = found()
+    try:
+        yield there or start()
+    finally:
+        if there is None:
+            stop()
 
 
 def start() -> Engine:
-    """Start an engine of our own, where there is none; Missing when that is not for us to do."""
+    """Start an engine of our own; Missing when that is not for us to do."""
     environment = _own_environment()
-    found = _answering(environment)
-    if found is not None:
-        return found
     if os.geteuid() != 0:
         raise Missing(f"needed: a Docker engine that answers; {_ADVICE}")
     dockerd = packages.program("dockerd", "containers")
@@ -69,14 +82,14 @@ def start() -> Engine:
     own = _own()
     own.start([dockerd, *_options()], FOLDER)
     deadline = time.monotonic() + READY_SECONDS_MAX
-    while (found := _answering(environment)) is None:
+    while (started := _answering(environment)) is None:
         if own.process is None or time.monotonic() > deadline:
             own.forget()
             raise DockerFault(
                 f"the Docker engine does not start; its log {own.log} ends with:\n{running.last_words(own.log)}"
             )
         time.sleep(_POLL_INTERVAL_S)
-    return found
+    return started
 
 
 def stop() -> None:
@@ -110,12 +123,12 @@ def _own_environment() -> dict[str, str]:
 def _answering(environment: Mapping[str, str]) -> Engine | None:
     if shutil.which("docker") is None:
         return None
-    found = Engine(environment)
+    asked = Engine(environment)
     try:
-        found.docker("version", "--format", "{{.Server.Version}}", timeout_s=_ASK_SECONDS_MAX)
+        asked.docker("version", "--format", "{{.Server.Version}}", timeout_s=_ASK_SECONDS_MAX)
     except DockerFault:
         return None
-    return found
+    return asked
 
 
 def _shown(arguments: Sequence[str]) -> str:

@@ -7,6 +7,7 @@ import base64
 import json
 from pathlib import Path
 
+from deploy import layout
 from deploy.manifest import Network
 from privysharing.protocol.envelopes import TxId
 from privysharing.sdk import Endorsed, Pending
@@ -20,7 +21,7 @@ class Unsettled:
     """Those of one channel."""
 
     def __init__(self, network: Network, channel: str) -> None:
-        self._folder = network.path("unsettled") / channel
+        self._folder = network.path(str(layout.UNSETTLED)) / channel
 
     def keep(self, pending: Pending) -> None:
         """Remember a transaction."""
