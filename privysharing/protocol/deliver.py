@@ -1,5 +1,7 @@
 """What a client asks of Deliver, and the filtered form in which a peer may answer."""
 
+from collections.abc import Mapping
+from dataclasses import field
 from enum import Enum, IntEnum, auto
 
 from privysharing.protocol.codes import Status, TxCode
@@ -95,6 +97,17 @@ class FilteredBlock:
     transactions: tuple[FilteredTransaction, ...]
 
 
+PrivateSets = Mapping[int, Mapping[tuple[str, str], bytes]]  # by transaction, then by namespace and collection
+
+
+@value
+class BlockAndPrivateData:
+    """protos.BlockAndPrivateData: a common.Block as sent, and what the reader may see of its private sets."""
+
+    block: bytes
+    private: PrivateSets = field(hash=False, repr=False)
+
+
 @value
 class DeliverResponse:
     """orderer.DeliverResponse or protos.DeliverResponse: exactly one of these is set."""
@@ -102,3 +115,4 @@ class DeliverResponse:
     status: Status | None = None
     block: bytes | None = None  # a common.Block as sent
     filtered_block: FilteredBlock | None = None
+    block_and_private_data: BlockAndPrivateData | None = None

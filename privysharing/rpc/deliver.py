@@ -14,7 +14,7 @@ from privysharing.protocol.codec.envelopes import (
 )
 from privysharing.protocol.codes import HeaderType, Status
 from privysharing.protocol.crypto import SigningIdentity
-from privysharing.protocol.deliver import DeliverResponse, FilteredBlock, SeekInfo
+from privysharing.protocol.deliver import BlockAndPrivateData, DeliverResponse, FilteredBlock, SeekInfo
 from privysharing.protocol.envelopes import NONCE_BYTES, ChannelHeader, SignatureHeader, TxId
 from privysharing.protocol.errors import MalformedMessage
 from privysharing.rpc.errors import NodeError, node_error
@@ -23,6 +23,7 @@ from privysharing.rpc.outside import Outside
 ORDERER_BLOCKS = "/orderer.AtomicBroadcast/Deliver"
 PEER_BLOCKS = "/protos.Deliver/Deliver"
 PEER_FILTERED = "/protos.Deliver/DeliverFiltered"
+PEER_WITH_PRIVATE_DATA = "/protos.Deliver/DeliverWithPrivateData"
 
 
 class DeliverRefused(NodeError):
@@ -72,6 +73,14 @@ class DeliverClient:
                 if answer.filtered_block is None:
                     raise NodeError(self.node, "delivered something that is not a filtered block")
                 yield answer.filtered_block
+
+    async def blocks_with_private_data(self, channel_id: str, seek: SeekInfo) -> AsyncGenerator[BlockAndPrivateData]:
+        """Blocks of a peer, and what we may see of their private sets. Raises as `blocks` does."""
+        async with contextlib.aclosing(self._answers(channel_id, seek, PEER_WITH_PRIVATE_DATA)) as answers:
+            async for answer in answers:
+                if answer.block_and_private_data is None:
+                    raise NodeError(self.node, "delivered something that is not a block and its private data")
+                yield answer.block_and_private_data
 
     async def _answers(self, channel_id: str, seek: SeekInfo, method: str) -> AsyncGenerator[DeliverResponse]:
         call: grpc.aio.StreamStreamCall[bytes, bytes] = self._channel.stream_stream(method)()

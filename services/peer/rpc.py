@@ -11,9 +11,9 @@ from privysharing.protocol.batches import CallFailed
 from privysharing.protocol.codec.batches import encode_batch_answer
 from privysharing.protocol.codec.transactions import encode_proposal_response
 from privysharing.protocol.private_exchange import Reason, RequestRefused
-from services.peer.endorsement.endorser import Outcome, ProposalRefused
+from services.peer.endorsement.stages import Outcome, ProposalRefused
 from services.peer.endorsement.workers import Job, Workers
-from services.peer.events.delivery import BLOCKS, FILTERED, Deliveries, Form
+from services.peer.events.delivery import BLOCKS, FILTERED, WITH_PRIVATE_DATA, Deliveries, Form
 from services.peer.private_data.service import PrivateDataService
 from services.runtime.batching import BatchCalls, BatchLimits, Call, answer_all, failed
 from services.runtime.callers import caller_of
@@ -137,6 +137,7 @@ class DeliverRpc:
             {
                 "Deliver": grpc.stream_stream_rpc_method_handler(self.deliver),
                 "DeliverFiltered": grpc.stream_stream_rpc_method_handler(self.deliver_filtered),
+                "DeliverWithPrivateData": grpc.stream_stream_rpc_method_handler(self.deliver_with_private_data),
             },
         )
 
@@ -149,6 +150,12 @@ class DeliverRpc:
     async def deliver_filtered(self, requests: AsyncIterator[bytes], context: Any) -> AsyncIterator[bytes]:
         """Deliver.DeliverFiltered: verdicts and names of events."""
         async with aclosing(self._serve(requests, FILTERED, context)) as answers:
+            async for answer in answers:
+                yield answer
+
+    async def deliver_with_private_data(self, requests: AsyncIterator[bytes], context: Any) -> AsyncIterator[bytes]:
+        """Deliver.DeliverWithPrivateData: whole blocks, and of their private sets those that the reader may see."""
+        async with aclosing(self._serve(requests, WITH_PRIVATE_DATA, context)) as answers:
             async for answer in answers:
                 yield answer
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
+from pathlib import Path
 
 from privysharing.protocol.blocks import Block
 from privysharing.protocol.channel.bundle import ChannelConfig
@@ -21,9 +22,12 @@ from services.peer.events.delivery import BLOCKS, Deliveries, FilteredBlocks, Fo
 from services.peer.ledger.memory import MemoryLedger
 from services.peer.metrics import DeliverMetrics
 from services.peer.notifier import CommitNotifier
+from services.peer.private_data.store import PrivateStore
+from services.runtime.memorydatabase import MemoryDatabases
+from services.runtime.memorydisk import MemoryDisk
 from services.runtime.metrics import Registry
 from tests.support import chains
-from tests.support.ordering import CHANNEL, NOW_NS, genesis, seek_envelope
+from tests.support.ordering import CHANNEL, CITY, NOW_NS, genesis, seek_envelope
 
 EVENT = encode_chaincode_event(ChaincodeEvent("kv", TxId("t1"), "shared", b"secret payload"))
 
@@ -37,6 +41,10 @@ class Room:
         self.config = ChannelConfig.from_block(genesis())
         self.notifier = CommitNotifier(1)
         self.filtered = FilteredBlocks(self.ledger)
+        disk = MemoryDisk()
+        self.private = PrivateStore.open(
+            self.ledger, Path("/private"), disk, MemoryDatabases(disk), self.config, CITY.peer.msp_id
+        )
         self.registry = Registry()
         self.metrics = DeliverMetrics.register(self.registry)
         self.now_ns = NOW_NS

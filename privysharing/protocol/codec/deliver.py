@@ -1,11 +1,14 @@
 """orderer.SeekInfo, and the answers of both Deliver services (their field numbers agree)."""
 
+from collections.abc import Mapping
 from typing import Final, TypeVar
 
 from privysharing.protocol.codec.decode import decode
-from privysharing.protocol.codec.varint import encode_varint
+from privysharing.protocol.codec.private_sets import parse_tx_private_sets
+from privysharing.protocol.codec.varint import encode_varint, message_field
 from privysharing.protocol.codes import Status, TxCode
 from privysharing.protocol.deliver import (
+    BlockAndPrivateData,
     DeliverResponse,
     FilteredBlock,
     FilteredEvent,
@@ -23,6 +26,7 @@ from privysharing.wire.orderer import ab_pb2
 from privysharing.wire.peer import chaincode_event_pb2, events_pb2
 
 BLOCK_TAG = b"\x12"  # field 2, length-delimited: `block` in both DeliverResponses
+_BLOCK_AND_PRIVATE_DATA_TAG: Final = b"\x22"  # field 4
 
 # A code that we do not know is not VALID, and more than that nobody has to know.
 _VERDICTS: Final[dict[int, TxCode]] = {code.value: code for code in TxCode}
@@ -66,6 +70,12 @@ def parse_deliver_response(raw: bytes) -> DeliverResponse:
         return DeliverResponse(block=message.block.SerializeToString())
     if kind == "filtered_block":
         return DeliverResponse(filtered_block=_filtered_block(message.filtered_block))
+    if kind == "block_and_private_data":
+        whole = message.block_and_private_data
+        private = {
+            number: parse_tx_private_sets(sets.SerializeToString()) for number, sets in whole.private_data_map.items()
+        }
+        return DeliverResponse(block_and_private_data=BlockAndPrivateData(whole.block.SerializeToString(), private))
     raise MalformedMessage(f"Deliver answered with {kind or 'nothing'}")
 
 
@@ -77,6 +87,15 @@ def encode_deliver_status(status: Status) -> bytes:
 def encode_deliver_block(block: bytes) -> bytes:
     """An answer with a block, wrapped without being parsed: the bytes go out as they are stored."""
     return BLOCK_TAG + encode_varint(len(block)) + block
+
+
+def encode_deliver_with_private(block: bytes, private: Mapping[int, bytes]) -> bytes:
+    """An answer with a block and rwset.TxPvtReadWriteSets by transaction; the block goes out as it is stored."""
+    entries = (
+        message_field(b"\x12", b"\x08" + encode_varint(number) + message_field(b"\x12", sets))
+        for number, sets in sorted(private.items())
+    )
+    return message_field(_BLOCK_AND_PRIVATE_DATA_TAG, b"".join((message_field(b"\x0a", block), *entries)))
 
 
 def encode_deliver_filtered(block: FilteredBlock) -> bytes:

@@ -10,7 +10,12 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from privysharing.protocol.channel.bundle import ChannelConfig
-from privysharing.protocol.codec.deliver import encode_deliver_block, encode_deliver_filtered, encode_deliver_status
+from privysharing.protocol.codec.deliver import (
+    encode_deliver_block,
+    encode_deliver_filtered,
+    encode_deliver_status,
+    encode_deliver_with_private,
+)
 from privysharing.protocol.codes import Status, TxCode
 from privysharing.protocol.deliver import SeekContentType, SeekInfo
 from privysharing.protocol.reading import ReadTransaction
@@ -25,9 +30,11 @@ from privysharing.protocol.seek import (
     without_transactions,
 )
 from services.peer.events.filtered import filtered_block, filtered_commit
+from services.peer.events.private import readable_sets
 from services.peer.ledger.types import LedgerPort
 from services.peer.metrics import DeliverMetrics
 from services.peer.notifier import ChannelStopped, CommitNotifier
+from services.peer.private_data.types import PrivateData
 from services.runtime.callers import NOBODY, Caller
 from services.runtime.shares import Shares
 
@@ -52,6 +59,9 @@ class Readable(Protocol):
     @property
     def filtered(self) -> "FilteredBlocks": ...
 
+    @property
+    def private(self) -> PrivateData: ...
+
 
 @dataclass(frozen=True, slots=True)
 class Form:
@@ -63,6 +73,7 @@ class Form:
 
 
 BLOCKS = Form("event/Block", filtered=False, data_type="block")
+WITH_PRIVATE_DATA = Form("event/Block", filtered=False, data_type="block_and_pvtdata")
 FILTERED = Form("event/FilteredBlock", filtered=True, data_type="filtered_block")
 
 
@@ -194,7 +205,7 @@ class Deliveries:
                 yield await channel.filtered.answer(number)
             else:
                 async with self._unread.one(caller):
-                    yield await _block(channel, number, seek)
+                    yield await asyncio.to_thread(_block_answer, channel, number, seek, form, request.signed.creator)
 
     def _permitted(self, permission: Permission, channel: Readable, form: Form) -> Refusal | None:
         config = channel.config
@@ -212,12 +223,12 @@ async def _await_block(chosen: Plan, number: int, channel: Readable) -> Refusal 
     return refusal
 
 
-async def _block(channel: Readable, number: int, seek: SeekInfo) -> bytes:
-    headers_only = seek.content_type is SeekContentType.HEADER_WITH_SIG_BYTES
-    return await asyncio.to_thread(_block_answer, channel.ledger, number, headers_only)
-
-
-def _block_answer(ledger: LedgerPort, number: int, headers_only: bool) -> bytes:
-    raw = ledger.block_bytes(number)
+def _block_answer(channel: Readable, number: int, seek: SeekInfo, form: Form, reader: bytes) -> bytes:
+    raw = channel.ledger.block_bytes(number)
     assert raw is not None
-    return encode_deliver_block(without_transactions(raw) if headers_only else raw)
+    if seek.content_type is SeekContentType.HEADER_WITH_SIG_BYTES:
+        raw = without_transactions(raw)
+    if form is not WITH_PRIVATE_DATA:
+        return encode_deliver_block(raw)
+    private = readable_sets(channel.ledger, channel.private, channel.config, reader, number)
+    return encode_deliver_with_private(raw, private)

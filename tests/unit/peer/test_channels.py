@@ -11,14 +11,18 @@ from typing import Any
 import pytest
 
 from privysharing.protocol.blocks import Block
+from privysharing.rpc.outside import Outside
 from services.peer.block_feed.feed import FeedConfig
 from services.peer.chaincode_host.ports import JoinRefused
 from services.peer.channel import Channel, ChannelTools
 from services.peer.channels import Channels, RecoveryStopped
 from services.peer.config import ChannelBootstrap
+from services.peer.connections import Connections
 from services.peer.ledger.errors import LedgerFault
 from services.peer.metrics import LedgerMetrics
 from services.peer.notifier import ChannelStopped
+from services.peer.private_data.exchange import ExchangeConfig, ExchangeTools
+from services.peer.private_data.metrics import ExchangeMetrics
 from services.runtime.config import ConfigError
 from services.runtime.database import LevelDatabases
 from services.runtime.disk import RealDisk
@@ -46,6 +50,15 @@ def tools(crypto: Executor, orderers: MemoryOrderers, **choices: Any) -> Channel
             vouched=(),
             msp_id="",
             room=at_once,
+            exchange=ExchangeTools(
+                me=b"",
+                msp_id="",
+                calls=Connections(SIGNER, tls=False, certificate=b"", key=b""),
+                outside=Outside(),
+                writer=crypto,
+                metrics=ExchangeMetrics.register(Registry()),
+                settings=ExchangeConfig(),
+            ),
         ),
         **choices,
     )

@@ -65,11 +65,8 @@ def test_defaults_are_fabrics(changed: Callable[..., PeerConfig]) -> None:
     assert config.limits.keepalive_interval_seconds == 7200
     assert config.limits.keepalive_timeout_seconds == 20
     assert config.limits.keepalive_client_interval_seconds == 60
-    assert config.limits.concurrency == {
-        "protos.Deliver": 2500,
-        "privysharing.v1.BatchEndorser": 2500,
-        "privysharing.v1.PrivateData": 2500,
-    }
+    for service in ("protos.Deliver", "privysharing.v1.BatchEndorser", "privysharing.v1.PrivateData"):
+        assert config.limits.concurrency[service] == 2500
     assert config.exchange.push.ack_seconds == 3
     assert config.exchange.reconciler.pause_seconds_max == 60
     assert config.endorsement_workers.waiting_max == 2500
