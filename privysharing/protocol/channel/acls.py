@@ -51,6 +51,7 @@ PEER_ADMINS: Final = frozenset(
         "cscc/JoinChain",
         "cscc/JoinChainBySnapshot",
         "cscc/JoinBySnapshotStatus",
+        "privysharing/MissingPrivateData",  # ours
     }
 )
 PEER_MEMBERS: Final = frozenset({"cscc/GetChannels"})

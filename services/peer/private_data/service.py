@@ -52,6 +52,7 @@ from services.peer.private_data.membership import may_hold
 from services.peer.private_data.metrics import ExchangeMetrics
 from services.peer.private_data.nonces import Nonces
 from services.peer.private_data.statements import state_purges
+from services.peer.private_data.transient import TransientStoreFull
 from services.peer.private_data.types import Place, PrivateData, TransientStore
 from services.runtime.callers import Caller
 from services.runtime.shares import Shares
@@ -71,11 +72,11 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceConfig:
-    """core.yaml, privysharing.limits: what all peers together may ask at a time; one organisation has half of it."""
+    """core.yaml, privysharing.limits: what all peers together may ask at a time (see `runtime.shares`)."""
 
     calls_max: int = 256
-    bytes_max: int = 64 * 1024 * 1024
-    set_bytes_max: int = 16 * 1024 * 1024  # of one private set; what a contract may write is less
+    bytes_max: int = 128 * 1024 * 1024
+    set_bytes_max: int = 12 * 1024 * 1024  # of one private set; what a contract may write is less
     sets_max: int = 64  # of one transaction
     answer_bytes_max: int = 8 * 1024 * 1024  # of the sets in one answer, unless there is but one
 
@@ -138,6 +139,9 @@ class PrivateDataService:
                 raise RequestRefused(Reason.UNKNOWN_CHANNEL, "this peer has not joined the channel")
             who = self._identify(opened, channel.config, tls_cert_hash)
             answer = await self._within_quota(opened, who, channel, len(signed))
+        except TransientStoreFull as full:
+            self._metrics.refused.of(label, Reason.QUOTA.value).inc()
+            raise RequestRefused(Reason.QUOTA, str(full)) from None
         except RequestRefused as refused:
             self._metrics.refused.of(label, refused.reason.value).inc()
             _log.warning("refused a request", extra={"ask": label, "reason": f"{refused.reason.value}: {refused}"})
