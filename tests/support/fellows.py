@@ -105,6 +105,19 @@ class Secret:
         return PrivateResults(CHANNEL, self.tx_id, 1, (self.set,), {("cc", self.of.name): self.of})
 
 
+class Purge:
+    """One transaction that purges a key."""
+
+    def __init__(self, of: CollectionConfig, key: str) -> None:
+        rwset = encode_private_set(PrivateRwSet((Write(key, b"", is_delete=True),), ()))
+        hashed = CollectionHashedRwSet(
+            of.name,
+            writes=(HashedWrite(sha256(key.encode()), b"", is_delete=True, is_purge=True),),
+            private_rwset_hash=hashlib.sha256(rwset).digest(),
+        )
+        self.envelope = Tx(namespaces=(NamespaceRwSet("cc", collections=(hashed,)),)).raw
+
+
 class Peer:
     """One of them. Made on the event loop."""
 

@@ -66,9 +66,7 @@ async def test_too_few_peers_are_a_refusal_that_says_how_many() -> None:
     one, two = Peer(PEER1), Peer(PEER2)
     async with town(one, two):
         await two.stop()
-        with pytest.raises(
-            NotSpread, match=r"must reach at least 1 other peers .* and reached 0"
-        ):
+        with pytest.raises(NotSpread, match=r"must reach at least 1 other peers .* and reached 0"):
             await one.spread(Secret(SHARED, "k", b"v"))
 
 
