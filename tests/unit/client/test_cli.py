@@ -12,7 +12,11 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from deploy.generate import generate
 from deploy.manifest import Network
+from deploy.places import contained
+from deploy.topology import load_topology
+from deploy.wallets import fill_wallet
 from services.client.cli import main as program
 from services.client.cli import root as cli
 from tests.support.commandline import Run
@@ -125,6 +129,16 @@ def test_a_network_that_does_not_run_is_unavailable_and_worth_another_try(
     for arguments in (fetching, ["channel", "info", "--as", "admin.citizens"]):
         status, _, err = run(*arguments, "--network", str(resting.folder))
         assert (status, "is not running; start it with" in err) == (1, True)
+
+
+def test_of_nodes_on_machines_of_their_own_nobody_says_how_to_start_them_here(tmp_path: Path, run: Run) -> None:
+    topology = load_topology("demo")
+    fill_wallet(generate(topology, tmp_path / "network", contained(topology)))
+    status, out, _ = run("asset", "list", "--as", "alice", "--network", str(tmp_path / "network"), "--json")
+    error = json.loads(out)["error"]
+    assert (status, error["retry"]) == (1, True)
+    assert "peer0.citizens.city" in error["message"]
+    assert "privy network up" not in error["message"]
 
 
 def test_a_folder_without_a_network_is_refused_by_name(tmp_path: Path, run: Run) -> None:
