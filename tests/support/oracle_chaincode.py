@@ -1,13 +1,13 @@
-"""The chaincode that made the large network's transactions, in Python; its Go twin ran beside a Fabric peer.
-
-Without private data and key-level policies, which contracts cannot reach yet.
-"""
+"""The chaincode that made the large network's transactions, in Python; its Go twin ran beside a Fabric peer."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
 
 from privysharing.chaincode.keys import composite_key
 from privysharing.chaincode.stub import Stub
+from privysharing.protocol.codec.policies import encode_signature_policy
+from privysharing.protocol.msp.principals import MspRole
+from privysharing.protocol.policies import signed_by_n_of
 from privysharing.protocol.transactions import Response
 from services.peer.chaincode_host.stub import InProcessStub
 
@@ -134,6 +134,63 @@ def _fail(stub: Stub, arguments: Sequence[str]) -> bytes:
     raise OracleError(arguments[0])
 
 
+def _put_private(stub: Stub, arguments: Sequence[str]) -> bytes:
+    stub.put_private(*arguments, stub.transient["value"])
+    return b"ok"
+
+
+def _append_private(stub: Stub, arguments: Sequence[str]) -> bytes:
+    collection, key, more = arguments
+    stub.put_private(collection, key, (stub.get_private(collection, key) or b"") + more.encode())
+    return b"ok"
+
+
+def _hash_private(stub: Stub, arguments: Sequence[str]) -> bytes:
+    return (stub.get_private_hash(*arguments) or b"").hex().encode()
+
+
+def _delete_private(stub: Stub, arguments: Sequence[str]) -> bytes:
+    stub.del_private(*arguments)
+    return b"ok"
+
+
+def _purge_private(stub: Stub, arguments: Sequence[str]) -> bytes:
+    stub.purge_private(*arguments)
+    return b"ok"
+
+
+def _mix(stub: Stub, arguments: Sequence[str]) -> bytes:
+    key, value, collection, private_key = arguments
+    stub.put_state(key, value.encode())
+    own = stub.get_state(key) or b""
+    stub.get_state(f"missing-{key}")
+    stub.del_state(f"gone-{key}")
+    for name in (private_key, f"a-{private_key}"):
+        stub.put_private(collection, name, stub.transient["value"])
+    return b"own write read as: " + own
+
+
+def _set_policy(stub: Stub, arguments: Sequence[str]) -> bytes:
+    key, *msp_ids = arguments
+    stub.set_validation_parameter(key, _all_peers(msp_ids))
+    return b"ok"
+
+
+def _set_private_policy(stub: Stub, arguments: Sequence[str]) -> bytes:
+    collection, key, *msp_ids = arguments
+    stub.set_validation_parameter(key, _all_peers(msp_ids), collection)
+    return b"ok"
+
+
+def _get_policy(stub: Stub, arguments: Sequence[str]) -> bytes:
+    return (stub.get_validation_parameter(arguments[0]) or b"").hex().encode()
+
+
+def _all_peers(msp_ids: Sequence[str]) -> bytes:
+    """A peer of each organisation (fabric-chaincode-go statebased)."""
+    return encode_signature_policy(signed_by_n_of(len(msp_ids), MspRole.PEER, msp_ids)) if msp_ids else b""
+
+
 FUNCTIONS: Mapping[str, Callable[[Stub, Sequence[str]], bytes]] = {
     "put": _put,
     "bput": _put,
@@ -151,4 +208,13 @@ FUNCTIONS: Mapping[str, Callable[[Stub, Sequence[str]], bytes]] = {
     "history": _history,
     "call": _call,
     "fail": _fail,
+    "putpriv": _put_private,
+    "rmwpriv": _append_private,
+    "hashpriv": _hash_private,
+    "delpriv": _delete_private,
+    "purgepriv": _purge_private,
+    "mix": _mix,
+    "setvp": _set_policy,
+    "setvppriv": _set_private_policy,
+    "getvp": _get_policy,
 }

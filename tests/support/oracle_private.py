@@ -1,7 +1,7 @@
 """The private sets behind the large network's blocks (`support.vectors`), made anew from what its clients sent."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 
 from privysharing.protocol.codec.blocks import parse_filter
@@ -38,6 +38,11 @@ _WRITTEN: Mapping[tuple[int, int, str], PrivateRwSet] = {
     (77, 0, "both"): PrivateRwSet((), ("pk2",)),
     (78, 0, "both"): PrivateRwSet((Write("pk2", b"by org1"),)),
 }
+
+
+def sent_in_private(block_num: int, args: Sequence[bytes]) -> bytes | None:
+    """What a proposal had in the field `value` of its transient data; None when it had none."""
+    return AGAIN.get(block_num) or TRANSIENT.get(tuple(arg.decode(errors="replace") for arg in args))
 
 
 @cache

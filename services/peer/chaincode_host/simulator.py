@@ -47,6 +47,7 @@ class SimulationResults:
     rwset: TxRwSet
     public: bytes  # rwset.TxReadWriteSet, as endorsers sign it
     private: tuple[PrivateSet, ...] = field(default=(), repr=False)  # what stands behind the hashes
+    private_reads: frozenset[tuple[str, str]] = frozenset()  # collections, by namespace, of which values were read
 
     @property
     def writes(self) -> bool:
@@ -120,6 +121,7 @@ class TxSimulator:
         self._rwset = RwSetBuilder()
         self._ranges: list[tuple[str, RecordedRange]] = []
         self._definitions_read: set[str] = set()  # chaincodes
+        self._private_reads: set[tuple[str, str]] = set()  # namespaces and collections
         self._keys = 0
         self._write_bytes = 0
         self._wrote = False
@@ -195,6 +197,7 @@ class TxSimulator:
                     f"{_height(stored.version)}, Private data version = <nil>"
                 )
         self._rwset.read_hashed(namespace, collection, key, stored.version if stored else None)
+        self._private_reads.add((namespace, collection))
         return found[1] if found else None
 
     def get_private_hash(self, namespace: str, collection: str, key: str) -> bytes | None:
@@ -262,7 +265,7 @@ class TxSimulator:
         for namespace, recorded in self._ranges:
             self._rwset.range_query(namespace, recorded.recorded())
         rwset, private = self._rwset.build()
-        return SimulationResults(rwset, encode_tx_rwset(rwset), private)
+        return SimulationResults(rwset, encode_tx_rwset(rwset), private, frozenset(self._private_reads))
 
     def _check_collection(self, namespace: str, collection: str) -> None:
         """Txmgr collNameValidator validateCollName."""

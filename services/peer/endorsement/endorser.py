@@ -309,7 +309,7 @@ class Endorser:
         private = None
         if results.private and response.status < ERROR_THRESHOLD:
             private = _private_results(admitted, results, simulator)
-        interest = interest_of(results.rwset, simulator.state)
+        interest = interest_of(results.rwset, simulator.state, results.private_reads)
         return _Simulated(admitted, info, response, event, results.public, interest, private)
 
     def _response(self, proposal: Proposal, simulated: _Simulated) -> ProposalResponse:
