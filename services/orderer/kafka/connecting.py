@@ -19,6 +19,7 @@ KEY = b"0"  # Fabric's: the partition's number
 REQUEST_BYTES = 1024 * 1024  # of records in one request, unless there is but one
 FETCH_BYTES = 4 * 1024 * 1024
 RECORD_BYTES_MAX = 99 * 1024 * 1024  # consensus/kafka newBrokerConfig: socket.request.max.bytes, less 1 MiB of padding
+FETCH_WAIT_MS = 2000  # for brokers to have something: a channel at rest costs them and us a request in so long
 RECONNECT_MS_MAX = 1000  # between attempts to reach one broker
 _MS = 1000
 
@@ -72,6 +73,7 @@ class Connecting:
             auto_offset_reset="none",
             allow_auto_create_topics=False,
             fetch_max_bytes=FETCH_BYTES,
+            fetch_max_wait_ms=FETCH_WAIT_MS,
             max_partition_fetch_bytes=FETCH_BYTES,
             request_timeout_ms=self._read_timeout_ms,
             retry_backoff_ms=int(self.config.retry.metadata_backoff_s * _MS),

@@ -11,13 +11,12 @@ from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError, LogTruncationError, OffsetOutOfRangeError
 
 from services.orderer.kafka import topics
-from services.orderer.kafka.connecting import PARTITION, Connecting
+from services.orderer.kafka.connecting import FETCH_WAIT_MS, PARTITION, Connecting
 from services.orderer.kafka.gauges import Figures
 from services.orderer.kafka.patience import Patience
 from services.orderer.log import REMEDY, Entry, LostRecords
 
-POLL_MS = 500
-LOOK_EVERY_POLLS = 4  # in which nothing came: then somebody may have deleted the topic
+POLL_MS = FETCH_WAIT_MS  # in which nothing came: then somebody may have deleted the topic
 MISSING_LOOKS_MAX = 30  # brokers know of no topics without a controller: ZooKeeper believes in a killed one for 18 s
 RECORDS_MAX = 1000  # handed over at a time
 
@@ -103,7 +102,6 @@ class Reading:
                 self._stopped.wait(patience.pause())
 
     def _read(self, consumer: KafkaConsumer, admin: KafkaAdminClient) -> None:
-        empty = 0
         while not self._stopped.is_set():
             self._room.wait()
             try:
@@ -119,14 +117,11 @@ class Reading:
                     f"that were read; {REMEDY}"
                 ) from error
             if found:
-                empty = 0
                 self._last = found[-1]
                 self._next = self._last.offset + 1
                 self._tell(Found([Entry(each.offset, each.value or b"") for each in self._unknown(found)]))
             else:
-                empty += 1
-                if empty % LOOK_EVERY_POLLS == 0:
-                    self._look(admin)
+                self._look(admin)
 
     def _unknown(self, found: Sequence[Any]) -> Sequence[Any]:
         """What was not read over the connection before. Raises LostRecords."""

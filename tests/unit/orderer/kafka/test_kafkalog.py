@@ -173,6 +173,7 @@ async def test_a_topic_that_is_deleted_stops_its_reader(
     kafka_cluster: Cluster, again: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reading_module, "MISSING_LOOKS_MAX", 2)
+    monkeypatch.setattr(reading_module, "POLL_MS", 500)
     topic, clients = support.new_topic(), support.connecting(kafka_cluster)
     log = await support.open_log(clients, topic)
     await log.append(b"a")
@@ -221,6 +222,7 @@ async def test_a_topic_that_was_filled_again_is_noticed_at_the_next_connection_w
         return poll(self, **settings)
 
     monkeypatch.setattr(KafkaConsumer, "poll", break_off)
+    monkeypatch.setattr(reading_module, "POLL_MS", 200)
     reading = Reading(topic, None, clients, told.append, 0)  # of brokers that give topics no ids
     await until(lambda: [entry.record for found in told for entry in found.entries][-1:] == [b"c"])
     breaks.append(ValueError("the connection"))
@@ -264,6 +266,7 @@ async def test_a_reader_goes_on_after_all_but_lost_records(
         return found
 
     monkeypatch.setattr(KafkaConsumer, "poll", fail_once)
+    monkeypatch.setattr(reading_module, "POLL_MS", 200)
     log = await support.open_log(support.connecting(kafka_cluster), support.new_topic())
     reading = asyncio.create_task(support.take(log, 0, 1))
     if isinstance(failure, LogTruncationError):
