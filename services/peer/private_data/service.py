@@ -58,6 +58,7 @@ from services.runtime.callers import Caller
 from services.runtime.shares import Shares
 
 MISSING_SETS: Final = "privysharing/MissingPrivateData"  # for the peer's own admins
+TX_NUM_MAX: Final = 2**32 - 1
 _TX_ID_LENGTH: Final = 64
 _LABELS: Final[Mapping[type[Ask], str]] = {
     Hello: "hello",
@@ -220,7 +221,7 @@ class PrivateDataService:
         if not transactions:
             raise RequestRefused(Reason.MALFORMED, "a push of nothing")
         refusals = [self._refusal(transaction, who, channel) for transaction in transactions]
-        if len(transactions) == 1 and refusals[0] is not None:
+        if refusals[0] is not None and all(refusals):
             raise refusals[0]
         height = channel.ledger.height
         await asyncio.gather(
@@ -274,9 +275,10 @@ class PrivateDataService:
 
 def _stored(pull: Pull, want: WantedSet, channel: Exchanged) -> tuple[bytes, bool] | None:
     """A set that is committed here, or kept until it is."""
-    committed = channel.private.get_set(Place(want.block_num, want.tx_num, pull.namespace, pull.collection))
-    if committed is not None:
-        return committed[0].rwset, committed[1]
+    if want.block_num < channel.ledger.height and want.tx_num <= TX_NUM_MAX:
+        committed = channel.private.get_set(Place(want.block_num, want.tx_num, pull.namespace, pull.collection))
+        if committed is not None:
+            return committed[0].rwset, committed[1]
     for kept in channel.transient.sets_of(want.tx_id):
         name = kept.namespace, kept.collection
         if name == (pull.namespace, pull.collection) and sha256(kept.rwset) == want.rwset_hash:

@@ -6,12 +6,14 @@ from tests.fuzz.runner import Target
 from tests.fuzz.targets.blocks import Following, Validating
 from tests.fuzz.targets.codecs import Reading
 from tests.fuzz.targets.endorsing import Endorsing
+from tests.fuzz.targets.exchanging import Exchanging
 from tests.fuzz.targets.files import Configuring, Describing, Inspecting, Storing
 from tests.fuzz.targets.identities import Certifying, Deciding
 from tests.fuzz.targets.judged import Judging
 from tests.fuzz.targets.ordering import Admitting, Sequencing
 from tests.fuzz.targets.people import Calling
 from tests.fuzz.targets.streams import Batching, OrdererDelivering, PeerDelivering
+from tests.fuzz.targets.telling import Telling
 
 ALL: Sequence[Callable[[], Target]] = (
     Reading,
@@ -25,8 +27,10 @@ ALL: Sequence[Callable[[], Target]] = (
     Judging,
     Following,
     PeerDelivering,
+    Exchanging,
     OrdererDelivering,
     Batching,
+    Telling,
     Configuring,
     Describing,
     Storing,

@@ -5,6 +5,7 @@ import random
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from privysharing.protocol.batches import BatchResponse, CallFailed
 from privysharing.protocol.channel.bundle import ChannelConfig
@@ -16,11 +17,14 @@ from services.orderer.admission import Clock
 from services.orderer.delivery import Delivery
 from services.orderer.metrics import OrdererMetrics
 from services.peer.committer import store_genesis
-from services.peer.events.delivery import BLOCKS, FILTERED, Deliveries, FilteredBlocks
+from services.peer.events.delivery import BLOCKS, FILTERED, WITH_PRIVATE_DATA, Deliveries, FilteredBlocks
 from services.peer.ledger.memory import MemoryLedger
 from services.peer.metrics import DeliverMetrics
 from services.peer.notifier import CommitNotifier
+from services.peer.private_data.store import PrivateStore
 from services.runtime.batching import BadBatch, BatchCalls, BatchLimits, Call
+from services.runtime.memorydatabase import MemoryDatabases
+from services.runtime.memorydisk import MemoryDisk
 from services.runtime.metrics import Registry
 from tests.fuzz import messages
 from tests.fuzz.material import CHANNEL, CLIENT, GENESIS, NOW_NS, ORDERER, PEERS, STRANGER, cold_config
@@ -46,6 +50,10 @@ class _Channel:
     def __post_init__(self) -> None:
         store_genesis(self.ledger, GENESIS)
         self.filtered = FilteredBlocks(self.ledger)
+        disk = MemoryDisk()
+        self.private = PrivateStore.open(
+            self.ledger, Path("/private"), disk, MemoryDatabases(disk), self.config, PEERS[0].msp_id
+        )
 
 
 class PeerDelivering:
@@ -67,12 +75,12 @@ class PeerDelivering:
 
     def make(self, chance: random.Random, mutator: Mutator) -> bytes:
         who, nonce = chance.choice(self.readers), chance.randbytes(24)
-        return bytes((chance.randrange(3),)) + spoilt(
+        return bytes((chance.randrange(4),)) + spoilt(
             chance, mutator, lambda hand: messages.seek(hand, chance, nonce, who), rate=0.15
         )
 
     def feed(self, raw: bytes) -> str:
-        form = FILTERED if raw[:1] == b"\x01" else BLOCKS
+        form = {b"\x01": FILTERED, b"\x03": WITH_PRIVATE_DATA}.get(raw[:1], BLOCKS)
         bound = _HASH if raw[:1] == b"\x02" else None
         return self._loop.run(_outcome(lambda requests: self._deliveries.serve(requests, form, bound), raw[1:]))
 
@@ -109,7 +117,9 @@ async def _outcome(serve: Callable[[AsyncIterator[bytes]], AsyncGenerator[bytes]
                 if response.status is not None:
                     return f"{response.status.name} after {len(numbers)}"
                 require(len(numbers) < ANSWERS_MAX, "more blocks than there are")
-                numbers.append(_number(response.block, response.filtered_block))
+                private = response.block_and_private_data
+                block = response.block if private is None else private.block
+                numbers.append(_number(block, response.filtered_block))
                 require(numbers == list(range(numbers[0], numbers[0] + len(numbers))), f"blocks {numbers}")
     except TimeoutError:
         return f"waits after {len(numbers)}"
