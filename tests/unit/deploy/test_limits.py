@@ -84,6 +84,11 @@ def test_the_page_gives_a_peers_defaults(core_yaml: Path) -> None:
         "endorserService": f"{config.endorsement_workers.waiting_max}",
         "waitingBytes": f"{config.endorsement_workers.waiting_bytes_max} bytes",
         "executetimeout": f"{config.chaincode.execute_timeout_s:g} s",
+        "privateData": f"{config.limits.concurrency['privysharing.v1.PrivateData']}",
+        "privateDataCalls": f"{config.private_data_service.calls_max}",
+        "privateDataBytes": f"{config.private_data_service.bytes_max} bytes",
+        "pushAckTimeout": f"{config.exchange.push.ack_seconds:g} s",
+        "pullRetryThreshold": f"{config.exchange.pull.seconds_max:g} s",
     }
     both = {key: value for key, value in BOTH.items() if not key.startswith("General")}
     assert named_last(both) == shown(config.limits, config.batches, config.unread_blocks_max)
