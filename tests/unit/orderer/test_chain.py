@@ -334,7 +334,7 @@ async def test_a_chain_does_not_go_on_with_a_log_that_was_cut_off_and_filled_aga
             store.append(encode_block(block))
     other = RunningChain(started(store, await refilled(log, what), context()))
     with pytest.raises(LostRecords, match="makes another block 2 than is stored"):
-        await other.task
+        await asyncio.wait_for(other.task, 5)
     assert other.chain.height == 3
     await other.stop()
 
