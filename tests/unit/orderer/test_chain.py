@@ -339,6 +339,29 @@ async def test_a_chain_does_not_go_on_with_a_log_that_was_cut_off_and_filled_aga
     await other.stop()
 
 
+class LostLog(MemoryLog):
+    """A log that takes nothing more."""
+
+    lost = False
+
+    def append(self, record: bytes) -> "asyncio.Future[int]":
+        if self.lost:
+            raise LostRecords("the topic is gone; see the handbook")
+        return super().append(record)
+
+
+async def test_a_chain_that_has_to_put_a_record_into_a_lost_log_again_says_what_is_lost() -> None:
+    log = LostLog()
+    for each in (Connect(), configuration(CONFIG, BatchSize(50, 10_000, 10_000)), normal()):
+        await log.append(encode_record(each))
+    running = RunningChain(started(store_with(FIRST), log, context()))
+    log.lost = True
+    with pytest.raises(LostRecords, match="the topic is gone"):
+        await asyncio.wait_for(running.task, 5)
+    assert running.chain.height == 2
+    await running.stop()
+
+
 class TrimmedLog(MemoryLog):
     """A log that has dropped its first records."""
 
