@@ -64,8 +64,7 @@ class ChainContext:
 class Chain:
     """One channel. `config` and `height` are those of the newest stored block.
 
-    Blocks that are stored can be had from the beginning, and to the end; new ones are made from `start` on. `fault`:
-    why that has ended for good, while other channels go on.
+    Stored blocks can be had at any time; new ones are made from `start` on. `fault`: why that has ended for good.
     """
 
     def __init__(self, store: BlockStore, context: ChainContext) -> None:
@@ -381,10 +380,7 @@ class Chain:
             self._alarm = asyncio.get_running_loop().call_later(POST_AGAIN_S, self._schedule_cut)
 
     async def _post_surely(self, record: Record) -> None:
-        """Append a record that the chain cannot go on without; it may get there twice, and counts once.
-
-        Raises StorageError.
-        """
+        """Append what the chain cannot go on without; it may get there twice, and counts once. Raises StorageError."""
         while True:
             try:
                 await self._post(record)
