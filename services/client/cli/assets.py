@@ -151,9 +151,12 @@ for each in PURGES:
 def _value(text: str) -> Any:
     """A value that was typed, or is in a file or on standard input: JSON, or else text."""
     if text == "-" or text.startswith("@"):
-        with click.open_file(text if text == "-" else text[1:], encoding="utf-8") as source:
-            text = source.read().removesuffix("\n")
+        try:
+            with click.open_file(text if text == "-" else text[1:], encoding="utf-8") as source:
+                text = source.read().removesuffix("\n")
+        except UnicodeDecodeError:
+            raise click.BadParameter(f"needed text in UTF-8, found other bytes in {text}") from None
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
