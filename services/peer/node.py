@@ -139,9 +139,9 @@ class Peer:
         await asyncio.to_thread(self._workers.close, HANG_UP_SECONDS)
         self._hosting.close()
         await self._connections.close()
+        self._transient_writer.shutdown()
         self.channels.close()
         self._crypto.shutdown()
-        self._transient_writer.shutdown()
 
     def illness(self) -> str | None:
         """Which channels do not grow, and why; None when all do."""

@@ -1,7 +1,8 @@
 """Pushes private sets to those who may hold them, while their endorsement waits.
 
 One peer of each member organisation first, then more, up to the collection's maximum. An acknowledgement means that the
-set is durable there. Where one fails another is tried, while there are too few and there is time.
+set is durable there. Where one fails another is tried, while there are too few and there is time. Once as many have it
+as must, the others have a moment to say so.
 """
 
 import asyncio
@@ -35,12 +36,13 @@ _log = logging.getLogger(__name__)
 class PushConfig:
     """core.yaml, peer.gossip.pvtData."""
 
-    ack_seconds: float = 3.0  # pushAckTimeout: from the beginning of a push to the last acknowledgement
+    ack_seconds: float = 3.0  # pushAckTimeout: from the beginning of a push to the last acknowledgement that is needed
+    grace_seconds: float = 0.25  # ours: for those that are not
     waiting_max: int = 2500  # ours: transactions that wait to be pushed to one peer
     waiting_bytes_max: int = 32 * 1024 * 1024  # ours: of their sets
 
     def __post_init__(self) -> None:
-        if self.ack_seconds <= 0 or min(self.waiting_max, self.waiting_bytes_max) < 1:
+        if min(self.ack_seconds, self.grace_seconds) <= 0 or min(self.waiting_max, self.waiting_bytes_max) < 1:
             raise ValueError("peer.gossip.pvtData: pushAckTimeout and what may wait must be positive")
 
 
@@ -106,6 +108,11 @@ class Pushing:
         """Who may be pushed to, in the order in which they are to be."""
         return one_of_each_first(self._fellows.members(collection))
 
+    @property
+    def grace_seconds(self) -> float:
+        """How long to wait for acknowledgements that are not needed."""
+        return self._settings.grace_seconds
+
     async def call_back(self, collections: Iterable[CollectionConfig], until: float) -> None:
         """See who of the members is back."""
         organisations = frozenset[str]().union(*map(member_msp_ids, collections))
@@ -144,6 +151,8 @@ class _Spread:
         self._under_way: Counter[Name] = Counter()
         self._tried: dict[Name, set[Fellow]] = {name: set() for name in results.collections}
         self._called_back: asyncio.Task[None] | None = None
+        self._is_kept = False
+        self._grace: asyncio.TimerHandle | None = None
 
     def begin(self) -> None:
         """Push, and keep."""
@@ -186,6 +195,7 @@ class _Spread:
         self._step()
 
     def _kept(self, kept: "asyncio.Future[None]") -> None:
+        self._is_kept = True
         self._fault = kept.exception()
         self._step()
 
@@ -209,7 +219,17 @@ class _Spread:
     def _step(self) -> None:
         """One thing less to wait for."""
         self._open -= 1
-        if self._open:
+        if not self._open:
+            self._settle()
+        elif self._grace is None and self._is_kept and self._shortage() is None:
+            loop = asyncio.get_running_loop()
+            self._grace = loop.call_later(self._pushing.grace_seconds, self._settle)
+
+    def _settle(self) -> None:
+        """Once; what comes later was not needed."""
+        if self._grace is not None:
+            self._grace.cancel()
+        if self._done.done():
             return
         fault = self._fault or self._shortage()
         if fault is None:

@@ -160,11 +160,11 @@ class PrivateDataService:
             now_ns=self._outside.now_ns(),
             since_ns=self._since_ns,
         )
-        self._nonces.take(who.msp_id, who.serialized, opened.request.nonce)
+        self._nonces.take(_group(who, config), who.serialized, opened.request.nonce)
         return who
 
     async def _within_quota(self, opened: OpenedRequest, who: Identity, channel: Exchanged, size: int) -> Answer:
-        caller = Caller(who.msp_id.encode(), sha256(who.serialized))
+        caller = Caller(_group(who, channel.config).encode(), sha256(who.serialized))
         refusal = self._calls.refusal(caller) or self._bytes.refusal(caller, size)
         if refusal is not None:
             raise RequestRefused(Reason.QUOTA, f"too much at a time: {refusal}")
@@ -271,6 +271,11 @@ class PrivateDataService:
             room -= len(rwset)
             found.append(FoundSet(number, rwset, trimmed))
         return PullAnswer(tuple(found))
+
+
+def _group(who: Identity, config: ChannelConfig) -> str:
+    """Who shares a quota: an organisation's peers, or everybody else of it; these use up nothing of those."""
+    return who.msp_id if is_peer(who, config) else f"clients of {who.msp_id}"
 
 
 def _stored(pull: Pull, want: WantedSet, channel: Exchanged) -> tuple[bytes, bool] | None:

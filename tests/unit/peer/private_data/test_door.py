@@ -32,6 +32,7 @@ from privysharing.protocol.private_data import (
 from privysharing.protocol.private_exchange import NONCE_BYTES, open_response, peers_of, seal_request
 from privysharing.rpc.channels import ClientTls, open_channel
 from privysharing.rpc.private_data import METHOD
+from services.peer.private_data.nonces import Nonces
 from services.peer.private_data.service import ServiceConfig
 from services.peer.rpc import PrivateDataRpc
 from services.runtime.config import Address
@@ -217,6 +218,15 @@ async def test_an_organisation_has_its_share_of_what_can_be_asked_at_a_time() ->
         assert await sent(one, request(one, PEER2, push(small))) == PushAnswer(("",))
         assert await sent(one, request(one, PEER2, push(large))) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "quota")
         assert not one.kept(large)
+
+
+async def test_clients_use_up_nothing_of_their_peers_quota() -> None:
+    one = Peer(PEER1)
+    one.service._nonces = Nonces(one.outside.monotonic, organisation_max=2)
+    async with town(one):
+        for who in (CLIENT2, PEER2):
+            told = [await sent(one, request(one, who, Hello(), responder=b"")) for _ in range(3)]
+            assert told == [HelloAnswer(), HelloAnswer(), (grpc.StatusCode.RESOURCE_EXHAUSTED, "quota")]
 
 
 async def test_nobody_makes_a_peer_keep_something_for_ever() -> None:

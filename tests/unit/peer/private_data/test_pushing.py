@@ -6,7 +6,20 @@ import pytest
 
 from services.peer.private_data.dissemination import NotSpread
 from services.peer.private_data.types import PrivateResults
-from tests.support.fellows import OURS, PEER1, PEER1B, PEER2, PEER2B, SHARED, Peer, Secret, collection, town, until
+from tests.support.fellows import (
+    OURS,
+    PEER1,
+    PEER1B,
+    PEER2,
+    PEER2B,
+    QUICK,
+    SHARED,
+    Peer,
+    Secret,
+    collection,
+    town,
+    until,
+)
 
 BOTH = "OR('Org1MSP.member', 'Org2MSP.member')"
 
@@ -98,6 +111,28 @@ async def test_another_peer_is_tried_where_one_fails() -> None:
             secret = Secret(SHARED, f"k{number}", b"v")
             await one.spread(secret)
             assert three.kept(secret)
+
+
+async def test_a_peer_whose_disk_hangs_holds_up_nothing_for_long_where_it_is_not_needed() -> None:
+    one, two, three = Peer(PEER1), Peer(PEER2), Peer(PEER2B)
+    async with town(one, two, three):
+        with two.store.transient._lock:  # whoever would write there waits
+            began = asyncio.get_running_loop().time()
+            secret = Secret(SHARED, "k", b"v")
+            await one.spread(secret)
+            assert three.kept(secret)
+            assert asyncio.get_running_loop().time() - began < QUICK.push.ack_seconds
+        await until(lambda: two.kept(secret))
+
+
+async def test_a_peer_whose_disk_hangs_is_waited_for_until_the_time_is_over_where_it_is_needed() -> None:
+    one, two = Peer(PEER1), Peer(PEER2)
+    async with town(one, two):
+        with two.store.transient._lock:
+            began = asyncio.get_running_loop().time()
+            with pytest.raises(NotSpread, match="and reached 0"):
+                await one.spread(Secret(SHARED, "k", b"v"))
+            assert asyncio.get_running_loop().time() - began >= QUICK.push.ack_seconds * 0.9
 
 
 async def test_a_peer_that_is_back_is_pushed_to_again() -> None:
