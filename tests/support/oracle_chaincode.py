@@ -135,7 +135,8 @@ def _fail(stub: Stub, arguments: Sequence[str]) -> bytes:
 
 
 def _put_private(stub: Stub, arguments: Sequence[str]) -> bytes:
-    stub.put_private(*arguments, stub.transient["value"])
+    collection, key = arguments
+    stub.put_private(collection, key, stub.transient["value"])
     return b"ok"
 
 

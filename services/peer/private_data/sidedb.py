@@ -39,10 +39,12 @@ class Erasure:
 class SideDb:
     """See the module. It judges what it is given against the hashes of blocks, and knows nothing else of ledgers."""
 
-    def __init__(self, database: DurableDatabase) -> None:
+    def __init__(self, database: DurableDatabase, ledger_height: int) -> None:
+        """Of blocks that the ledger does not have (any more), what is here waits for them, or for others."""
         self._database = database
         height = database.get(records.HEIGHT_KEY)
-        self._height = self._kept_height = 0 if height is None else records.decode_number(height)
+        kept_height = 0 if height is None else records.decode_number(height)
+        self._height = self._kept_height = min(kept_height, ledger_height)
         beyond = self._scan(records.block_prefix(records.TAG, self._height), records.behind(records.TAG))
         self._beyond = {records.decode_number(key[1:]) for key, _ in beyond}  # blocks that may come again
         self._missing = self._count_missing()

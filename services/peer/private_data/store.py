@@ -74,8 +74,9 @@ class PrivateStore:
                 FORMAT.check(disk, folder, SETS_FOLDER)
             except OtherFormat as error:
                 raise LedgerFault(str(error)) from error
-            side = SideDb(DurableDatabase.open(disk, databases, folder / SETS_FOLDER))
-            opened.callback(side.close)
+            database = DurableDatabase.open(disk, databases, folder / SETS_FOLDER)
+            opened.callback(database.close)
+            side = SideDb(database, ledger.height)
             transient = StoredTransient(disk, folder / TRANSIENT_FOLDER)
             opened.callback(transient.close)
             store = cls(ledger, side, transient, config, msp_id)

@@ -40,13 +40,21 @@ def chain() -> PrivateChain:
     return PrivateChain()
 
 
+@pytest.fixture
+def peer() -> Iterator[Member]:
+    disk = MemoryDisk()
+    opened = stored_member(disk, MemoryDatabases(disk))
+    yield opened
+    opened.close()
+
+
 @pytest.fixture(params=["memory", "disk"])
-def peer(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Member]:
+def either(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Member]:
+    """A member in memory, and one on a real disk."""
     if request.param == "memory":
-        disk = MemoryDisk()
-        opened = stored_member(disk, MemoryDatabases(disk))
-    else:
-        opened = stored_member(RealDisk(), LevelDatabases(), tmp_path)
+        yield request.getfixturevalue("peer")
+        return
+    opened = on_disk(tmp_path)
     yield opened
     opened.close()
 
@@ -73,16 +81,16 @@ def purged(peer: Member, key: str) -> PurgedKey | None:
     return peer.private.purged(CHAINCODE, "kept", sha256(key))
 
 
-def test_a_value_is_read_under_the_newest_version_of_its_hash(chain: PrivateChain, peer: Member) -> None:
+def test_a_value_is_read_under_the_newest_version_of_its_hash(chain: PrivateChain, either: Member) -> None:
     chain.put("k", b"one")
     chain.put("other", b"1")
     chain.put("k", b"two")
     for height, value in ((2, None), (3, b"one"), (4, b"one"), (5, b"two")):
-        peer.follow(chain, to=height)
-        assert peer.read("k") == value
+        either.follow(chain, to=height)
+        assert either.read("k") == value
     chain.add([Put("k")])
-    peer.follow(chain)
-    assert peer.read("k") is None
+    either.follow(chain)
+    assert either.read("k") is None
 
 
 def test_what_other_members_hold_is_neither_kept_nor_missed(chain: PrivateChain, peer: Member) -> None:
@@ -108,37 +116,39 @@ def test_what_is_not_found_is_missing_and_the_block_is_stored_all_the_same(chain
 
 
 def test_reconciled_sets_are_stored_if_they_are_right_and_wrong_ones_are_named(
-    chain: PrivateChain, peer: Member
+    chain: PrivateChain, either: Member
 ) -> None:
     places = [chain.put(key, key.encode()) for key in ("a", "b", "c")]
-    peer.follow(chain, {})
+    either.follow(chain, {})
     given = {
         places[0]: chain.sets[places[0]],
         places[1]: PrivateSet(CHAINCODE, "kept", encode_private_set(PrivateRwSet((Write("b", b"forged"),)))),
         places[2]: PrivateSet(CHAINCODE, "kept", encode_private_set(PrivateRwSet((Write("x", b"c"),)))),
         Place(99, 0, CHAINCODE, "kept"): chain.sets[places[0]],
     }
-    assert peer.private.reconciled(given) == [places[1], places[2]]
-    assert [peer.read(key) for key in ("a", "b", "c")] == [b"a", None, None]
-    assert peer.private.missing_count() == {(CHAINCODE, "kept"): 2}
-    assert peer.private.reconciled(chain.sets) == []
-    assert [peer.read(key) for key in ("a", "b", "c")] == [b"a", b"b", b"c"]
-    assert peer.private.missing_count() == {}
-    assert peer.private.missing(9) == ()
+    assert either.private.reconciled(given) == [places[1], places[2]]
+    assert [either.read(key) for key in ("a", "b", "c")] == [b"a", None, None]
+    assert either.private.missing_count() == {(CHAINCODE, "kept"): 2}
+    assert either.private.reconciled(chain.sets) == []
+    assert [either.read(key) for key in ("a", "b", "c")] == [b"a", b"b", b"c"]
+    assert either.private.missing_count() == {}
+    assert either.private.missing(9) == ()
 
 
-def test_a_purge_takes_a_key_out_of_every_set_up_to_it_and_leaves_the_others(chain: PrivateChain, peer: Member) -> None:
+def test_a_purge_takes_a_key_out_of_every_set_up_to_it_and_leaves_the_others(
+    chain: PrivateChain, either: Member
+) -> None:
     first = Place(chain.add([Put("k", b"one"), Put("stays", b"here")]), 0, CHAINCODE, "kept")
     second = chain.put("k", b"two")
     purge = chain.purge("k")
     after = chain.put("k", b"anew")
-    peer.follow(chain)
+    either.follow(chain)
     stays = encode_private_set(PrivateRwSet((Write("stays", b"here"),)))
-    assert peer.private.get_set(first) == (PrivateSet(CHAINCODE, "kept", stays), True)
-    assert peer.private.get_set(second) == (PrivateSet(CHAINCODE, "kept", b""), True)
-    assert peer.private.get_set(Place(purge, 0, CHAINCODE, "kept")) == (PrivateSet(CHAINCODE, "kept", b""), True)
-    assert peer.private.get_set(after) == (chain.sets[after], False)
-    assert (peer.read("k"), peer.read("stays")) == (b"anew", b"here")
+    assert either.private.get_set(first) == (PrivateSet(CHAINCODE, "kept", stays), True)
+    assert either.private.get_set(second) == (PrivateSet(CHAINCODE, "kept", b""), True)
+    assert either.private.get_set(Place(purge, 0, CHAINCODE, "kept")) == (PrivateSet(CHAINCODE, "kept", b""), True)
+    assert either.private.get_set(after) == (chain.sets[after], False)
+    assert (either.read("k"), either.read("stays")) == (b"anew", b"here")
 
 
 def test_a_purge_is_only_told_of_once_nothing_is_left_in_files(chain: PrivateChain, tmp_path: Path) -> None:
@@ -267,24 +277,24 @@ def test_a_fellow_that_has_purged_more_is_not_wrong_and_another_may_have_the_res
 
 
 def test_expired_sets_and_what_is_missing_of_them_go_with_the_block_that_is_one_too_far(
-    chain: PrivateChain, peer: Member
+    chain: PrivateChain, either: Member
 ) -> None:
     found, missing = chain.put("a", b"1", "short"), chain.put("b", b"2", "short")
     kept = chain.put("k", b"3")
-    peer.follow(chain, {place: each for place, each in chain.sets.items() if place != missing})
-    assert peer.private.missing_count() == {(CHAINCODE, "short"): 1}
-    assert peer.read("a", "short") == b"1"
+    either.follow(chain, {place: each for place, each in chain.sets.items() if place != missing})
+    assert either.private.missing_count() == {(CHAINCODE, "short"): 1}
+    assert either.read("a", "short") == b"1"
     chain.put("x", b"4")  # block 5: that of `a` is 2, and it lives 2 blocks
-    peer.follow(chain)
-    assert peer.private.get_set(found) is None
-    assert peer.read("a", "short") is None
-    assert peer.private.missing_count() == {(CHAINCODE, "short"): 1}
+    either.follow(chain)
+    assert either.private.get_set(found) is None
+    assert either.read("a", "short") is None
+    assert either.private.missing_count() == {(CHAINCODE, "short"): 1}
     chain.put("y", b"5")
-    peer.follow(chain)
-    assert peer.private.missing_count() == {}
-    assert peer.private.get_set(kept) == (chain.sets[kept], False)
-    assert peer.private.reconciled({missing: chain.sets[missing]}) == []
-    assert peer.private.get_set(missing) is None
+    either.follow(chain)
+    assert either.private.missing_count() == {}
+    assert either.private.get_set(kept) == (chain.sets[kept], False)
+    assert either.private.reconciled({missing: chain.sets[missing]}) == []
+    assert either.private.get_set(missing) is None
 
 
 def test_a_key_that_is_written_again_lives_on_from_then(chain: PrivateChain, peer: Member) -> None:
@@ -312,20 +322,20 @@ def test_what_has_expired_leaves_the_files_in_time(chain: PrivateChain, tmp_path
     peer.close()
 
 
-def test_a_value_stays_readable_when_only_its_policy_changes(chain: PrivateChain, peer: Member) -> None:
+def test_a_value_stays_readable_when_only_its_policy_changes(chain: PrivateChain, either: Member) -> None:
     chain.put("k", b"value")
     chain.add([Put("k", policy=POLICY)])
     chain.add([Put("k", policy=POLICY), Put("none", policy=POLICY)])
-    peer.follow(chain, to=4)
-    assert peer.read("k") == b"value"
-    peer.follow(chain)
-    assert peer.read("k") == b"value"
+    either.follow(chain, to=4)
+    assert either.read("k") == b"value"
+    either.follow(chain)
+    assert either.read("k") == b"value"
     chain.add([Put("k", b"new")], [Put("k2", b"2"), Put("k", policy=POLICY)])
-    peer.follow(chain)
-    assert (peer.read("k"), peer.read("k2")) == (b"new", b"2")
+    either.follow(chain)
+    assert (either.read("k"), either.read("k2")) == (b"new", b"2")
     chain.purge("k")
-    peer.follow(chain)
-    assert (peer.read("k"), peer.read("k2")) == (None, b"2")
+    either.follow(chain)
+    assert (either.read("k"), either.read("k2")) == (None, b"2")
 
 
 def test_a_value_that_was_missing_is_readable_under_the_version_that_only_changed_its_policy(
