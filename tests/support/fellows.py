@@ -85,14 +85,17 @@ SHARED = collection("shared", "OR('Org1MSP.member', 'Org2MSP.member')", required
 
 
 class Secret:
-    """One transaction's private write."""
+    """One transaction's private writes."""
 
-    def __init__(self, of: CollectionConfig, key: str, value: bytes) -> None:
-        self.of, self.key, self.value = of, key, value
-        self.set = PrivateSet("cc", of.name, encode_private_set(PrivateRwSet((Write(key, value),), ())))
+    def __init__(self, of: CollectionConfig, key: str, value: bytes, *, also: str = "") -> None:
+        """`also`: a second key that gets the same value."""
+        self.of = of
+        keys = [key, also] if also else [key]
+        private = PrivateRwSet(tuple(Write(each, value) for each in keys), ())
+        self.set = PrivateSet("cc", of.name, encode_private_set(private))
         hashed = CollectionHashedRwSet(
             of.name,
-            writes=(HashedWrite(sha256(key.encode()), sha256(value)),),
+            writes=tuple(HashedWrite(sha256(each.encode()), sha256(value)) for each in keys),
             private_rwset_hash=hashlib.sha256(self.set.rwset).digest(),
         )
         self._tx = Tx(namespaces=(NamespaceRwSet("cc", collections=(hashed,)),))

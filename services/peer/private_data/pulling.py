@@ -15,6 +15,7 @@ from services.peer.ledger.types import LedgerPort
 from services.peer.private_data.collections import Collections
 from services.peer.private_data.fellows import Fellow, Fellows
 from services.peer.private_data.metrics import ExchangeMetrics
+from services.peer.private_data.resolving import kept_sets
 from services.peer.private_data.types import Missing, Place, TransientStore
 
 FELLOWS_ASKED: Final = 3  # of those that may have a set, for one block
@@ -111,7 +112,7 @@ class Pulling:
             return {}
         loop = asyncio.get_running_loop()
         began = loop.time()
-        found = await asyncio.to_thread(self._kept, needed)
+        found = await asyncio.to_thread(self._whole_sets_kept, needed)
         lacking = [each for each in needed if each.place not in found]
         try:
             async with asyncio.timeout(self._settings.seconds_max):
@@ -124,15 +125,11 @@ class Pulling:
         self._metrics.fetch.of(self._ledger.channel_id).observe(loop.time() - began)
         return found
 
-    def _kept(self, needed: Iterable[Missing]) -> dict[Place, PrivateSet]:
-        """What is in the transient store."""
-        return {
-            each.place: kept
-            for each in needed
-            for kept in self._store.sets_of(each.tx_id)
-            if (kept.namespace, kept.collection) == (each.place.namespace, each.place.collection)
-            and sha256(kept.rwset) == each.rwset_hash
-        }
+    def _whole_sets_kept(self, needed: Sequence[Missing]) -> dict[Place, PrivateSet]:
+        """What is in the transient store, as it was endorsed."""
+        kept = kept_sets(self._store, needed)
+        hashes = {each.place: each.rwset_hash for each in needed}
+        return {place: private for place, private in kept.items() if sha256(private.rwset) == hashes[place]}
 
     async def _pull(self, name: Name, missing: Sequence[Missing], found: dict[Place, PrivateSet]) -> None:
         collection = Collections(self._ledger.view, self._config()).find(*name)
@@ -143,7 +140,8 @@ class Pulling:
             if not missing:
                 return
             try:
-                pulled = await self._puller.pull(fellow, name, missing, self._settings.seconds_max)
+                # Half of the time: whoever lets it pass is not asked again, and another one may be.
+                pulled = await self._puller.pull(fellow, name, missing, self._settings.seconds_max / 2)
             except NodeError as error:
                 _log.info("cannot pull private data", extra={"peer": fellow.source.address, "reason": error.reason})
             else:

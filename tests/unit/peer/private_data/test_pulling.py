@@ -1,13 +1,14 @@
 """What a member lacks it gets from others: before the commit if it is quick, afterwards otherwise."""
 
+import asyncio
 from typing import Final
 
 import pytest
 
-from privysharing.protocol.private_data import PrivateSet
+from privysharing.protocol.private_data import Answer, PrivateSet
 from services.peer.private_data.store import PrivateStore
 from services.peer.private_data.types import Place
-from tests.support.fellows import OURS, PEER1, PEER1B, PEER2, SHARED, Peer, Secret, town, until
+from tests.support.fellows import OURS, PEER1, PEER1B, PEER2, QUICK, SHARED, Peer, Purge, Secret, town, until
 from tests.support.judging import ORG1_CA
 
 LIAR: Final = ORG1_CA.issue("liar", "peer").signer("Org1MSP")
@@ -85,6 +86,46 @@ async def test_nobody_but_members_is_asked() -> None:
         await network.commit(Secret(OURS, "k", b"v").envelope, Secret(SHARED, "l", b"v").envelope)
         await until(lambda: two.served("pull") > 0)  # about the shared one
         assert two.refused("pull", "not_a_member") == 0
+
+
+async def test_a_peer_that_has_purged_some_keys_is_not_mistaken_for_a_liar() -> None:
+    one, two = Peer(PEER1), Peer(PEER1B)
+    async with town(one, two) as network:
+        secret = Secret(OURS, "k", b"v", also="l")
+        await one.spread(secret)
+        await network.commit(secret.envelope)
+        await network.commit(Purge(OURS, "k").envelope)
+        assert one.store.erase()
+        await two.stop()
+        fresh = Peer(PEER1B)
+        await fresh.start([one])
+        await until(lambda: fresh.fellows(OURS))
+        written, purged = network.blocks[1], network.blocks[2]
+        await fresh.commit(network.blocks[0], written)
+        await until(lambda: one.served("pull") > 1)  # before the commit, and afterwards: what is left of it
+        assert fresh.store.missing_count() == {("cc", "ours"): 1}
+        await fresh.commit(purged)
+        await until(lambda: not fresh.store.missing_count())
+        assert fresh.liars() == 0
+        place = Place(written.header.number, 0, "cc", "ours")
+        assert fresh.store.get_set(place) == one.store.get_set(place) == (Secret(OURS, "l", b"v").set, True)
+        await fresh.stop()
+
+
+async def test_a_silent_fellow_holds_up_one_commit_and_no_second_one() -> None:
+    one, two = Peer(PEER1), Peer(PEER1B)
+    async with town(one, two) as network:
+        one.service._within_quota = forever  # type: ignore[method-assign]
+        for number in range(2):
+            began = asyncio.get_running_loop().time()
+            await two.commit(network.order(Secret(OURS, f"k{number}", b"v").envelope))
+            took = asyncio.get_running_loop().time() - began
+            assert (took > QUICK.pull.seconds_max * 0.4) == (number == 0)
+
+
+async def forever(*_: object) -> Answer:
+    await asyncio.Event().wait()
+    raise AssertionError
 
 
 class LyingStore(PrivateStore):
