@@ -96,7 +96,7 @@ def _member(member: Member) -> Service:
 
 
 def _client(network: Network, org: OrganisationEntry) -> Service:
-    wallet = [f"{WALLET}/{label_of(org, user)}.id" for user in org.users]
+    wallet = [f"{WALLET}/{label_of(org, user)}.id" for user in org.users if user.role != "admin"]
     service = _command_line(network, [org], wallet)
     kept = f"./{kept_folder(org.name)}:{CONFIGURATION / layout.UNSETTLED}"
     return service | {"entrypoint": _WAITING, "volumes": [*service["volumes"], kept]}

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +29,6 @@ USER: Final = 10001  # as in the images, where whoever starts a network is root
 DEFINED_SECONDS_MAX: Final = 120.0
 _STOP_SECONDS: Final = "20"
 _POLL_INTERVAL_S = 0.3
-_DOWN_ATTEMPTS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,15 +78,16 @@ class Project:
             raise
 
     def down(self) -> None:
-        """Stop and remove containers and networks. The folder keeps keys and ledgers."""
-        for attempt in range(1, _DOWN_ATTEMPTS + 1):
-            try:
-                self.compose("--profile", DEMO, "down", "--timeout", _STOP_SECONDS)
-                return
-            except DockerFault:  # the engine may still be letting go of a network
-                if attempt == _DOWN_ATTEMPTS:
-                    raise
-                time.sleep(1)
+        """Stop and remove containers and networks. The folder keeps keys and ledgers.
+
+        An engine may count containers in a network that are no longer there, and keep it: this tells so, and goes on.
+        """
+        try:
+            self.compose("--profile", DEMO, "down", "--timeout", _STOP_SECONDS)
+        except DockerFault as fault:
+            if self._containers():
+                raise
+            print(f"all containers are gone, but not all networks: {fault}", file=sys.stderr)  # noqa: T201
 
     def compose(self, *arguments: str) -> str:
         """What a command of Docker Compose's prints."""
@@ -94,11 +95,7 @@ class Project:
 
     def container(self, service: str) -> str:
         """The id of a service's container."""
-        found = self.engine.docker(
-            "ps", "--all", "--quiet",
-            f"--filter=label=com.docker.compose.project={self.name}",
-            f"--filter=label=com.docker.compose.service={service}",
-        ).split()  # fmt: skip
+        found = self._containers(f"--filter=label=com.docker.compose.service={service}")
         if len(found) != 1:
             raise DockerFault(f"{service} of {self.folder} has {len(found)} containers; needed: one")
         return found[0]
@@ -114,6 +111,11 @@ class Project:
     def exec(self, service: str, *command: str) -> str:
         """What a command in a running container prints."""
         return self.engine.docker("exec", self.container(service), *command)
+
+    def _containers(self, *filters: str) -> list[str]:
+        """The ids of the project's containers, whether they run or not."""
+        ours = f"--filter=label=com.docker.compose.project={self.name}"
+        return self.engine.docker("ps", "--all", "--quiet", ours, *filters).split()
 
     def _wait_for_contracts(self) -> None:
         deadline = time.monotonic() + DEFINED_SECONDS_MAX
