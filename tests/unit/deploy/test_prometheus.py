@@ -1,7 +1,6 @@
 """What Prometheus is told: accepted by its own tools, about every node, with a way out of every alert."""
 
 import re
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +10,12 @@ import yaml
 from deploy.generate import generate
 from deploy.packages import Missing
 from deploy.prometheus import programs
-from deploy.prometheus.scraping import ALERTS, JOB, configuration
+from deploy.prometheus.scraping import ALERTS, configuration
 from deploy.topology import load_topology
 from tests.support.promql import metrics_in
+from tests.support.promtool import FOLDER, promtool
 
 ROOT = Path(__file__).parents[3]
-FOLDER = ALERTS.parent
-
-
-def promtool(*arguments: str | Path, folder: Path = FOLDER) -> subprocess.CompletedProcess[str]:
-    command = [programs.program(programs.PROMTOOL), *map(str, arguments)]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=60)
 
 
 def alerts() -> list[dict[str, Any]]:
@@ -68,57 +62,6 @@ def test_a_network_of_this_machine_is_scraped_node_by_node(tmp_path: Path) -> No
     }
     labels = {"network": "demo", "org": "citizens", "role": "peer", "instance": "peer1.citizens.city"}
     assert found["peer1.citizens.city"]["labels"] == labels
-
-
-def in_kubernetes(tmp_path: Path, **pod: str) -> dict[str, str]:
-    """The labels that a pod's port has as a target; none when it is not one.
-
-    Debian's promtool has no Kubernetes in it: what Kubernetes would say of the pod is said here.
-    """
-    document = yaml.safe_load((FOLDER / "kubernetes.yml").read_text())
-    (job,) = document["scrape_configs"]
-    assert job.pop("kubernetes_sd_configs") == [{"role": "pod"}]
-    assert document.pop("rule_files") == ["alerts.yml"]
-    said = {f"__meta_kubernetes_{key}": value for key, value in pod.items()}
-    job["static_configs"] = [{"targets": ["10.1.2.3:9443"], "labels": said}]
-    (tmp_path / "kubernetes.yml").write_text(yaml.safe_dump(document))
-    checked = promtool("check", "service-discovery", "--timeout=300ms", "kubernetes.yml", JOB, folder=tmp_path)
-    assert checked.returncode == 0, checked.stderr
-    (target,) = yaml.safe_load(checked.stdout)
-    return {key: value for key, value in target["labels"].items() if not key.startswith("__")}
-
-
-POD = {
-    "namespace": "bench-1ch-citizens",
-    "pod_label_app_kubernetes_io_part_of": "privysharing",
-    "pod_label_app_kubernetes_io_name": "peer",
-    "pod_label_app_kubernetes_io_instance": "peer0",
-    "pod_annotation_prometheus_io_scrape": "true",
-    "pod_container_port_name": "operations",
-}
-
-
-def test_a_pod_of_a_node_is_scraped_under_the_nodes_name(tmp_path: Path) -> None:
-    assert in_kubernetes(tmp_path, **POD) == {
-        "job": JOB,
-        "network": "bench-1ch",
-        "org": "citizens",
-        "role": "peer",
-        "instance": "peer0.bench-1ch-citizens",
-    }
-
-
-@pytest.mark.parametrize(
-    "other",
-    [
-        {"pod_container_port_name": "grpc"},
-        {"pod_label_app_kubernetes_io_part_of": "another"},
-        {"pod_annotation_prometheus_io_scrape": "false"},
-    ],
-    ids=str,
-)
-def test_whatever_else_runs_in_a_cluster_is_not(tmp_path: Path, other: dict[str, str]) -> None:
-    assert in_kubernetes(tmp_path, **POD | other) == {}
 
 
 def test_where_it_cannot_be_had_the_line_that_installs_it_is_named(
