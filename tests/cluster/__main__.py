@@ -88,7 +88,8 @@ def heights(kubectl: Kubectl, channel: str) -> dict[str, int]:
 @click.option("--topology", default="demo", show_default=True, help="Which network is there.")
 @click.option("--organisation", default="citizens", show_default=True, help="Whose client submits.")
 @click.option("--user", default="carol", show_default=True, help="As whom.")
-def main(command: str, topology: str, organisation: str, user: str) -> None:
+@click.option("--kill", is_flag=True, help="Give no pod time to end.")
+def main(command: str, topology: str, organisation: str, user: str, kill: bool) -> None:
     """Try who reaches whom; then delete every pod of a network, one at a time, under load."""
     described = load_topology(topology)
     kubectl = Kubectl(command, f"{topology}-")
@@ -101,7 +102,7 @@ def main(command: str, topology: str, organisation: str, user: str) -> None:
     talking.wait(ACKNOWLEDGED_BETWEEN)
     deleted = {}
     for pod in (pod for pod in pods if pod != client):
-        seconds = deleted[f"{pod.namespace}/{pod.name}"] = round(kubectl.delete(pod), 1)
+        seconds = deleted[f"{pod.namespace}/{pod.name}"] = round(kubectl.delete(pod, kill=kill), 1)
         talking.wait(ACKNOWLEDGED_BETWEEN)
         click.echo(f"{pod.name} of {pod.namespace} was back after {seconds} s; {talking.acknowledged} acknowledged")
     end = talking.stop()

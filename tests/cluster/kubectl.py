@@ -10,6 +10,7 @@ from typing import Any
 
 ROLE = "app.kubernetes.io/name"
 BACK_SECONDS_MAX = 300.0
+_KILL = ("--force", "--grace-period=0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +63,11 @@ class Kubectl:
             text=True,
         )
 
-    def delete(self, pod: Pod) -> float:
-        """Delete a pod; how many seconds later as many of its owner's are ready again as before."""
+    def delete(self, pod: Pod, *, kill: bool = False) -> float:
+        """Delete a pod, or kill it; how many seconds later as many of its owner's are ready again as before."""
         began = time.monotonic()
         before = {each.uid for each in self.pods() if (each.namespace, each.owner) == (pod.namespace, pod.owner)}
-        self.run("delete", "pod", "-n", pod.namespace, pod.name, "--wait=false")
+        self.run("delete", "pod", "-n", pod.namespace, pod.name, "--wait=false", *(_KILL if kill else ()))
         while time.monotonic() - began < BACK_SECONDS_MAX:
             now = [each for each in self.pods() if (each.namespace, each.owner) == (pod.namespace, pod.owner)]
             if pod.uid not in {each.uid for each in now} and len([each for each in now if each.ready]) == len(before):
