@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from operator import itemgetter
 from pathlib import Path
 
 from deploy.kubernetes.names import namespace_of
@@ -36,7 +37,7 @@ def test_every_node_is_scraped_under_a_name_of_its_own_and_no_other_pod_is(rende
         }
         for node in topology.nodes
     ]
-    assert sorted(scraped, key=str) == sorted(expected, key=str)
+    assert sorted(scraped, key=itemgetter("instance")) == sorted(expected, key=itemgetter("instance"))
 
 
 def test_a_pod_that_does_not_ask_for_it_is_not_scraped(demo: Rendered, tmp_path: Path) -> None:
