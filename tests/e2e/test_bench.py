@@ -48,6 +48,14 @@ def test_a_short_run_prints_its_figures_as_json_on_the_last_line() -> None:
     assert set(figures["items_per_message"]) == {"proposals", "endorsements", "envelopes", "acknowledgements"}
 
 
+def test_a_private_value_is_measured_beside_a_plain_one() -> None:
+    figures = figures_of("--workload", "private", "--duration", "0.3", "--warm-up", "0")
+    for each in (figures, figures["yardstick"]):
+        assert (each["failures"], each["runs"]) == ({}, 2)
+        assert each["tps"] > 0
+    assert figures["cpu_of_yardstick"] > 0
+
+
 def test_a_profile_of_sharing_says_where_the_time_goes(tmp_path: Path) -> None:
     ran = bench("--workload", "share", "--duration", "4", "--in-flight", "20", "--profile", str(tmp_path))
     assert ran.returncode == 0, ran.stderr
