@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo test check bench profile sim chaos fuzz soak up down kafka-up kafka-down kafka-ready prometheus-ready k8s proto lock clean
+.PHONY: help demo test check bench profile sim chaos canary fuzz soak up down kafka-up kafka-down kafka-ready prometheus-ready k8s proto lock clean
 
 help: ## This list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -47,6 +47,9 @@ sim: $(READY) ## Networks in one process, where seeds say what goes wrong; SEEDS
 KILLS ?= 60
 chaos: $(LOG_READY) ## Kill, stop and starve nodes under load, then look for all that was acknowledged; KILLS= SEED= ORDERING=
 	@$(BIN)/python -m tests.chaos --kills $(KILLS) $(LOG) $(if $(SEED),--seed $(SEED))
+
+canary: $(READY) ## Plant values in everything private, and look for them wherever they may not be
+	@$(BIN)/python -m tests.canary
 
 INPUTS ?= 100000
 fuzz: $(READY) ## Hostile input for every reader and door, in one process; INPUTS= SEED= TARGET=

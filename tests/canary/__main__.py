@@ -58,7 +58,7 @@ def run(folder: Path, plant: str | None, console: Console) -> tuple[dict[str, An
             planted.append(Planted(controls.pop(plant).canary, frozenset()))
         console.print(f"{len(planted)} canaries are planted; looking for them")
         written = Hunt(planted, [*controls.values()])
-        _look_everywhere(network, written)
+        _look_everywhere(network, story, written)
         purged = _purged(network, story, wrong)
     finally:
         network.close()
@@ -82,10 +82,11 @@ def run(folder: Path, plant: str | None, console: Console) -> tuple[dict[str, An
     ]
 
 
-def _look_everywhere(network: WatchedNetwork, hunt: Hunt) -> None:
+def _look_everywhere(network: WatchedNetwork, story: Story, hunt: Hunt) -> None:
     """In what runs, then in what it leaves behind. The network has stopped then."""
+    outsiders = [node.name for node in network.network.nodes if node.name not in story.members]
     hunt.look(pages(network.network.nodes))
-    hunt.look(memories(network.processes))
+    hunt.look(memories(network.processes, outsiders))
     network.stop()
     hunt.look(connections(network.proxies.recorded))
     hunt.look(files(network.network.folder, network.network.nodes))
@@ -110,7 +111,7 @@ def _purged(network: WatchedNetwork, story: Story, wrong: list[str]) -> Hunt:
     network.stop()
     network.restart()
     hunt = Hunt(_known_to_nobody(story.planted))
-    hunt.look(memories(network.processes))
+    hunt.look(memories(network.processes, story.members))
     network.stop()
     hunt.look(files(network.network.folder, network.network.nodes))
     return hunt

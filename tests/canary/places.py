@@ -2,7 +2,7 @@
 
 import shutil
 import urllib.request
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -51,9 +51,11 @@ def _database(file: str, content: bytes) -> Iterator[tuple[str, bytes]]:
         yield "records", b"\n".join(leveldb.records(content))
 
 
-def memories(processes: Processes) -> Iterator[Place]:
-    """Every mapping of each process that runs."""
-    for node, pid in processes.pids().items():
+def memories(processes: Processes, nodes: Collection[str]) -> Iterator[Place]:
+    """Every mapping of the processes of these nodes, which run."""
+    pids = processes.pids()
+    for node in nodes:
+        pid = pids[node]
         for name, content in memory.mappings(pid):
             yield Place(f"{name} of {node}", MEMORY, frozenset({node}), content)
 

@@ -2,15 +2,17 @@
 
 import re
 import zlib
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import cramjam
-from ahocorasick_rs import BytesAhoCorasick
+from ahocorasick_rs import BytesAhoCorasick, Implementation
 
 from tests.canary.canaries import Canary
 from tests.canary.encodings import patterns
 
+PART_BYTES = 8  # of a pattern: what is looked for first, as fewer and shorter patterns are found faster
 WINDOW_BYTES = 8 * 1024 * 1024  # what is searched at once
 UNPACKED_BYTES_MAX = 64 * 1024 * 1024  # of one packed stream
 DEPTH_MAX = 3  # streams within streams
@@ -30,16 +32,34 @@ class Finding:
     offset: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Sought:
+    pattern: bytes
+    start: int  # of the part by which it is noticed
+    canary: str
+    encoding: str
+
+
+def _rarest(pattern: bytes) -> int:
+    """Where a part begins that is as varied as any: zeros are everywhere."""
+    starts = range(max(1, len(pattern) - PART_BYTES + 1))
+    return max(starts, key=lambda start: len(set(pattern[start : start + PART_BYTES]) - {0}))
+
+
 class Search:
     """Counts the bytes that it has looked at, unpacked ones too."""
 
     def __init__(self, canaries: Iterable[Canary]) -> None:
-        sought = {
-            pattern: (canary.name, encoding) for canary in canaries for pattern, encoding in patterns(canary).items()
-        }
-        self._meanings = list(sought.values())
-        self._automaton = BytesAhoCorasick(list(sought))
-        self._overlap = max(map(len, sought)) - 1
+        self._sought: dict[bytes, list[_Sought]] = defaultdict(list)  # by a part that does not often come by chance
+        self._overlap = 0
+        for canary in canaries:
+            for pattern, encoding in patterns(canary).items():
+                start = _rarest(pattern)
+                part = pattern[start : start + PART_BYTES]
+                self._sought[part].append(_Sought(pattern, start, canary.name, encoding))
+                self._overlap = max(self._overlap, len(pattern) - 1)
+        self._parts = list(self._sought)
+        self._automaton = BytesAhoCorasick(self._parts, implementation=Implementation.ContiguousNFA)
         self.bytes = 0
 
     def find(self, place: str, content: bytes, depth: int = 0) -> Iterator[Finding]:
@@ -49,9 +69,10 @@ class Search:
         for start in range(0, len(content), WINDOW_BYTES):
             window = view[start : start + WINDOW_BYTES + self._overlap]
             for which, begin, _ in self._automaton.find_matches_as_indexes(window, overlapping=True):
-                if begin < WINDOW_BYTES:
-                    canary, encoding = self._meanings[which]
-                    yield Finding(canary, encoding, place, start + begin)
+                for sought in self._sought[self._parts[which]]:
+                    offset = begin - sought.start
+                    if 0 <= offset < WINDOW_BYTES and window[offset : offset + len(sought.pattern)] == sought.pattern:
+                        yield Finding(sought.canary, sought.encoding, place, start + offset)
         if depth < DEPTH_MAX:
             for match in _PACKED.finditer(content):
                 for unpacked in _unpacked(view[match.start() :], match.group()):

@@ -23,9 +23,11 @@ from deploy.kafka.cluster import MemberFault
 from deploy.manifest import Network, NodeEntry
 from deploy.ordering import Wish, with_ordering
 from services.client.network.processes import NodeFault
+from tests.canary.places import files
 from tests.chaos.evidence import Evidence, resident_mb, states, unsound
 from tests.chaos.load import Load
-from tests.chaos.opinion import objections
+from tests.chaos.opinion import opinion
+from tests.chaos.privacy import misplaced, private_of
 from tests.chaos.records import Records
 from tests.chaos.relays import Relays
 from tests.chaos.schedule import KAFKA_KINDS, KINDS, STOPPED_SECONDS, FullDisk, Step, Victims, schedule
@@ -158,6 +160,8 @@ def _findings(
     """All that is wrong, by kind; the nodes have stopped."""
     dumped = states(network)
     first, *others = dumped
+    second = opinion(evidence.genesis, evidence.stored, dumped, load.operations)
+    private = private_of(network, load.operations, second.private)
     return {
         **asdict(evidence.findings(records)),
         "differing_orderers": evidence.differing_orderers(),
@@ -166,7 +170,8 @@ def _findings(
         "faults": evidence.faults(),
         "differing_states": [other for other in others if dumped[other] != dumped[first]],
         "unsound": unsound(network),
-        "objections": objections(evidence.genesis, evidence.stored, dumped, load.operations),
+        "objections": second.objections,
+        "misplaced": [*misplaced(private, files(network.network.folder, network.network.nodes))],
     }
 
 
@@ -186,8 +191,9 @@ async def _strike(network: LiveNetwork, load: Load, hand: Hand, steps: Sequence[
             except (NodeFault, MemberFault, Stuck) as fault:
                 console.print(str(fault))
                 stuck.append(str(fault))
-    with contextlib.suppress(AssertionError):  # who does not agree in time is found by comparing
+    with contextlib.suppress(AssertionError, OSError):  # who does not agree in time is found by comparing
         await network.agreement()
+        stuck += [f"{node} lacks private data" for node in await network.completeness()]
     return stuck
 
 

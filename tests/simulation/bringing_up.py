@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager, closing
 from dataclasses import dataclass
 
+from deploy.collections import package
 from privysharing.protocol.codec.lifecycle import encode_approve_args, encode_definition_args
 from privysharing.protocol.lifecycle import LIFECYCLE, ChaincodeDefinition
 from privysharing.sdk import Call, Channel, Network, Receipt, connect
@@ -22,9 +23,9 @@ from tests.simulation.nodes import CONTRACT, ORDERED, log_of, orderer_program, p
 from tests.simulation.rpc import Switchboard
 from tests.simulation.town import CHANNEL, Town
 
-DEFINITION = ChaincodeDefinition(sequence=1, version="1.0")
 ENDORSEMENTS = 2  # that the channel's policy asks for
 TOOK_TOO_LONG_S = 120.0
+OPENING_S = 1.0  # until every node serves
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,7 @@ async def _bring_up(loop: SimulatedLoop, chance: random.Random, town: Town, day_
     done = asyncio.Event()
 
     async def operate(machine: Machine, _stop: asyncio.Event) -> None:
+        await asyncio.sleep(OPENING_S)
         await _define(town, machine)
         for planned in workload.opening():
             await _carry_out(town, machine, planned)
@@ -84,24 +86,26 @@ async def _bring_up(loop: SimulatedLoop, chance: random.Random, town: Town, day_
 
 async def _define(town: Town, machine: Machine) -> None:
     """Each member approves the contract, one commits it."""
+    (contract,) = town.channel.contracts
+    definition = ChaincodeDefinition(sequence=1, version=contract.version, collections=package(contract.collections))
     for org in town.channel.members:
         async with _connected(town, machine, org.name, "Admin") as network:
-            arguments = encode_approve_args(CONTRACT, DEFINITION, f"{CONTRACT}:in-process")
+            arguments = encode_approve_args(CONTRACT, definition, f"{CONTRACT}:in-process")
             channel = network.channel(CHANNEL)
             own = next(node for node in channel.nodes.endorsers if node.msp_id == org.msp_id)
             call = Call(LIFECYCLE, "ApproveChaincodeDefinitionForMyOrg", (arguments,))
             await _everywhere(channel, await channel.submit(call, [own]))
     async with _connected(town, machine, town.channel.members[0].name, "Admin") as network:
         channel = network.channel(CHANNEL)
-        call = Call(LIFECYCLE, "CommitChaincodeDefinition", (encode_definition_args(CONTRACT, DEFINITION),))
+        call = Call(LIFECYCLE, "CommitChaincodeDefinition", (encode_definition_args(CONTRACT, definition),))
         await _everywhere(channel, await channel.submit(call, channel.nodes.endorsers))
 
 
 async def _carry_out(town: Town, machine: Machine, planned: Planned) -> None:
     user, _, msp_id = planned.who.party.rpartition("@")
     async with _connected(town, machine, town.organisation(msp_id), user) as network:
-        contract = network.contract(CHANNEL, CONTRACT)
-        await _everywhere(contract.channel, await contract.submit(planned.function, *planned.args))
+        channel = network.channel(CHANNEL)
+        await _everywhere(channel, await channel.submit(Call(CONTRACT, planned.function, planned.args)))
 
 
 async def _everywhere(channel: Channel, receipt: Receipt) -> None:

@@ -8,11 +8,13 @@ import grpc
 
 from services.orderer.log import LogPlace, OpenLog
 from services.peer.endorsement.workers import Job
+from tests.simulation import lying_fellows
 from tests.simulation.computers import Program
 from tests.simulation.liars import HONEST, Liars, Moods, Told
 from tests.simulation.log import Cluster
 from tests.simulation.loop import SimulatedLoop, current_life
 from tests.simulation.lying_endorsers import LIES, LyingVoice, Say
+from tests.simulation.lying_fellows import LyingFellow
 from tests.simulation.lying_orderers import (
     FORBIDS_WHAT_IT_ORDERS,
     IN_ITS_LOG,
@@ -48,6 +50,7 @@ class Cast:
             liars.orderer is not None and liars.twins is None
         )  # honest envelopes, for what they are worth
         self.endorser: Final = _name([peer.full_name for peer in town.topology.peers if peer.endorses], liars.endorser)
+        self.fellow: Final = _name(town.members, liars.fellow)
         self.orderer: Final = _name([each.full_name for each in town.topology.orderers], liars.orderer)
         self.equivocates: Final = liars.twins is not None
         self._town = town
@@ -60,6 +63,9 @@ class Cast:
         self._interceptors: list[grpc.aio.ServerInterceptor] = []
         if self.endorser:
             self._voice = LyingVoice(town.node_identity(self.endorser), chance, self._moods(LIES), self.told)
+        if self.fellow:
+            moods = self._moods(lying_fellows.LIES)
+            self._gossip = LyingFellow(town.node_identity(self.fellow), chance, moods, self.told)
         if self.orderer:
             signer = town.node_identity(self.orderer)
             if liars.twins is None:
@@ -81,6 +87,12 @@ class Cast:
     def say(self, peer: str) -> Say:
         """How a peer's process answers proposals."""
         return self._voice if peer == self.endorser else Job.answer
+
+    def peer_program(self, name: str, honest: Program) -> Program:
+        """What a peer runs, if it is honest or not."""
+        if name != self.fellow:
+            return honest
+        return in_front(honest, [self._gossip])
 
     def orderer_program(self, name: str) -> Program:
         """What an ordering node runs, if it is honest or not."""

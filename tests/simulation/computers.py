@@ -27,7 +27,24 @@ class Storage:
 
     def __init__(self) -> None:
         self.disk = Disk()
-        self.databases = MemoryDatabases(self.disk)
+        self.databases = Databases(self.disk)
+
+    def everything(self) -> bytes:
+        """All bytes on it, of files and of databases."""
+        return b"\n".join((self.disk.everything(), self.databases.everything()))
+
+
+class Databases(MemoryDatabases):
+    """Databases that can be looked into as a thief would."""
+
+    def everything(self) -> bytes:
+        """All that is stored, also what was overwritten since."""
+        return b"\n".join(
+            part
+            for stored in self._stored.values()
+            for key, versions in stored.values.items()
+            for part in (key, *(value for _, value in versions if value is not None))
+        )
 
 
 class Disk(MemoryDisk):
@@ -61,6 +78,10 @@ class Disk(MemoryDisk):
             for path, contents in self._seen.items()
             if folder in path.parents
         )
+
+    def everything(self) -> bytes:
+        """All that files hold, or would hold once they are synced."""
+        return b"\n".join(bytes(contents.seen) for contents in self._seen.values() if contents is not None)
 
     def platters(self, folder: Path) -> bytes:
         """All that files below a folder are sure to hold."""

@@ -1,8 +1,8 @@
 """Who lies in a run, what each of them says, and what may never come of it.
 
 Liars have the keys of their role and nothing more. `lying_clients` go to the orderers with envelopes of their own
-making, `lying_endorsers` answer proposals, `lying_orderers` take envelopes and hand out blocks. There is at most one
-endorser and one orderer that lies: what coalitions could do is in the threat model.
+making, `lying_endorsers` answer proposals, `lying_fellows` tell other peers of private data, `lying_orderers` take
+envelopes and hand out blocks. There is at most one of each that lies: what coalitions could do is in the threat model.
 """
 
 import hashlib
@@ -16,6 +16,7 @@ from tests.simulation.judge.ledger.model import LedgerModel
 from tests.simulation.loop import SimulatedLoop
 
 ENDORSERS = 3  # of the simulated town
+FELLOWS = 3  # there: peers of members of the collection
 HONEST = "honest"  # the mood of a liar who does not lie
 MOOD_S = 1.0  # mean time for which a liar sticks to one kind of lie
 
@@ -26,6 +27,7 @@ class Liars:
 
     client: bool = False
     endorser: int | None = None
+    fellow: int | None = None  # of the members of the collection
     orderer: int | None = None
     twins: int | None = None  # the block of the run from which on the orderer tells two stories
     lies: tuple[str, ...] = ()  # that nodes tell, and nothing else; all of them now and then, if none is named
@@ -35,12 +37,14 @@ class Liars:
     def of(cls, seed: int, orderers: int) -> "Liars":
         """Those of a seed, with so many orderers."""
         chance = random.Random(f"liars {seed}")
+        gossip = random.Random(f"lying fellow {seed}")
         client, endorser = chance.random() < 0.3, chance.random() < 0.3
         orderer = chance.random() < (0.5 if orderers > 1 else 0.15)
         twins = orderers == 1 or chance.random() < 0.5
         return cls(
             client=client,
             endorser=chance.randrange(ENDORSERS) if endorser else None,
+            fellow=gossip.randrange(FELLOWS) if gossip.random() < 0.3 else None,
             # Every peer asks the first orderer first.
             orderer=(0 if chance.random() < 0.5 else chance.randrange(orderers)) if orderer else None,
             twins=chance.randint(1, 12) if orderer and twins else None,
@@ -51,6 +55,7 @@ class Liars:
         found = [
             "a lying client" if self.client else "",
             "" if self.endorser is None else f"endorser {self.endorser} lies",
+            "" if self.fellow is None else f"fellow {self.fellow} lies",
             "" if self.orderer is None else f"orderer {self.orderer} lies",
             "" if self.twins is None else f"with two stories from block {self.twins} on",
         ]

@@ -247,7 +247,7 @@ class Forbidding(grpc.aio.ServerInterceptor):
 
 
 def in_front(program: Program, liars: Sequence[grpc.aio.ServerInterceptor]) -> Program:
-    """The program of an orderer, with these between its server and whoever calls."""
+    """The program of a node, with these between its server and whoever calls."""
 
     async def run(machine: Machine, stop: asyncio.Event) -> None:
         def make_server(*, interceptors: Sequence[Any] = (), **others: Any) -> grpc.aio.Server:

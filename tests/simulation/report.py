@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from tests.simulation import lying_clients, lying_endorsers, lying_orderers
+from tests.simulation import lying_clients, lying_endorsers, lying_fellows, lying_orderers
 from tests.simulation.faults import MISFORTUNES
 from tests.simulation.storm import Run, weather
 from tests.simulation.two_stories import ITS_CHILD, TWIN
@@ -28,6 +28,7 @@ BOUNDARIES = tuple(
 LIES = (
     *(f"{lying_clients.LIAR}: {lie}" for lie in lying_clients.LIES),
     *(f"{lying_endorsers.LIAR}: {lie}" for lie in lying_endorsers.LIES),
+    *(f"{lying_fellows.LIAR}: {lie}" for lie in lying_fellows.LIES),
     *(f"{lying_orderers.LIAR}: {lie}" for lie in (*lying_orderers.LIES, TWIN, ITS_CHILD)),
 )
 

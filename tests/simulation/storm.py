@@ -11,10 +11,9 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from privysharing.rpc.outside import Outside
-from privysharing.sdk import Channel, connect
 from privysharing.sdk import Network as SdkNetwork
+from privysharing.sdk import connect
 from privysharing.sdk.channel import Timeouts
-from privysharing.sdk.errors import OrderingRefused, Unavailable
 from services.peer.channel import Channel as PeerChannel
 from services.peer.node import Peer
 from services.runtime.machine import Machine
@@ -23,6 +22,7 @@ from tests.simulation.casting import Cast
 from tests.simulation.computers import Computer, Program, Storage
 from tests.simulation.cramped import cramped
 from tests.simulation.faults import Place
+from tests.simulation.handed_in import HandedIn
 from tests.simulation.judge.operations import VALID, Answer, Committed, Operation, Refused
 from tests.simulation.judge.recorder import Recorder
 from tests.simulation.judge.workload import DOCTOR, PEOPLE, Workload, evaluate, submit
@@ -107,9 +107,6 @@ class _Storm:
         self._stopped: dict[str, str] = {}  # those whose channel has, and why
         self._result = Run(plan)
         self._history: list[Operation] = []
-        self._acknowledged: dict[bytes, str] = {}  # and by which orderer
-        self._handed_in: set[bytes] = set()
-        self._denied: list[bytes] = []  # that nobody took, as their clients were told
         self._busy = 0
         self._calmed = asyncio.Event()  # everything works again, and shall be seen to
         self._minutes = Minutes()
@@ -129,6 +126,7 @@ class _Storm:
             began=stage.height,
             blocks_max=BLOCKS_MAX if plan.everybody_is_heard else None,
         )
+        self._handed_in = HandedIn(self._cast.lies)
         honest = [name for name in self._nodes if name != self._cast.orderer]
         self._watcher = Watcher(scene, honest, random.Random(f"watcher {plan.seed}"))
 
@@ -171,19 +169,19 @@ class _Storm:
         result, history = self._result, self._history
         storage = {name: node.storage for name, node in self._nodes.items()}
         result.met += sum((each.disk.struck for each in storage.values()), self._network.met + self._cluster.met)
-        result.faults += judge(self._town, storage, self._acknowledged, history, self._cast, self._stopped)
+        result.faults += judge(self._town, storage, self._handed_in, history, self._cast, self._stopped)
         result.met += self._cast.told.met + self._minutes.met
         result.faults += (*self._minutes.faults, *self._promises.faults)
         result.faults += (f"{name}: {each}" for name, kept in storage.items() for each in kept.disk.breaches)
         blocks = {name: stored_blocks(each) for name, each in storage.items() if name != self._cast.orderer}
         result.faults += self._watcher.judged(blocks)
         if not self._cast.orderer:
-            result.faults += denied_but_ordered(self._denied, blocks)
+            result.faults += denied_but_ordered(self._handed_in.denied, blocks)
         if not self._plan.misfortunes:
             ended = [(node.name, fault) for node in self._nodes.values() for fault in node.faults]
             result.faults += (f"{name} ended although nothing had happened to it: {fault!r}" for name, fault in ended)
         result.virtual_s = self._loop.now - self._began
-        result.operations, result.acknowledged = len(history), len(self._acknowledged)
+        result.operations, result.acknowledged = len(history), len(self._handed_in.acknowledged)
         result.committed = sum(isinstance(op.outcome, Committed) and op.outcome.code == VALID for op in history)
         seen = (*map(str, history), *result.faults, str(sorted(result.met.items())), str(self._loop.now))
         result.digest = hashlib.sha256("\n".join(seen).encode()).hexdigest()
@@ -198,7 +196,8 @@ class _Storm:
             program = self._cast.orderer_program(name)
         else:
             watch, say = partial(self._opened, name), self._cast.say(name)
-            program = peer_program(self._town, name, self._chance, watch, say)
+            honest = peer_program(self._town, name, self._chance, watch, say)
+            program = self._cast.peer_program(name, honest)
         self._nodes[name].boot(program)
 
     def _opened(self, name: str, peer: Peer) -> None:
@@ -237,9 +236,12 @@ class _Storm:
             await asyncio.sleep(1.0)
             before, heights = heights, self._heights()
             well = not self._busy and all(node.running for node in self._nodes.values()) and len(heights) <= 1
+            well = well and not self._lacking()
             quiet = quiet + 1 if well and heights == before else 0
             if self._loop.now > deadline:
-                self._result.faults.append(f"no calm: {self._busy} clients are busy, heights {self._state()}")
+                self._result.faults.append(
+                    f"no calm: {self._busy} clients are busy, heights {self._state()}, lacking {self._lacking()}"
+                )
                 return
 
     def _channels(self) -> Iterator[tuple[str, PeerChannel | None]]:
@@ -267,14 +269,20 @@ class _Storm:
             if not (channel and channel.stopped)
         }
 
+    def _lacking(self) -> dict[str, int]:
+        """Of peers that grow, how many private sets each lacks that it should have."""
+        channels = ((name, channel) for name, channel in self._channels() if channel and not channel.stopped)
+        lacking = {name: sum(channel.private.missing_count().values()) for name, channel in channels}
+        return {name: number for name, number in lacking.items() if number}
+
     def _state(self) -> str:
-        channels = dict(self._channels())
+        channels, lacking = dict(self._channels()), self._lacking()
         found = []
         for name, node in self._nodes.items():
             channel = channels.get(name)
             height, stopped = (channel.ledger.height, channel.stopped) if channel else ("-", None)
             state = f"{'runs' if node.running else 'is down'}{' and has stopped' if stopped else ''}"
-            found.append(f"{name} {state} at {height} {node.faults[-1:]}")
+            found.append(f"{name} {state} at {height}, lacks {lacking.get(name, 0)} {node.faults[-1:]}")
         return "; ".join(found)
 
     def _finished(self) -> None:
@@ -291,7 +299,7 @@ class _Storm:
             self._town,
             random.Random(f"lying client {plan.seed}"),
             2 * plan.calls,
-            self._acknowledged,
+            self._handed_in.acknowledged,
             self._cast.told,
             plan.clocks_are_right,
             self._finished,
@@ -307,8 +315,9 @@ class _Storm:
                 for person in PEOPLE:
                     network = await stack.enter_async_context(self._connected(machine, person))
                     contract = network.contract(CHANNEL, CONTRACT)
+                    self._handed_in.listen_to_proposals(contract.channel)
                     if person.party != OUTLAW or not self._plan.acts:  # who is revoked is promised nothing
-                        self._note_acknowledged(contract.channel)
+                        self._handed_in.listen_to_orders(contract.channel, self._took)
                     recorders[person.party] = Recorder(
                         contract,
                         person,
@@ -360,23 +369,7 @@ class _Storm:
             outside=machine.outside,
         )
 
-    def _note_acknowledged(self, channel: Channel) -> None:
-        """Remember every envelope to which an orderer said SUCCESS."""
-        order = channel.order
-
-        async def noted(envelope: bytes, avoiding: str = "") -> str:
-            again = envelope in self._handed_in
-            self._handed_in.add(envelope)
-            try:
-                orderer = await order(envelope, avoiding)
-            except (OrderingRefused, Unavailable):
-                if not again:
-                    self._denied.append(envelope)
-                raise
-            if self._plan.orderers == 1:  # a log that several share is not on their disks
-                self._promises.acknowledged(orderer, self._nodes[orderer].storage.disk, envelope)
-            if envelope not in self._acknowledged or self._cast.lies(self._acknowledged[envelope]):
-                self._acknowledged[envelope] = orderer
-            return orderer
-
-        channel.order = noted  # type: ignore[method-assign]
+    def _took(self, orderer: str, envelope: bytes) -> None:
+        """An orderer says that it has an envelope."""
+        if self._plan.orderers == 1:  # a log that several share is not on their disks
+            self._promises.acknowledged(orderer, self._nodes[orderer].storage.disk, envelope)

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from deploy.certificates import Chance, Credential
 from deploy.channels import channel_profile
+from deploy.collections import Collection
 from deploy.material import Material
 from deploy.topology import Channel, OrdererNode, PeerNode, Topology, load_topology
 from privysharing.protocol.blocks import Block
@@ -24,6 +25,7 @@ from privysharing.protocol.crypto import CURVE_ORDERS, SigningIdentity, to_low_s
 from privysharing.protocol.envelopes import NONCE_BYTES
 from privysharing.protocol.msp.signing import load_signing_identity
 from privysharing.sdk.profile import ChannelNodes, ConnectionProfile, Node
+from privysharing.sdk.profile import Collection as MembersOf
 
 CHANNEL: Final = "health"
 BEGINNING: Final = datetime(2026, 1, 1, tzinfo=UTC)
@@ -55,6 +57,13 @@ class Town:
         """The one channel."""
         return self.topology.channels[0]
 
+    @property
+    def members(self) -> list[str]:
+        """The peers that may hold what is private, by name."""
+        (contract,) = self.channel.contracts
+        msp_ids = {msp_id for collection in contract.collections for msp_id in collection.members}
+        return [peer.full_name for peer in self.topology.peers if peer.org.msp_id in msp_ids]
+
     def address(self, name: str) -> str:
         """Where a node listens."""
         return f"127.0.0.1:{self.ports[name]}"
@@ -85,6 +94,12 @@ class Town:
             event_sources=tuple(nodes.values()),
             orderers=tuple(orderers),
             endorsements=endorsements,
+            collections={
+                contract.name: {
+                    each.name: MembersOf(frozenset(each.members), len(each.members)) for each in contract.collections
+                }
+                for contract in self.channel.contracts
+            },
         )
         return ConnectionProfile(org, msp_id, {CHANNEL: channel}, b"", b"")
 
@@ -101,17 +116,24 @@ class Town:
 
 @functools.cache
 def town(orderers: int, block_transactions: int, batch_timeout_s: float) -> Town:
-    """The demo's organisations and peers, with so many orderers, and blocks of at most so many transactions."""
+    """The demo's organisations, with so many orderers, and blocks of at most so many transactions.
+
+    As in the demo, a peer of each endorses; one more belongs to a member of the collection, and must be told.
+    """
     demo = load_topology("demo")
     (channel,) = demo.channels
+    (contract,) = channel.contracts
     ministry = demo.orderers[0].org
     hosts = (ministry, *channel.members)
+    members = [org for org in channel.members if org.msp_id in contract.collections[0].members]
     topology = replace(
         demo,
         orderers=tuple(OrdererNode("orderer0", hosts[number]) for number in range(orderers)),
+        peers=(*(peer for peer in demo.peers if peer.endorses), PeerNode("peer1", members[0], endorses=False)),
         channels=(
             replace(
                 channel,
+                contracts=(replace(contract, collections=tuple(map(_pushed_if_possible, contract.collections))),),
                 batch_size=replace(BatchSize(), max_message_count=block_transactions),
                 batch_timeout_s=batch_timeout_s,
             ),
@@ -124,6 +146,11 @@ def town(orderers: int, block_transactions: int, batch_timeout_s: float) -> Town
     profile = channel_profile(topology, topology.channels[0], material, addresses)
     genesis = genesis_block(profile, nonce=bytes(NONCE_BYTES), timestamp_ns=BEGINNING_NS)
     return Town(topology, material, ports, genesis)
+
+
+def _pushed_if_possible(collection: Collection) -> Collection:
+    """A transaction goes on though nobody else can be told of its private data: who needs it finds it later."""
+    return replace(collection, required_peers=0, maximum_peers=2)
 
 
 def _chance() -> Chance:

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,6 +35,8 @@ CHANNEL, CONTRACT = "health", "privysharing"
 DENIED = "access denied: not enough permissions"
 AGREEING_SECONDS_MAX = 30.0
 PROGRAMS = Path(sys.executable).parent
+_MISSING = "privysharing_private_data_missing{"
+_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # nodes are asked directly
 
 
 def privy(*arguments: str | Path, timeout_s: float = 120.0) -> subprocess.CompletedProcess[str]:
@@ -171,6 +174,15 @@ class LiveNetwork(GeneratedNetwork):
             assert time.monotonic() < deadline, ledgers
             await asyncio.sleep(0.1)
 
+    async def completeness(self) -> dict[str, float]:
+        """How many private sets each peer lacks that it should hold: none, or those that nobody gave it in time."""
+        deadline = time.monotonic() + AGREEING_SECONDS_MAX
+        while True:
+            lacking = {peer.name: _missing(peer) for peer in self.peers}
+            if not any(lacking.values()) or time.monotonic() > deadline:
+                return {name: number for name, number in lacking.items() if number}
+            await asyncio.sleep(0.1)
+
     @contextlib.contextmanager
     def stopped(self, names: Iterable[str]) -> Iterator[None]:
         """Some nodes do not run for a while."""
@@ -185,6 +197,12 @@ class LiveNetwork(GeneratedNetwork):
         dumped = privy("peer", "dump-state", peer.name, "--network", self.network.folder)
         assert dumped.returncode == 0, dumped.stderr
         return [json.loads(line) for line in dumped.stdout.splitlines()]
+
+
+def _missing(peer: NodeEntry) -> float:
+    with _OPENER.open(f"http://{peer.operations_address}/metrics", timeout=5) as page:
+        lines = page.read().decode().splitlines()
+    return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(_MISSING))
 
 
 @dataclass(frozen=True, slots=True)

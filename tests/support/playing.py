@@ -109,7 +109,9 @@ class Play:
         identity = creator(planned.who.party, "admin" if planned.who.admin else "client")
         city.calls = self._calls  # the ids of transactions count calls
         apart = self._random.randint(-2 * SECOND, 2 * SECOND)
-        response, stub = city.simulate(identity, planned.function, *planned.args, at=at, peer_time=at + apart)
+        response, stub = city.simulate(
+            identity, planned.function, *planned.args, at=at, peer_time=at + apart, transient=dict(planned.transient)
+        )
         code = json.loads(response.message)["code"] if response.status >= 400 else ""
         return response.payload, code, stub
 
@@ -122,6 +124,7 @@ class Play:
                 kind=planned.kind,
                 function=planned.function,
                 args=planned.args,
+                transient=planned.transient,
                 started=started,
                 ended=ended,
                 earliest_ns=NOON + int(started * SECOND) - 2 * SECOND,
@@ -148,4 +151,5 @@ def invocation_of(planned: Planned, stub: MemoryStub, payload: bytes, block: int
         payload=payload,
         writes=dict(stub.writes),
         event=stub.event,
+        transient=planned.transient,
     )

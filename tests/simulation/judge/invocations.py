@@ -1,7 +1,7 @@
 """What the judges hand to each other: the ledger's finds the valid transactions, the contract's says what they mean."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -9,7 +9,7 @@ class Invocation:
     """A VALID transaction: what was called, by whom, and what its endorsers signed. Lists of them are in commit order.
 
     `units` are the organisational units of the certificate, `role` its attribute of that name. `writes` are the public
-    ones in the called chaincode's own namespace; None deletes.
+    ones in the called chaincode's own namespace; None deletes. `transient` is what its client says: no block does.
     """
 
     tx_id: str
@@ -26,3 +26,11 @@ class Invocation:
     event: tuple[str, bytes] | None = None
     units: tuple[str, ...] = ()
     role: str = ""
+    transient: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+
+
+def with_transient(
+    invocations: Iterable[Invocation], transients: Mapping[str, Mapping[str, bytes]]
+) -> list[Invocation]:
+    """With what clients say that they sent to endorsers beside these transactions, by id."""
+    return [replace(each, transient=transients.get(each.tx_id, {})) for each in invocations]

@@ -1,7 +1,7 @@
 """What clients did and were told, and the chain that must explain it: plain data."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from tests.simulation.judge.workload import Kind
@@ -63,6 +63,7 @@ class Operation:
     earliest_ns: int
     latest_ns: int
     outcome: Told
+    transient: Mapping[str, bytes] = field(default_factory=dict, repr=False)
 
     def __str__(self) -> str:
         call = f"{self.function}({', '.join(self.args)}) of {self.who.party}"

@@ -48,7 +48,8 @@ class _Read:
         for timestamp in instants:
             ahead = min(timestamp + _WINDOW_NS, operation.latest_ns)  # a grant may be over before it begins
             for peer in (*instants, ahead):
-                outcome = model.run(Call(operation.who, operation.function, args, (timestamp, peer)))
+                call = Call(operation.who, operation.function, args, (timestamp, peer), transient=operation.transient)
+                outcome = model.run(call)
                 looked_at |= outcome.looked_at
                 if (outcome.payload, outcome.code) == expected:
                     return True

@@ -8,7 +8,7 @@ from privysharing.sdk.errors import CommitRefused, CommitUnknown, ContractRefuse
 from privysharing.sdk.profile import Node
 from tests.simulation.judge import operations
 from tests.simulation.judge.operations import VALID, Answer, Committed, Operation, Told, Unknown
-from tests.simulation.judge.workload import Kind, Planned
+from tests.simulation.judge.workload import Planned
 from tests.simulation.judge.world import Person
 
 _MS = 1_000_000  # nanoseconds
@@ -49,20 +49,17 @@ class Recorder:
 
     async def call(self, planned: Planned, peer: Node | None = None) -> Operation:
         """A planned call: a submit, or an evaluate at a peer."""
-        if planned.kind == "submit":
-            return await self.submit(planned.function, *planned.args)
-        return await self.evaluate(planned.function, *planned.args, peer=peer)
+        work = self._submitted(planned) if planned.kind == "submit" else self._evaluated(planned, peer)
+        return await self._recorded(planned, work)
 
     async def submit(self, function: str, *args: str) -> Operation:
-        return await self._recorded("submit", function, args, self._submitted(function, args))
+        return await self.call(Planned(self._who, "submit", function, args))
 
     async def evaluate(self, function: str, *args: str, peer: Node | None = None) -> Operation:
         """Ask one peer, or whichever the SDK asks; then the record does not know which it was, unless it refused."""
-        return await self._recorded("evaluate", function, args, self._evaluated(function, args, peer))
+        return await self.call(Planned(self._who, "evaluate", function, args), peer)
 
-    async def _recorded(
-        self, kind: Kind, function: str, args: tuple[str, ...], call: Awaitable[tuple[str, Told]]
-    ) -> Operation:
+    async def _recorded(self, planned: Planned, call: Awaitable[tuple[str, Told]]) -> Operation:
         started, earliest_ns = self._outside.monotonic(), self._outside.now_ns() - self._apart_ns
         node: str = ""
         told: Told = Unknown("broken off")
@@ -73,9 +70,10 @@ class Recorder:
                 session=self._session,
                 who=self._who,
                 node=node,
-                kind=kind,
-                function=function,
-                args=args,
+                kind=planned.kind,
+                function=planned.function,
+                args=planned.args,
+                transient=planned.transient,
                 started=started,
                 ended=self._outside.monotonic(),
                 earliest_ns=earliest_ns,
@@ -85,38 +83,40 @@ class Recorder:
             self._history.append(operation)
         return operation
 
-    async def _evaluated(self, function: str, args: tuple[str, ...], peer: Node | None) -> tuple[str, Told]:
+    def _call(self, planned: Planned) -> Call:
+        return Call(self._contract.name, planned.function, planned.args, planned.transient, planned.collections)
+
+    async def _evaluated(self, planned: Planned, peer: Node | None) -> tuple[str, Told]:
         """Who answered, and what."""
-        call = Call(self._contract.name, function, args)
         try:
-            payload = await self._contract.channel.evaluate(call, () if peer is None else (peer,))
+            payload = await self._contract.channel.evaluate(self._call(planned), () if peer is None else (peer,))
         except Refused as error:
             return error.node, _refusal(error)
         except SdkError as error:
             return "", Unknown(str(error))
         return peer.name if peer else "", Answer(payload)
 
-    async def _submitted(self, function: str, args: tuple[str, ...]) -> tuple[str, Told]:
+    async def _submitted(self, planned: Planned) -> tuple[str, Told]:
         """The peer that said so, and what it said."""
         try:
-            return _committed(await self._contract.submit(function, *args))
+            return _committed(await self._contract.channel.submit(self._call(planned)))
         except CommitRefused as error:
             return _invalid(error)
         except CommitUnknown as error:
-            return await self._resubmitted(error, function, args)
+            return await self._resubmitted(error, planned)
         except Refused as error:
             return error.node, _refusal(error)
         except SdkError as error:  # as `Channel.submit` says, it was not ordered
             return "", operations.Refused("", str(error))
 
-    async def _resubmitted(self, unknown: CommitUnknown, function: str, args: tuple[str, ...]) -> tuple[str, Told]:
+    async def _resubmitted(self, unknown: CommitUnknown, planned: Planned) -> tuple[str, Told]:
         for _ in range(self._resubmissions if unknown.pending else 0):
             assert unknown.pending is not None
             try:
                 return _committed(await self._contract.channel.resubmit(unknown.pending))
             except CommitRefused as error:
                 # What liars have spoilt changed nothing: it is called again, as `submit` does while it knows the call.
-                return await self._submitted(function, args) if error.liars else _invalid(error)
+                return await self._submitted(planned) if error.liars else _invalid(error)
             except SdkError:  # says nothing about the first copy
                 continue
         return "", Unknown(unknown.why, unknown.tx_id)

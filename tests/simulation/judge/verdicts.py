@@ -75,6 +75,7 @@ def call_of(invocation: Invocation) -> Call:
         args=invocation.args,
         moments=(invocation.timestamp_ns,),
         tx_id=invocation.tx_id,
+        transient=invocation.transient,
     )
 
 

@@ -6,8 +6,8 @@ answered, so it serves a simulation and real processes alike, one for everybody 
 """
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from random import Random
 from typing import Literal
 
@@ -23,7 +23,10 @@ OWNERS = (ALICE, BOB)
 READERS = (DOCTOR, OFFICER, ALICE, BOB)
 PEOPLE = (ALICE, BOB, DOCTOR, OFFICER, MALLORY, MINT, ADMIN)
 
-_NAMES = {"pulse": "heart_rate", "sugar": "blood_sugar", "fever": "body_temperature"}
+_NAMES = {"pulse": "heart_rate", "sugar": "blood_sugar", "fever": "body_temperature", "wine": "blood_alcohol"}
+_PRIVATE = ("wine",)
+_TOLD_IN_PRIVATE = ("AddPrivateReadings",)  # to members of the collection alone
+COLLECTION = "critical"
 _REMEMBERED = 12  # coins that were spent, and requests that were filed
 
 Kind = Literal["submit", "evaluate"]
@@ -38,14 +41,24 @@ class Planned:
     kind: Kind
     function: str
     args: tuple[str, ...]
+    transient: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+
+    @property
+    def collections(self) -> tuple[str, ...]:
+        """Those whose members alone are to be asked."""
+        return (COLLECTION,) if self.function in _TOLD_IN_PRIVATE else ()
 
 
-def submit(who: Person, function: str, *args: Json) -> Planned:
-    return Planned(who, "submit", function, tuple(_argument(arg) for arg in args))
+def submit(who: Person, function: str, *args: Json, transient: Mapping[str, bytes] | None = None) -> Planned:
+    return Planned(who, "submit", function, tuple(_argument(arg) for arg in args), transient or {})
 
 
 def evaluate(who: Person, function: str, *args: Json) -> Planned:
     return Planned(who, "evaluate", function, tuple(_argument(arg) for arg in args))
+
+
+def _level(name: str) -> str:
+    return "private" if name in _PRIVATE else "plain"
 
 
 def _argument(value: Json) -> str:
@@ -67,6 +80,7 @@ class Workload:
         self._moves: list[tuple[int, Callable[[], Planned]]] = [
             (4, self._create),
             (8, self._add_reading),
+            (8, self._add_private_readings),
             (4, self._update),
             (2, self._delete),
             (6, self._mint),
@@ -90,7 +104,7 @@ class Workload:
         settings = {"day_seconds": self._day_seconds}
         return [
             submit(ADMIN, "ConfigureChannel", settings),
-            *(submit(owner, "CreateAsset", _NAMES[name], name) for owner in OWNERS for name in _NAMES),
+            *(submit(owner, "CreateAsset", _NAMES[name], name, _level(name)) for owner in OWNERS for name in _NAMES),
             *(submit(MINT, "MintCoins", person.party, 9, self._payment()) for person in READERS for _ in range(3)),
         ]
 
@@ -167,7 +181,8 @@ class Workload:
 
     def _create(self) -> Planned:
         owner, text, kind = self._place()
-        return submit(owner, "CreateAsset", "income" if self._chance(12) else kind, text.rpartition("/")[2])
+        name = text.rpartition("/")[2]
+        return submit(owner, "CreateAsset", "income" if self._chance(12) else kind, name, _level(name))
 
     def _add_reading(self) -> Planned:
         owner, text, _ = self._place()
@@ -177,6 +192,19 @@ class Workload:
         dated: list[Json] = [{"value": value, "unit": "bpm"} for value in values]
         dated[0]["time"] = f"2019-0{self._random.randint(1, 9)}-01T12:00:00.5+01:00"
         return submit(owner, "AddReadings", text, dated)
+
+    def _add_private_readings(self) -> Planned:
+        owner, text, _ = self._place()
+        text = text if self._chance(12) else f"{text.rpartition('/')[0]}/{self._random.choice(_PRIVATE)}"
+        readings = [self._private_reading() for _ in range(self._random.randint(1, 3))]
+        if self._chance(12):
+            del readings[-1]["salt"]
+        return submit(owner, "AddPrivateReadings", text, transient={"readings": json.dumps(readings).encode()})
+
+    def _private_reading(self) -> dict[str, Json]:
+        """Nobody else would ever write the like, so that it is known again wherever it is found."""
+        key, salt, value = (self._random.randbytes(size).hex() for size in (16, 32, 12))
+        return {"key": key, "salt": salt, "value": value, "unit": "permille"}
 
     def _update(self) -> Planned:
         owner, text, _ = self._place()

@@ -5,9 +5,11 @@ import json
 from collections.abc import Iterable
 
 from services.peer.ledger.types import KeyModification, LedgerPort
+from services.peer.private_data.store import PrivateStore
 from tests.simulation.judge.ledger.comparison import Observation
 from tests.simulation.judge.ledger.model import Change, LedgerModel
-from tests.simulation.judge.ledger.state import Entry, Place
+from tests.simulation.judge.ledger.private import PrivateObservation, ValuePlace
+from tests.simulation.judge.ledger.state import Entry, Place, Version
 from tests.simulation.judge.operations import Place as TxPlace
 
 
@@ -32,6 +34,24 @@ def observe(ledger: LedgerPort, model: LedgerModel) -> Observation:
     names = set(model.keys_with_history()) | {(ns, key) for ns, part, key in state if not part and isinstance(key, str)}
     history = {name: [_change(each) for each in ledger.history(*name)][::-1] for name in names}
     return Observation(height, blocks, state, {name: each for name, each in history.items() if each}, places)
+
+
+def observe_private(ledger: LedgerPort, private: PrivateStore) -> PrivateObservation:
+    """All the private data beside a ledger: the sets of every block, and the value of every hash of the state."""
+    sets = {
+        (number, index, namespace, collection): found.rwset
+        for number in range(ledger.height)
+        for (index, namespace, collection), found in private.sets_of_block(number).items()
+    }
+    values: dict[ValuePlace, tuple[bytes, Version]] = {}
+    with ledger.snapshot() as snapshot:
+        for entry in snapshot.entries():
+            if entry.collection and isinstance(entry.key, bytes):
+                found = private.find(entry.namespace, entry.collection, entry.key, entry.stored)
+                if found is not None:
+                    version = entry.stored.version.block_num, entry.stored.version.tx_num
+                    values[entry.namespace, entry.collection, found[0]] = found[1], version
+    return PrivateObservation(sets, values)
 
 
 def state_of_dump(lines: Iterable[str]) -> dict[Place, Entry]:
