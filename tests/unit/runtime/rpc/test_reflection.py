@@ -30,6 +30,7 @@ SERVICES = (
     peer.ENDORSER,
     peer.BATCH_ENDORSER,
     peer.DELIVER,
+    peer.PRIVATE_DATA,
 )
 
 
