@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import grpc
 
-from privysharing.protocol.crypto import SigningIdentity
-from privysharing.protocol.private_data import Answer, Ask, Request
+from privysharing.protocol.crypto import SigningIdentity, sha256
+from privysharing.protocol.private_data import Answer, Ask, Hello, Request
 from privysharing.protocol.private_exchange import NONCE_BYTES, BadResponse, S, open_response, seal_request
 from privysharing.rpc.errors import NodeError, node_error
 from privysharing.rpc.outside import Outside
@@ -32,6 +32,12 @@ class PrivateDataClient:
         self._tls_certificate_hash = tls_certificate_hash
         self._outside = outside
         self._exchange: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(METHOD)
+
+    async def ask(self, channel_id: str, ask: Ask, find: Callable[[bytes], S], *, timeout_s: float) -> Answer:
+        """The answer of whoever is there, greeted first. Raises as `exchange` does."""
+        who, _ = await self.exchange(channel_id, Hello(), find, timeout_s=timeout_s)
+        responder = sha256(who.serialized)
+        return (await self.exchange(channel_id, ask, find, timeout_s=timeout_s, responder=responder))[1]
 
     async def exchange(
         self, channel_id: str, ask: Ask, find: Callable[[bytes], S], *, timeout_s: float, responder: bytes = b""

@@ -5,10 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from privysharing.protocol.crypto import sha256
 from privysharing.protocol.private_data import (
     WANTED_MAX,
-    Hello,
     PurgedAnswer,
     PurgedAsk,
     PurgeStatement,
@@ -62,10 +60,7 @@ class Witness:
         """Note what it states of these keys. What is wrong with it is a problem, and no statement."""
         find = known_peer(self.node)
         try:
-            who, _ = await self._client.exchange(self._channel_id, Hello(), find, timeout_s=ASK_SECONDS)
-            _, answer = await self._client.exchange(
-                self._channel_id, ask, find, timeout_s=ASK_SECONDS, responder=sha256(who.serialized)
-            )
+            answer = await self._client.ask(self._channel_id, ask, find, timeout_s=ASK_SECONDS)
             for signed in answer.statements if isinstance(answer, PurgedAnswer) else ():
                 _, statement = read_statement(signed, self._channel_id, find)
                 self.stated[statement.key_hash] = StatedPurge(self.node.name, statement, signed)

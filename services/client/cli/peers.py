@@ -1,4 +1,4 @@
-"""`privy peer`: look into the data of a stopped peer, check them, and make its state anew."""
+"""`privy peer`: look into the data of a stopped peer, check them, make its state anew; see what running ones lack."""
 
 import subprocess
 import sys
@@ -9,9 +9,12 @@ import click
 
 from deploy.layout import MANIFEST
 from deploy.manifest import Network
-from services.client.cli.session import network_option, with_network
+from deploy.wallets import network_wallet
+from services.client.cli.session import Session, acting, network_option, with_network
+from services.client.network.missing import missing_sets
 from services.client.network.processes import Processes
 
+COLUMNS = ("peer", "chaincode", "collection", "missing")
 LEDGERS = "ledgersData"  # of a peer's fileSystemPath, as in Fabric
 _CHANNEL = click.option("--channel", help="Only this channel.  [default: all]")
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document, for machines.")
@@ -19,7 +22,7 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON doc
 
 @click.group()
 def command() -> None:
-    """Look into the data of a stopped peer, check them, and make its state anew."""
+    """Look into the data of a stopped peer, check them, make its state anew; see what running ones lack."""
 
 
 @command.command("dump-state")
@@ -68,6 +71,18 @@ def rebuild(peer: str, folder: Path, channel: str | None, as_json: bool) -> None
     network or a data folder.
     """
     _run("rebuild", _data_folder(peer, folder), *_options(channel, as_json))
+
+
+@command.command("missing")
+@acting
+def missing(session: Session) -> None:
+    """Show which private data the running peers of one's organisation should hold and lack: for its administrator.
+
+    They look for it by themselves, and ask the other members until they have it.
+    """
+    entry = network_wallet(session.network).get(session.label)
+    rows = session.runner.run(missing_sets(session.network, entry, session.channel))
+    session.output.rows("missing private data", COLUMNS, rows)
 
 
 def _options(channel: str | None, as_json: bool) -> list[str]:

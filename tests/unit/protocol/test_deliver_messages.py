@@ -81,6 +81,6 @@ def test_statuses_and_filtered_blocks_come_back_as_they_were_written() -> None:
 
 
 def test_an_answer_that_says_nothing_is_none() -> None:
-    for raw in (b"", b"\x22\x00", b"\xff"):
+    for raw in (b"", b"\x2a\x00", b"\xff"):
         with pytest.raises(MalformedMessage):
             parse_deliver_response(raw)
