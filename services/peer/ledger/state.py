@@ -2,13 +2,16 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import closing
-from typing import Self
+from typing import Final, Self
 
 from privysharing.protocol.envelopes import TxId
+from privysharing.protocol.lifecycle import LIFECYCLE
 from privysharing.protocol.rwsets import UpdateBatch
 from services.peer.ledger import keys
 from services.peer.ledger.types import StateEntry, VersionedValue
 from services.runtime.database import DatabaseReader, DatabaseSnapshot
+
+DEFINITION_KEYS_MAX: Final = 1024  # that a snapshot remembers: whoever asks for what is not there, fills no memory
 
 
 class StoredState:
@@ -80,8 +83,20 @@ class StoredSnapshot(StoredState):
     def __init__(self, snapshot: DatabaseSnapshot) -> None:
         super().__init__(snapshot)
         self._snapshot = snapshot
+        self._definitions: dict[str, VersionedValue | None] = {}
         savepoint = snapshot.get(keys.SAVEPOINT_KEY)
         self.height = 0 if savepoint is None else keys.Savepoint.decode(savepoint).height
+
+    def get(self, namespace: str, key: str) -> VersionedValue | None:
+        """Every transaction reads the definition of its chaincode and its collections: from the database, once each."""
+        if namespace != LIFECYCLE:
+            return super().get(namespace, key)
+        if key in self._definitions:
+            return self._definitions[key]
+        found = super().get(namespace, key)
+        if len(self._definitions) < DEFINITION_KEYS_MAX:
+            self._definitions[key] = found
+        return found
 
     def __enter__(self) -> Self:
         return self

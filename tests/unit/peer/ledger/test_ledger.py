@@ -13,6 +13,7 @@ from privysharing.protocol.blocks import header_hash
 from privysharing.protocol.codec.blocks import encode_block
 from privysharing.protocol.codes import TxCode
 from privysharing.protocol.envelopes import TxId
+from privysharing.protocol.lifecycle import LIFECYCLE
 from privysharing.protocol.rwsets import Version, VersionedValue
 from services.peer.ledger.errors import LedgerFault
 from services.peer.ledger.ledger import Ledger
@@ -24,7 +25,7 @@ from services.runtime.memorydatabase import MemoryDatabases
 from services.runtime.memorydisk import MemoryDisk
 from tests.support.chains import CHANNEL, Tx, chain, replay
 
-NAMESPACES = ["", "cc", "cc2", "c\x00c"]
+NAMESPACES = ["", "cc", "cc2", "c\x00c", LIFECYCLE]
 KEYS = ["a", "a\x00", "a\x00b", "aa", "b", "\x00kind\x00id\x00", "é", "\U0010ffff", "z" * 300]
 HASHES = [b"\x00" * 32, b"\xff" * 32]
 
@@ -118,16 +119,18 @@ def test_a_snapshot_stands_still_while_blocks_are_committed(ledger: Ledger) -> N
         assert (after.height, [key for key, _ in after.range("cc", "", "")]) == (2, ["a", "b"])
 
 
-def test_all_who_ask_between_two_commits_share_one_view_which_stands_still() -> None:
-    first, second = chain([[Tx("t1", {("cc", "a"): b"1"})], [Tx("t2", {("cc", "a"): b"2"})]])
+@pytest.mark.parametrize("namespace", ["cc", LIFECYCLE])  # what a view has read of definitions, it remembers
+def test_all_who_ask_between_two_commits_share_one_view_which_stands_still(namespace: str) -> None:
+    first, second = chain([[Tx("t1", {(namespace, "a"): b"1"})], [Tx("t2", {(namespace, "a"): b"2"})]])
     with all_kinds() as ledgers:
         for ledger in ledgers:
             ledger.append(replay(first, ledger.state, b""))
             before, again = ledger.view, ledger.view
+            assert before.get(namespace, "a") == before.get(namespace, "a") == VersionedValue(b"1", Version(0, 0))
             ledger.append(replay(second, ledger.state, b""))
             after = ledger.view
             assert before is again
-            assert [(view.height, view.get("cc", "a")) for view in (before, after)] == [
+            assert [(view.height, view.get(namespace, "a")) for view in (before, after)] == [
                 (1, VersionedValue(b"1", Version(0, 0))),
                 (2, VersionedValue(b"2", Version(1, 0))),
             ]
