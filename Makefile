@@ -55,7 +55,7 @@ INPUTS ?= 100000
 fuzz: $(READY) ## Hostile input for every reader and door, in one process; INPUTS= SEED= TARGET=
 	@$(BIN)/python -W ignore -m tests.fuzz --inputs $(INPUTS) $(if $(SEED),--seed $(SEED)) $(if $(TARGET),--target $(TARGET))
 
-soak: $(READY) kafka-ready ## What takes hours: ten thousand seeds, every mutant, 200 kills, a million inputs, every power cut
+soak: $(READY) kafka-ready prometheus-ready ## What takes hours: ten thousand seeds, every mutant, 200 kills, a million inputs, every power cut
 	@$(BIN)/python -m tests.simulation --seeds 10000
 	@$(BIN)/python -m tests.simulation.mutants --seeds 200
 	@$(BIN)/python -m tests.chaos --kills 200
@@ -64,6 +64,7 @@ soak: $(READY) kafka-ready ## What takes hours: ten thousand seeds, every mutant
 	@$(BIN)/python -W ignore -m tests.fuzz --inputs 1000000
 	@$(BIN)/python -m tests.powerloss --cuts 10000
 	@HOSTILE_TRANSACTIONS=500 SPOILT_ROUNDS=200 $(BIN)/pytest -q tests/e2e/test_hostile_clients.py tests/e2e/test_spoilt_calls.py
+	@PATIENT_ALERTS=1 $(BIN)/pytest -q tests/e2e/test_watching.py
 	@$(BIN)/python -m bench --workload overload
 	@$(BIN)/python -m bench.endurance
 
