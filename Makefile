@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo test check bench profile sim chaos canary fuzz soak up down kafka-up kafka-down kafka-ready prometheus-ready k8s proto lock clean
+.PHONY: help demo test check bench profile sim chaos canary fuzz soak up down kafka-up kafka-down kafka-ready prometheus-ready image-base images compose-up compose-demo compose-down docker-stop k8s proto lock clean
 
 help: ## This list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -86,6 +86,26 @@ kafka-ready: $(READY)
 prometheus-ready: $(READY)
 	@$(BIN)/python -m deploy.prometheus fetch
 
+BASE ?= debian:12-slim
+ROLES ?=
+images: $(READY) ## Container images of every role, none with a key in it; BASE=debian:12-slim ROLES="orderer peer client kafka zookeeper"
+	@$(BIN)/python -m deploy.images build --base $(BASE) $(ROLES)
+
+image-base: $(READY) ## A base for images from Debian's packages, where no registry has one: then make images BASE=privysharing/base
+	@$(BIN)/python -m deploy.images base
+
+compose-up: $(READY) ## Start the demo network in containers, from those images, and leave it running (var/compose); TOPOLOGY= ORDERING=
+	@$(BIN)/python -m deploy.compose up --topology $(TOPOLOGY) $(if $(filter kafka,$(ORDERING)),$(LOG))
+
+compose-demo: $(READY) ## A day of Alice's on it; once
+	@$(BIN)/python -m deploy.compose demo
+
+compose-down: $(READY) ## Stop it
+	@$(BIN)/python -m deploy.compose down
+
+docker-stop: $(READY) ## Stop the Docker engine that images or compose-up started (var/docker), where none ran
+	@$(BIN)/python -m deploy.images stop
+
 TOPOLOGY ?= demo
 k8s: $(READY) ## Keys and manifests for Kubernetes, which `kubectl apply -k k8s/overlays/demo` takes; TOPOLOGY=
 	@$(BIN)/python -m deploy.kubernetes $(TOPOLOGY)
@@ -93,14 +113,17 @@ k8s: $(READY) ## Keys and manifests for Kubernetes, which `kubectl apply -k k8s/
 proto: $(READY) ## Generate privysharing/wire from proto/
 	@$(BIN)/python proto/generate.py
 
-lock: $(READY) ## Resolve pyproject.toml into requirements.lock
+lock: $(READY) ## Resolve pyproject.toml into requirements.lock, and what images hold of it
 	@$(BIN)/pip install -q uv && $(BIN)/uv pip compile --quiet --generate-hashes --universal --python-version 3.11 \
 		--extra dev --no-header --no-emit-index-url --no-emit-find-links -o requirements.lock pyproject.toml
+	@$(BIN)/uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --constraint requirements.lock \
+		--no-header --no-emit-index-url --no-emit-find-links -o deploy/images/requirements.lock pyproject.toml
 
-clean: ## Stop networks and Kafka below var/; remove what the other targets made, ledgers and keys included
+clean: ## Stop networks, Kafka and Docker below var/; remove what the other targets made, ledgers and keys included
 	@for folder in var/*/; do \
 		folder="$${folder%/}"; \
 		if [ ! -e "$$folder/network.json" ]; then continue; fi; \
+		if [ -e "$$folder/compose.yaml" ]; then $(BIN)/python -m deploy.compose down --folder "$$folder" || exit 1; continue; fi; \
 		if [ -x $(BIN)/privy ]; then $(BIN)/privy network down --network "$$folder"; \
 		elif ls "$$folder"/nodes/*/process.json >/dev/null 2>&1; then \
 			echo "needed: $(VENV), to stop the network in $$folder, which may be running; try: make down clean" >&2; false; \
@@ -111,6 +134,7 @@ clean: ## Stop networks and Kafka below var/; remove what the other targets made
 		else echo "needed: $(VENV), to stop Kafka in var/kafka, which may be running; try: make kafka-down clean" >&2; false; \
 		fi || exit 1; \
 	fi
+	@if [ -e var/docker/process.json ]; then $(BIN)/python -m deploy.images stop; fi
 	rm -rf $(VENV) var k8s/overlays/*/network build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 # The environment is made again whenever what it is made from changes; PYTHON= names another interpreter than the fastest.
