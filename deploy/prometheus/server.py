@@ -11,7 +11,7 @@ from typing import Final
 
 from deploy import layout, running
 from deploy.manifest import Network
-from deploy.ports import HOST, PortTaken, choose_ports, is_taken
+from deploy.ports import HOST, choose_ports, is_taken
 from deploy.prometheus import programs, scraping
 from deploy.running import Running
 
@@ -39,11 +39,15 @@ class Prometheus:
     def make(
         cls, network: Network, rules: Path = scraping.ALERTS, interval_s: float = scraping.INTERVAL_S
     ) -> "Prometheus":
-        """Write its configuration into the network's folder."""
+        """Write its configuration into the network's folder; its address stays, unless somebody else is there now."""
+        before = cls.load(network)
+        if before is None or is_taken(before.address):
+            address = f"{HOST}:{choose_ports(['prometheus'])['prometheus']}"
+        else:
+            address = before.address
         folder = network.path(str(layout.PROMETHEUS))
         folder.mkdir(exist_ok=True)
         (folder / _CONFIGURATION).write_text(scraping.configuration(network, rules, interval_s))
-        address = f"{HOST}:{choose_ports(['prometheus'])['prometheus']}"
         (folder / _ADDRESS).write_text(json.dumps(address))
         return cls(folder, address)
 
@@ -61,10 +65,8 @@ class Prometheus:
         return Running(self.folder / "process.json", self.folder / "log")
 
     def start(self) -> None:
-        """Start it if it does not run, and return once it serves. Raises Missing, PortTaken, PrometheusFault."""
+        """Start it if it does not run, and return once it serves. Raises Missing, PrometheusFault."""
         if self.running.process is None:
-            if is_taken(self.address):
-                raise PortTaken("prometheus", self.address)
             prometheus = programs.program(programs.PROMETHEUS)
             arguments = [
                 prometheus,

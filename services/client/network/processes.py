@@ -94,7 +94,8 @@ class Processes:
 
     def watch(self) -> str:
         """Start a Prometheus that scrapes the nodes, or find it running; gives its address."""
-        self.prometheus = self.prometheus or Prometheus.make(self.network)
+        if self.prometheus is None or self.prometheus.running.process is None:
+            self.prometheus = Prometheus.make(self.network)
         self.prometheus.start()
         return self.prometheus.address
 

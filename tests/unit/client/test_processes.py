@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -92,6 +93,9 @@ def test_a_prometheus_that_was_asked_for_stops_with_the_last_node(town: Town) ->
     found.stop()
     assert watching.process is None
     assert found.pids() == {}
+    host, port = address.split(":")
+    with socket.create_server((host, int(port))):
+        assert found.watch() != address  # somebody else is there now
 
 
 async def test_nodes_start_serve_and_stop(town: Town, tmp_path: Path) -> None:
