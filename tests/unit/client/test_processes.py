@@ -96,6 +96,7 @@ def test_a_prometheus_that_was_asked_for_stops_with_the_last_node(town: Town) ->
     host, port = address.split(":")
     with socket.create_server((host, int(port))):
         assert found.watch() != address  # somebody else is there now
+        found.stop()
 
 
 async def test_nodes_start_serve_and_stop(town: Town, tmp_path: Path) -> None:
