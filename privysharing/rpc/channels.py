@@ -35,8 +35,13 @@ class ClientTls:
         return hashlib.sha256(ssl.PEM_cert_to_DER_cert(leaf[leaf.index("-----BEGIN CERTIFICATE-----") :])).digest()
 
 
-def open_channel(address: str, tls: ClientTls | None, *, server_name: str | None = None) -> grpc.aio.Channel:
-    """A channel to `host:port`; connects on first use. `server_name` is what the server's certificate says instead."""
+def open_channel(
+    address: str, tls: ClientTls | None, *, server_name: str | None = None, shared: bool = True
+) -> grpc.aio.Channel:
+    """A channel to `host:port`; connects on first use. `server_name` is what the server's certificate says instead.
+
+    Channels to one address share a connection, and what has become of it, unless one is not `shared`.
+    """
     options: list[tuple[str, int | str]] = [
         ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
         ("grpc.max_send_message_length", MESSAGE_BYTES_MAX),
@@ -47,6 +52,8 @@ def open_channel(address: str, tls: ClientTls | None, *, server_name: str | None
         ("grpc.max_reconnect_backoff_ms", RECONNECT_MAX_MS),
         ("grpc.enable_http_proxy", 0),
     ]
+    if not shared:
+        options.append(("grpc.use_local_subchannel_pool", 1))
     if server_name is not None:
         options.append(("grpc.ssl_target_name_override", server_name))
     if tls is None:

@@ -14,7 +14,9 @@ from privysharing.rpc.channels import ClientTls, open_channel
 class OpenChannel(Protocol):
     """See `channels.open_channel`."""
 
-    def __call__(self, address: str, tls: ClientTls | None, *, server_name: str | None = None) -> grpc.aio.Channel:
+    def __call__(
+        self, address: str, tls: ClientTls | None, *, server_name: str | None = None, shared: bool = True
+    ) -> grpc.aio.Channel:
         """A channel to `host:port`."""
         ...
 

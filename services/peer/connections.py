@@ -1,5 +1,6 @@
-"""The peer's connections to orderers and other peers: one each, for all its channels and whatever it asks them."""
+"""The peer's connections to orderers and other peers: one each for blocks of all channels, others for private data."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 
 import grpc
@@ -11,6 +12,8 @@ from privysharing.rpc.deliver import ORDERER_BLOCKS, PEER_BLOCKS, DeliverClient
 from privysharing.rpc.outside import Outside
 from privysharing.rpc.private_data import PrivateDataClient
 from services.peer.block_feed.sources import BlockSource, PeerSource
+
+GRACE_SECONDS = 10.0  # for what is still asked over a connection that has been replaced
 
 
 class Connections:
@@ -25,25 +28,39 @@ class Connections:
         self._key = key
         self._outside = outside
         self._channels: dict[BlockSource, grpc.aio.Channel] = {}
+        self._private: dict[tuple[PeerSource, str], grpc.aio.Channel] = {}
+        self._closing: set[asyncio.Task[None]] = set()
 
     def blocks(self, source: BlockSource, channel_id: str, seek: SeekInfo) -> AsyncGenerator[bytes]:
         """See `block_feed.feed.BlockCalls`."""
-        client = DeliverClient(source.address, *self._connected(source), self._outside)
+        tls = self._tls_to(source)
+        if source not in self._channels:
+            self._channels[source] = self._outside.open_channel(source.address, tls)
+        client = DeliverClient(source.address, self._channels[source], self._signer, _hash(tls), self._outside)
         method = PEER_BLOCKS if isinstance(source, PeerSource) else ORDERER_BLOCKS
         return client.blocks(channel_id, seek, method=method)
 
-    def private_data(self, source: PeerSource) -> PrivateDataClient:
+    def private_data(self, source: PeerSource, channel_id: str) -> PrivateDataClient:
         """See `private_data.fellows.PeerCalls`."""
-        return PrivateDataClient(source.address, *self._connected(source), self._outside)
+        tls = self._tls_to(source)
+        if (old := self._private.pop((source, channel_id), None)) is not None:
+            closing = asyncio.create_task(old.close(GRACE_SECONDS))
+            self._closing.add(closing)
+            closing.add_done_callback(self._closing.discard)
+        channel = self._outside.open_channel(source.address, tls, shared=False)
+        self._private[source, channel_id] = channel
+        return PrivateDataClient(source.address, channel, self._signer, _hash(tls), self._outside)
 
-    def _connected(self, source: BlockSource) -> tuple[grpc.aio.Channel, SigningIdentity, bytes]:
-        """The connection, and with whose name and which certificate's hash requests are made over it."""
-        tls = ClientTls(source.tls_roots, self._certificate, self._key) if self._tls else None
-        if source not in self._channels:
-            self._channels[source] = self._outside.open_channel(source.address, tls)
-        return self._channels[source], self._signer, tls.certificate_hash if tls else b""
+    def _tls_to(self, source: BlockSource) -> ClientTls | None:
+        return ClientTls(source.tls_roots, self._certificate, self._key) if self._tls else None
 
     async def close(self) -> None:
         """Close every connection."""
-        for channel in self._channels.values():
+        for closing in self._closing:
+            closing.cancel()
+        for channel in (*self._channels.values(), *self._private.values()):
             await channel.close()
+
+
+def _hash(tls: ClientTls | None) -> bytes:
+    return tls.certificate_hash if tls else b""

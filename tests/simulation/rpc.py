@@ -140,8 +140,10 @@ class Channel:
         return lambda: self._start(method, None)
 
     async def close(self, grace: float | None = None) -> None:
-        """End every call."""
-        del grace
+        """End every call; those that end by themselves within `grace` seconds are let."""
+        if grace and self._calls:
+            ends = [self._life.start(call.end()) for call in sorted(self._calls, key=lambda call: call.number)]
+            await asyncio.wait(ends, timeout=grace)
         for call in sorted(self._calls, key=lambda call: call.number):
             call.cancel()
         if self._connection is not None:
@@ -242,9 +244,13 @@ class _ClientCall:
         while (message := await self.read()) is not grpc.aio.EOF:
             yield message
 
+    async def end(self) -> None:
+        """Return when the call has ended."""
+        await self._end_known.wait()
+
     async def code(self) -> grpc.StatusCode:
         """How the call ended, when it has."""
-        await self._end_known.wait()
+        await self.end()
         assert self._status is not None
         return self._status.code
 

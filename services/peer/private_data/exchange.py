@@ -6,6 +6,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
 from privysharing.protocol.channel.bundle import ChannelConfig
+from privysharing.protocol.msp.identity import Identity
 from privysharing.rpc.outside import Outside
 from services.peer.ledger.types import LedgerPort
 from services.peer.notifier import CommitNotifier
@@ -81,6 +82,10 @@ class PrivateExchange:
     def config(self) -> ChannelConfig:
         """The configuration in force."""
         return self._config()
+
+    def heard_from(self, who: Identity) -> None:
+        """A peer of the channel greets us."""
+        self._fellows.heard_from(who)
 
     async def run(self) -> None:
         """Keep in touch with the others, and get what is missing. Raises ChannelStopped, StorageError."""

@@ -7,6 +7,7 @@ all. One that was caught lying is not asked again for a long time.
 
 import asyncio
 import logging
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -37,20 +38,23 @@ class FellowsConfig:
     look_seconds: float = 5.0  # how often the channel's configuration is looked at
     pause_seconds_min: float = 0.1
     pause_seconds_max: float = 3.0
+    refused_seconds_max: float = 60.0  # for one that answers, and wants nothing of us: it may not know the service
     pause_factor: float = 1.5
+    renew_seconds: float = 0.5  # between two new connections to one of them
     distrust_seconds: float = 3600.0
 
-    def pause(self, failures: int, chance: int) -> float:
+    def pause(self, failures: int, chance: int, *, refused: bool = False) -> float:
         """Seconds until the next greeting, after so many in vain; `chance` (0 to 255) spreads them over a half."""
-        pause = min(self.pause_seconds_max, self.pause_seconds_min * self.pause_factor ** min(failures, 50))
+        longest = self.refused_seconds_max if refused else self.pause_seconds_max
+        pause = min(longest, self.pause_seconds_min * self.pause_factor ** min(failures, 50))
         return pause * (0.75 + chance / 512)
 
 
 class PeerCalls(Protocol):
     """Connections to other peers, which somebody else keeps."""
 
-    def private_data(self, source: PeerSource) -> PrivateDataClient:
-        """The service of one of them."""
+    def private_data(self, source: PeerSource, channel_id: str) -> PrivateDataClient:
+        """The service of one of them, over a new connection: the last one for this channel is closed."""
         ...
 
 
@@ -64,8 +68,12 @@ class Fellow:
         self.hash = b""
         self.up = False
         self.is_me = False
+        self.refuses = False  # it answers, and wants nothing of us
+        self.noted = False  # that it does not answer
         self.distrusted_until = 0.0
         self.lost = asyncio.Event()
+        self.heard = asyncio.Event()  # it asked us, and so it is there
+        self.renewed_at = -math.inf  # when it last got a new connection
         self.greeting: asyncio.Task[bool] | None = None
 
     @property
@@ -114,9 +122,18 @@ class Fellows:
                     del self._known[source]
                 for source in sources:
                     if source not in keeping:
-                        fellow = self._known[source] = Fellow(source, self._calls.private_data(source))
+                        fellow = self._known[source] = self._new(source)
                         keeping[source] = group.create_task(self._keep_greeting(fellow))
                 await asyncio.sleep(self._settings.look_seconds)
+
+    def heard_from(self, who: Identity) -> None:
+        """A peer greets us. If it did not answer us lately, it is back: greet it now, over a new connection.
+
+        The old one may wait for seconds until it tries again.
+        """
+        for fellow in self._known.values():
+            if fellow.noted and fellow.msp_id == who.msp_id and fellow.serialized in (b"", who.serialized):
+                fellow.heard.set()
 
     def members(self, collection: CollectionConfig) -> list[Fellow]:
         """Those that answer, are trusted, and may hold a collection's data; another one comes first each time."""
@@ -181,6 +198,17 @@ class Fellows:
             found += [PeerSource(address, org.msp_id, roots) for address in addresses]
         return found
 
+    def _new(self, source: PeerSource) -> Fellow:
+        return Fellow(source, self._calls.private_data(source, self._config().channel_id))
+
+    def _renew(self, fellow: Fellow) -> None:
+        """A new connection, unless it has had one just now."""
+        fellow.heard.clear()
+        now = self._outside.monotonic()
+        if now - fellow.renewed_at >= self._settings.renew_seconds:
+            fellow.renewed_at = now
+            fellow.client = self._calls.private_data(fellow.source, self._config().channel_id)
+
     def _is_member(self, fellow: Fellow, collection: CollectionConfig, config: ChannelConfig) -> bool:
         try:
             return may_hold(config.msps.identity(fellow.serialized), collection, config)
@@ -194,8 +222,14 @@ class Fellows:
             if await asyncio.shield(self._greet(fellow)):
                 failures = 0
                 await fellow.lost.wait()
-            await asyncio.sleep(self._settings.pause(failures, self._outside.random_bytes(1)[0]))
-            failures += 1
+            chance = self._outside.random_bytes(1)[0]
+            try:
+                async with asyncio.timeout(self._settings.pause(failures, chance, refused=fellow.refuses)):
+                    await fellow.heard.wait()
+                self._renew(fellow)
+                failures = 0
+            except TimeoutError:
+                failures += 1
 
     def _greet(self, fellow: Fellow) -> "asyncio.Task[bool]":
         """Whether it is there; one greeting serves all who want to know."""
@@ -207,8 +241,10 @@ class Fellows:
         try:
             who, _ = await self._exchange(fellow, Hello(), self._settings.greeting_seconds)
         except NodeError as error:
+            fellow.refuses = isinstance(error, NodeRefused)
             self._note(fellow, error)
             return False
+        fellow.refuses = False
         return self._met(fellow, who)
 
     def _met(self, fellow: Fellow, who: Identity) -> bool:
@@ -218,9 +254,12 @@ class Fellows:
         fellow.is_me = who.serialized == self._me
         fellow.serialized, fellow.hash = who.serialized, sha256(who.serialized)
         if not fellow.up and not fellow.is_me:
-            fellow.up = True
+            fellow.up, fellow.noted = True, False
             self._on_return()
         return True
 
     def _note(self, fellow: Fellow, error: NodeError) -> None:
-        _log.info("a peer does not answer", extra={"peer": fellow.source.address, "reason": error.reason})
+        """Once, until it answers again."""
+        if not fellow.noted:
+            fellow.noted = True
+            _log.info("a peer does not answer", extra={"peer": fellow.source.address, "reason": error.reason})

@@ -104,6 +104,10 @@ class Exchanged(Protocol):
     @property
     def keeping(self) -> Keeping: ...
 
+    def heard_from(self, who: Identity) -> None:
+        """A peer of the channel greets us."""
+        ...
+
 
 class PrivateDataService:
     """See the module. On the event loop only."""
@@ -179,7 +183,9 @@ class PrivateDataService:
     async def _answer(self, ask: Ask, who: Identity, channel: Exchanged) -> Answer:
         match ask:
             case Hello():
-                if not is_peer(who, channel.config):
+                if is_peer(who, channel.config):
+                    channel.heard_from(who)
+                else:
                     self._require(PROPOSE, who, channel)
                 return HelloAnswer()
             case Push(transactions):

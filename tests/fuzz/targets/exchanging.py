@@ -12,6 +12,7 @@ from privysharing.protocol.collections import implicit_collection
 from privysharing.protocol.crypto import SigningIdentity, sha256
 from privysharing.protocol.envelopes import TxId
 from privysharing.protocol.lifecycle import LIFECYCLE
+from privysharing.protocol.msp.identity import Identity
 from privysharing.protocol.private_data import (
     Ask,
     Hello,
@@ -66,6 +67,9 @@ class _Channel:
     ledger: MemoryLedger
     private: PrivateStore
     keeping: Keeping
+
+    def heard_from(self, who: Identity) -> None:
+        """Nobody is looked for here."""
 
     @property
     def transient(self) -> StoredTransient:

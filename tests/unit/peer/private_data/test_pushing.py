@@ -150,6 +150,22 @@ async def test_a_peer_that_is_back_is_pushed_to_again() -> None:
         await back.stop()
 
 
+async def test_a_peer_that_is_back_is_found_as_soon_as_it_shows_itself() -> None:
+    """Its old connection would wait for seconds."""
+    one, two = Peer(PEER1), Peer(PEER2)
+    async with town(one, two):
+        await two.stop()
+        with pytest.raises(NotSpread):
+            await one.spread(Secret(SHARED, "k", b"v"))
+        await asyncio.sleep(1.0)  # one tries again and again, in vain, and more and more seldom
+        back = Peer(PEER2, before=two)
+        began = asyncio.get_running_loop().time()
+        await back.start([one])
+        await until(lambda: one.fellows(SHARED))
+        assert asyncio.get_running_loop().time() - began < 0.6
+        await back.stop()
+
+
 async def test_an_endorsement_waits_until_others_have_been_greeted() -> None:
     one, two = Peer(PEER1), Peer(PEER2)
     async with town(one, two):
