@@ -62,6 +62,17 @@ def sequence_key(chaincode: str) -> str:
     return field_key(NAMESPACES, chaincode, "Sequence")
 
 
+def collections_key(chaincode: str) -> str:
+    """Where the collections of a definition are."""
+    return field_key(NAMESPACES, chaincode, "Collections")
+
+
+def collections_key_owner(key: str) -> str | None:
+    """The chaincode whose collections a public key of `_lifecycle` holds; None for any other key."""
+    before, _, after = field_key(NAMESPACES, "\0", "Collections").partition("\0")
+    return key[len(before) : -len(after)] if key.startswith(before) and key.endswith(after) else None
+
+
 def definition_keys(chaincode: str) -> tuple[str, ...]:
     """Every key of a definition: what a transaction reads that rests on more of it than the sequence."""
     fields = (field_key(NAMESPACES, chaincode, name) for name in DEFINITION_FIELDS)

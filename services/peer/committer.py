@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from privysharing.protocol.blocks import Block
 from privysharing.protocol.channel.bundle import ChannelConfig
 from privysharing.protocol.codes import HeaderType, TxCode
+from privysharing.protocol.lifecycle import LIFECYCLE
 from privysharing.protocol.reading import ReadTransaction, read_transaction
 from privysharing.protocol.signers import Signers, Vouched, verify_all
 from privysharing.protocol.transactions import ChaincodeId
@@ -214,7 +215,7 @@ class Committer:
             judgement.fresh,
         )
         part = NOTHING
-        if judgement.updates.hashed:
+        if judgement.updates.hashed or LIFECYCLE in judgement.updates.public:
             part = self._private.part(number, verified.transactions, judgement.verdicts)
         judging = time.perf_counter() - started
         judged = JudgedBlock(commit, judgement.config, judging, part)

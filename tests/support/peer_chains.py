@@ -78,11 +78,11 @@ class PeerChannel:
         """The CONFIG envelope that an orderer makes of an update."""
         return config_envelope(CHANNEL, derive(self.config, update), signer=ORDERER, now_ns=0, nonce=b"nonce")
 
-    def define(self, chaincode: str, policy: str, *collections: CollectionConfig) -> bytes:
+    def define(self, chaincode: str, policy: str, *collections: CollectionConfig, sequence: int = 1) -> bytes:
         """An envelope that commits the definition of a chaincode. `policy`: a signature policy, or a channel path."""
         parameter = ChannelPolicyReference(policy) if policy.startswith("/") else parse_policy(policy)
         definition = ChaincodeDefinition(
-            sequence=1,
+            sequence=sequence,
             version="1",
             validation_parameter=encode_application_policy(parameter),
             collections=encode_collections(collections),

@@ -64,6 +64,14 @@ class PrivateChain:
         self._channel = PeerChannel()
         assert self._channel.add(self._channel.define(CHAINCODE, "OR('Org1MSP.peer')", *COLLECTIONS)) == (0,)
 
+    def redefine(self, members: bytes) -> int:
+        """Other organisations are members of the collections from now on; the block that says so."""
+        collections = [replace(each, member_orgs_policy=members) for each in COLLECTIONS]
+        assert self._channel.add(self._channel.define(CHAINCODE, "OR('Org1MSP.peer')", *collections, sequence=2)) == (
+            0,
+        )
+        return self.height - 1
+
     @property
     def height(self) -> int:
         return self._channel.ledger.height

@@ -1,4 +1,4 @@
-"""Private sets: kvrwset.KVRWSet with plain writes, and rwset.TxPvtReadWriteSet, which bundles those of a transaction."""
+"""Private sets: kvrwset.KVRWSet with plain writes, and rwset.TxPvtReadWriteSet, which bundles a transaction's."""
 
 from collections.abc import Iterable, Mapping
 

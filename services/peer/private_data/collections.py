@@ -11,7 +11,7 @@ from privysharing.protocol.codec.lifecycle import parse_bytes
 from privysharing.protocol.collections import CollectionConfig, implicit_collection_msp_id
 from privysharing.protocol.errors import ProtocolError
 from privysharing.protocol.lifecycle import LIFECYCLE
-from privysharing.protocol.lifecycle_state import NAMESPACES, field_key, sequence_key
+from privysharing.protocol.lifecycle_state import collections_key, sequence_key
 from privysharing.protocol.rwsets import VersionedValue
 
 DEFINITIONS_CACHED_MAX: Final = 256
@@ -42,7 +42,7 @@ class Collections:
     @staticmethod
     def defined(view: PublicState, namespace: str) -> Mapping[str, CollectionConfig]:
         """The collections of a chaincode's definition by name; none when it has none that can be read."""
-        stored = view.get(LIFECYCLE, field_key(NAMESPACES, namespace, "Collections"))
+        stored = view.get(LIFECYCLE, collections_key(namespace))
         return {} if stored is None else _parsed(stored.value)
 
     def find(self, namespace: str, collection: str) -> CollectionConfig | None:

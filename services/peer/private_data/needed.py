@@ -4,6 +4,8 @@ from collections.abc import Iterator, Sequence
 
 from privysharing.protocol.codes import TxCode
 from privysharing.protocol.envelopes import TxId
+from privysharing.protocol.lifecycle import LIFECYCLE
+from privysharing.protocol.lifecycle_state import collections_key_owner
 from privysharing.protocol.reading import ReadTransaction
 from privysharing.protocol.rwsets import CollectionHashedRwSet
 from privysharing.protocol.values import value
@@ -40,6 +42,7 @@ class PrivatePart:
 
     needed: tuple[Needed, ...] = ()
     purges: tuple[PurgedKey, ...] = ()  # in the order of the block
+    redefined: tuple[str, ...] = ()  # chaincodes whose collections change: others may be members from now on
 
 
 NOTHING = PrivatePart()
@@ -72,7 +75,19 @@ def private_part(
             for write in hashed.writes
             if write.is_purge
         ]
-    return PrivatePart(tuple(needed), tuple(purges))
+    return PrivatePart(tuple(needed), tuple(purges), _redefined(transactions, verdicts))
+
+
+def _redefined(transactions: Sequence[ReadTransaction], verdicts: Sequence[TxCode]) -> tuple[str, ...]:
+    return tuple(
+        chaincode
+        for tx, verdict in zip(transactions, verdicts, strict=True)
+        if verdict is TxCode.VALID and tx.endorsed is not None
+        for ns in tx.endorsed.rwset.namespaces
+        if ns.namespace == LIFECYCLE
+        for write in ns.writes
+        if (chaincode := collections_key_owner(write.key)) is not None
+    )
 
 
 def _written(

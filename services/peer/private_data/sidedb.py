@@ -137,6 +137,21 @@ class SideDb:
             self._missing = self._count_missing()
         self._next_expiry = min(self._next_expiry, min((each.expires for each in needed), default=NEVER))
 
+    def owe(self, needed: Sequence[Needed]) -> None:
+        """Note sets of stored blocks as missing that this peer has come to be a member for."""
+        changes = Changes(self._database, self._height)
+        for each in needed:
+            if changes.get(records.place_key(records.MISSING, each.place)) is None:
+                self._add(changes, each, None)
+        self._database.write(changes.puts, changes.deletes)
+
+    def forgive(self, namespace: str, collection: str) -> None:
+        """Wait no longer for sets of a collection that this peer is no member of any more."""
+        places = (records.split_place_key(key) for key, _ in self._kind(records.MISSING))
+        gone = [place for place in places if (place.namespace, place.collection) == (namespace, collection)]
+        self._database.write([], [records.place_key(records.MISSING, place) for place in gone])
+        self._missing = self._count_missing()
+
     def settle(self, block_num: int, purges: Sequence[PurgedKey]) -> None:
         """After a block is durable: do what it purges, and let go of what it makes too old."""
         height = max(self._height, block_num + 1)

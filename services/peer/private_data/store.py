@@ -3,6 +3,7 @@
 import logging
 import threading
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
@@ -119,7 +120,7 @@ class PrivateStore:
         self._config = config
 
     def part(self, block_num: int, transactions: Sequence[ReadTransaction], verdicts: Sequence[TxCode]) -> PrivatePart:
-        """What the next block asks of this peer."""
+        """What a block asks of this peer, as collections are defined now."""
         collections = Collections(self._ledger.state, self._config)
         return private_part(block_num, transactions, verdicts, collections, self._msp_id)
 
@@ -132,6 +133,7 @@ class PrivateStore:
     def settle(self, block_num: int, part: PrivatePart, tx_ids: Sequence[TxId]) -> None:
         """After the block is durable; see `SideDb.settle`."""
         with self._writing:
+            self._follow_membership(part.redefined)
             self._side.settle(block_num, part.purges)
         self.transient.committed(tx_ids, block_num + 1)
 
@@ -190,10 +192,29 @@ class PrivateStore:
             if part.needed:
                 found = kept_sets(self.transient, [each.missing for each in part.needed])
                 self._side.add(number, header_hash(block.header), part.needed, found, {})
+            self._follow_membership(part.redefined)
             self._side.settle(number, part.purges)
             if number % RECOVERY_REPORT_BLOCKS == 0:
                 _log.info("looked through blocks", extra={"channel": ledger.channel_id, "block": number})
         self.transient.forget(ledger.known_ids)
+
+    def _follow_membership(self, chaincodes: Sequence[str]) -> None:
+        """Miss what these chaincodes' collections hold now if we are members, and nothing if we are not."""
+        view = self._ledger.view
+        collections = Collections(view, self._config)
+        for chaincode in chaincodes:
+            for collection in collections.of(chaincode):
+                if self._msp_id in collections.members(chaincode, collection):
+                    versions = {stored.version for _, stored in view.hashes(chaincode, collection)}
+                    places = {Place(each.block_num, each.tx_num, chaincode, collection) for each in versions}
+                    self._owe({place for place in places if self._side.get_set(place) is None})
+                elif (chaincode, collection) in self._side.missing_count():
+                    self._side.forgive(chaincode, collection)
+
+    def _owe(self, places: AbstractSet[Place]) -> None:
+        for number in sorted({place.block_num for place in places}):
+            _, part = self._stored_part(number)
+            self._side.owe([each for each in part.needed if each.place in places])
 
     def _stored_part(self, number: int) -> tuple[Block, PrivatePart]:
         block = self._ledger.block(number)

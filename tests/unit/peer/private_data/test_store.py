@@ -22,7 +22,9 @@ from services.runtime.disk import RealDisk
 from services.runtime.memorydatabase import MemoryDatabases
 from services.runtime.memorydisk import MemoryDisk
 from tests.support.private_chain import (
+    BOTH,
     CHAINCODE,
+    ORG2_ONLY,
     Member,
     PrivateChain,
     Put,
@@ -445,6 +447,37 @@ def test_another_format_is_refused(tmp_path: Path) -> None:
     (tmp_path / "private" / "FORMAT").write_bytes(mark.replace(b"1", b"2"))
     with pytest.raises(LedgerFault, match="needed private data of format 1, found format 2; run the release"):
         on_disk(tmp_path)
+
+
+def test_a_peer_that_becomes_a_member_misses_what_is_there_now_and_gets_it(chain: PrivateChain, peer: Member) -> None:
+    chain.put("old", b"1", "others")
+    chain.put("old", b"2", "others")
+    chain.add([Put("a", b"3", "others"), Put("b", b"4", "others")])
+    chain.put("gone", b"5", "others")
+    chain.add([Put("gone", collection="others")])
+    peer.follow(chain)
+    assert peer.private.missing_count() == {}
+    chain.redefine(BOTH)
+    peer.follow(chain)
+    assert [missing.place.block_num for missing in peer.private.missing(9, newest_first=False)] == [3, 4]
+    assert peer.private.missing_count() == {(CHAINCODE, "others"): 2}
+    peer.private.reconciled(chain.sets)
+    assert [peer.read(key, "others") for key in ("old", "a", "b")] == [b"2", b"3", b"4"]
+    chain.put("new", b"6", "others")
+    peer.follow(chain)
+    assert peer.read("new", "others") == b"6"
+
+
+def test_a_peer_that_is_no_member_any_more_waits_for_nothing(chain: PrivateChain, peer: Member) -> None:
+    place = chain.put("a", b"1")
+    chain.put("b", b"2")
+    peer.follow(chain, {place: chain.sets[place]})
+    assert peer.private.missing_count() == {(CHAINCODE, "kept"): 1}
+    chain.redefine(ORG2_ONLY)
+    chain.put("c", b"3")
+    peer.follow(chain)
+    assert peer.private.missing_count() == {}
+    assert (peer.read("a"), peer.read("c")) == (b"1", None)
 
 
 def test_no_value_shows_in_what_is_printed(chain: PrivateChain, peer: Member) -> None:
