@@ -318,4 +318,30 @@ MACHINES: Final = Row(
     ),
 )
 
-ROWS: Final = (GLANCE, ALERTS, TRANSACTIONS, LEDGERS, MACHINES)
+BROKERS: Final = Row(
+    "Brokers, where the ordering log is on Kafka",
+    (
+        Panel(
+            "Time that brokers take",
+            "For a request of an orderer, on average over a minute.",
+            (Query(f"consensus_kafka_request_latency{{{NODES}}}", "{{instance}}, broker {{broker_id}}"),),
+            unit="ms",
+        ),
+        Panel(
+            "Records a second",
+            "What orderers write to topics: transactions, and wishes to cut.",
+            (Query(f"consensus_kafka_record_send_rate{{{NODES}}}", "{{instance}} {{topic}}"),),
+        ),
+        Panel(
+            "Bytes a second",
+            "Between orderers and brokers.",
+            (
+                Query(f"consensus_kafka_incoming_byte_rate{{{NODES}}}", "{{instance}} reads, broker {{broker_id}}"),
+                Query(f"consensus_kafka_outgoing_byte_rate{{{NODES}}}", "{{instance}} writes, broker {{broker_id}}"),
+            ),
+            unit="Bps",
+        ),
+    ),
+)
+
+ROWS: Final = (GLANCE, ALERTS, TRANSACTIONS, LEDGERS, MACHINES, BROKERS)

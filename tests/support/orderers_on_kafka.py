@@ -126,11 +126,11 @@ class City:
             process.wait()
 
 
-def health(node: NodeEntry) -> tuple[int, str]:
-    """What a node says of itself."""
+def asked(node: NodeEntry, path: str) -> tuple[int, str]:
+    """What a node answers on its operations port."""
     connection = http.client.HTTPConnection(node.operations_address, timeout=5)
     try:
-        connection.request("GET", "/healthz")
+        connection.request("GET", path)
         answer = connection.getresponse()
         return answer.status, answer.read().decode()
     except OSError as error:
@@ -146,6 +146,6 @@ async def told(node: NodeEntry, status: int, text: str = "", seconds_max: float 
         async with asyncio.timeout(seconds_max):
             while not (answer[0] == status and text in answer[1]):
                 await asyncio.sleep(0.1)
-                answer = await asyncio.to_thread(health, node)
+                answer = await asyncio.to_thread(asked, node, "/healthz")
     except TimeoutError:
         raise AssertionError(f"{node.name} says {answer}") from None
