@@ -239,8 +239,9 @@ class SideDb:
             changes.put(at, records.encode_set(judged.kept, judged.trimmed))
             changes.delete(missing_at)
         else:
+            if changes.get(missing_at) is None:
+                self._missing[place.namespace, place.collection] += 1
             changes.put(missing_at, records.encode_missing(needed.missing, needed.key_hashes))
-            self._missing[place.namespace, place.collection] += 1
 
     def _keep_height(self, height: int) -> None:
         self._database.write([(records.HEIGHT_KEY, records.encode_number(height))])
