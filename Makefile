@@ -65,6 +65,7 @@ soak: $(READY) kafka-ready prometheus-ready ## What takes hours: ten thousand se
 	@$(BIN)/python -m tests.powerloss --cuts 10000
 	@HOSTILE_TRANSACTIONS=500 SPOILT_ROUNDS=200 $(BIN)/pytest -q tests/e2e/test_hostile_clients.py tests/e2e/test_spoilt_calls.py
 	@PATIENT_ALERTS=1 $(BIN)/pytest -q tests/e2e/test_watching.py
+	@CONTAINERS_ORDERING=kafka $(BIN)/pytest -q tests/e2e/test_containers.py
 	@$(BIN)/python -m bench --workload overload
 	@$(BIN)/python -m bench.endurance
 
