@@ -23,8 +23,9 @@ from services.peer.ledger.types import AppendTimes, Commit, LedgerPort
 from services.peer.metrics import LedgerMetrics
 from services.peer.notifier import CommitNotifier
 from services.peer.private_data.needed import NOTHING, PrivatePart
+from services.peer.private_data.resolving import kept_sets, lacking
 from services.peer.private_data.store import PrivateStore
-from services.peer.private_data.types import Place, PrivateSet, Resolver
+from services.peer.private_data.types import Missing, Place, PrivateSet, Resolver
 from services.peer.validation.validate import accept_genesis, read_block, validate_block
 
 # Submitting a job costs about 50 us, verifying one transaction's signatures about 200: a block is shared between
@@ -71,6 +72,8 @@ class JudgedBlock:
     config: ChannelConfig | None
     judging: float  # seconds
     part: PrivatePart
+    kept: Mapping[Place, PrivateSet]  # what is here already
+    lacking: Sequence[Missing]
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +167,7 @@ class Committer:
         stored = await loop.run_in_executor(self._workers.store, self._judge_and_store, verified)
         if isinstance(stored, JudgedBlock):
             found = await self._find(stored)
-            stored = await loop.run_in_executor(self._workers.store, self._store_with, stored, found)
+            stored = await loop.run_in_executor(self._workers.store, self._store_with, stored, {**stored.kept, **found})
         if stored.config is not None:
             self._config = stored.config
             self._private.set_config(stored.config)
@@ -191,10 +194,9 @@ class Committer:
     async def _find(self, judged: JudgedBlock) -> Mapping[Place, PrivateSet]:
         """What can be had of a block's private sets without waiting long. The block is stored without the others."""
         number = judged.commit.block.header.number
-        missing = [needed.missing for needed in judged.part.needed]
         try:
             async with asyncio.timeout(FIND_SECONDS_MAX):
-                return await self._resolver.find(number, missing)
+                return await self._resolver.find(number, judged.lacking)
         except TimeoutError:
             _log.warning(
                 "private data was not found in time", extra={"channel": self._ledger.channel_id, "block": number}
@@ -218,8 +220,12 @@ class Committer:
         if judgement.updates.hashed or LIFECYCLE in judgement.updates.public:
             part = self._private.part(number, verified.transactions, judgement.verdicts)
         judging = time.perf_counter() - started
-        judged = JudgedBlock(commit, judgement.config, judging, part)
-        return judged if part.needed else self._append(judged)
+        needed = [each.missing for each in part.needed]
+        kept = kept_sets(self._private.transient, needed)
+        judged = JudgedBlock(commit, judgement.config, judging, part, kept, lacking(needed, kept))
+        if judged.lacking:
+            return judged
+        return self._store_with(judged, kept) if needed else self._append(judged)
 
     def _store_with(self, judged: JudgedBlock, found: Mapping[Place, PrivateSet]) -> StoredBlock:
         """Private sets first: a block that is on the ledger has them."""

@@ -75,7 +75,7 @@ class PrivateExchange:
         )
         self.dissemination = Pushing(tools.me, config, self._fellows, self.keeping, settings.push, metrics)
         self.resolver = Pulling(
-            ledger, config, transient, self._fellows, puller, settings.pull, metrics, self._reconciler.incomplete
+            ledger, config, self._fellows, puller, settings.pull, metrics, self._reconciler.incomplete
         )
 
     @property

@@ -1,4 +1,4 @@
-"""Finds private sets that a block needs: what was endorsed or pushed here, then, once, what a fellow has."""
+"""Finds private sets that a block needs and this peer has not got: asks its fellows, once."""
 
 import asyncio
 import logging
@@ -15,8 +15,7 @@ from services.peer.ledger.types import LedgerPort
 from services.peer.private_data.collections import Collections
 from services.peer.private_data.fellows import Fellow, Fellows
 from services.peer.private_data.metrics import ExchangeMetrics
-from services.peer.private_data.resolving import kept_sets
-from services.peer.private_data.types import Missing, Place, TransientStore
+from services.peer.private_data.types import Missing, Place
 
 FELLOWS_ASKED: Final = 3  # of those that may have a set, for one block
 
@@ -89,7 +88,6 @@ class Pulling:
         self,
         ledger: LedgerPort,
         config: Callable[[], ChannelConfig],
-        store: TransientStore,
         fellows: Fellows,
         puller: Puller,
         settings: PullConfig,
@@ -99,7 +97,6 @@ class Pulling:
         """`incomplete` is told the number of each block for which something was not found."""
         self._ledger = ledger
         self._config = config
-        self._store = store
         self._fellows = fellows
         self._puller = puller
         self._settings = settings
@@ -112,11 +109,10 @@ class Pulling:
             return {}
         loop = asyncio.get_running_loop()
         began = loop.time()
-        found = await asyncio.to_thread(self._whole_sets_kept, needed)
-        lacking = [each for each in needed if each.place not in found]
+        found: dict[Place, PrivateSet] = {}
         try:
             async with asyncio.timeout(self._settings.seconds_max):
-                for name, sets in by_collection(lacking).items():
+                for name, sets in by_collection(needed).items():
                     await self._pull(name, sets, found)
         except TimeoutError:
             _log.info("fellows are slow; committing without", extra={"channel": self._ledger.channel_id})
@@ -124,12 +120,6 @@ class Pulling:
             self._incomplete(block_num)
         self._metrics.fetch.of(self._ledger.channel_id).observe(loop.time() - began)
         return found
-
-    def _whole_sets_kept(self, needed: Sequence[Missing]) -> dict[Place, PrivateSet]:
-        """What is in the transient store, as it was endorsed."""
-        kept = kept_sets(self._store, needed)
-        hashes = {each.place: each.rwset_hash for each in needed}
-        return {place: private for place, private in kept.items() if sha256(private.rwset) == hashes[place]}
 
     async def _pull(self, name: Name, missing: Sequence[Missing], found: dict[Place, PrivateSet]) -> None:
         collection = Collections(self._ledger.view, self._config()).find(*name)

@@ -1,26 +1,22 @@
 """Finding a block's private sets on this peer alone."""
 
-import asyncio
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from services.peer.private_data.types import Missing, Place, PrivateSet, TransientStore
 
 
-class KeptSets:
-    """See `types.Resolver`: what the transient store has, for a peer that has no fellows."""
-
-    def __init__(self, store: TransientStore) -> None:
-        self._store = store
+class Alone:
+    """See `types.Resolver`: for a peer that has no fellows."""
 
     async def find(self, block_num: int, needed: Sequence[Missing]) -> Mapping[Place, PrivateSet]:
         """See `Resolver.find`."""
-        del block_num
-        return await asyncio.to_thread(kept_sets, self._store, needed)
+        del block_num, needed
+        return {}
 
 
-def kept_sets(store: TransientStore, needed: Sequence[Missing]) -> Mapping[Place, PrivateSet]:
-    """Those of the sets that were endorsed here, or pushed to here."""
+def kept_sets(store: TransientStore, needed: Iterable[Missing]) -> Mapping[Place, PrivateSet]:
+    """Those of the sets that were endorsed here, or pushed to here, if maybe not as they were endorsed in the end."""
     found: dict[Place, PrivateSet] = {}
     for each in needed:
         for kept in store.sets_of(each.tx_id):
@@ -29,3 +25,12 @@ def kept_sets(store: TransientStore, needed: Sequence[Missing]) -> Mapping[Place
                 if hashlib.sha256(kept.rwset).digest() == each.rwset_hash:
                     break
     return found
+
+
+def lacking(needed: Iterable[Missing], found: Mapping[Place, PrivateSet]) -> list[Missing]:
+    """Those of the sets that were not found as they were endorsed."""
+    return [
+        each
+        for each in needed
+        if (private := found.get(each.place)) is None or hashlib.sha256(private.rwset).digest() != each.rwset_hash
+    ]

@@ -230,14 +230,15 @@ class PrivateDataService:
         if refusals[0] is not None and all(refusals):
             raise refusals[0]
         height = channel.ledger.height
-        await asyncio.gather(
-            *(
-                # By its height it is forgotten one day; nobody makes that day a later one.
-                channel.keeping.keep(PushedTransaction(each.tx_id, min(each.height, height), each.sets))
-                for each, refusal in zip(transactions, refusals, strict=True)
-                if refusal is None
-            )
-        )
+        kept = [
+            # By its height it is forgotten one day; nobody makes that day a later one.
+            channel.keeping.keep(PushedTransaction(each.tx_id, min(each.height, height), each.sets))
+            for each, refusal in zip(transactions, refusals, strict=True)
+            if refusal is None
+        ]
+        await asyncio.wait(kept)
+        for each in kept:
+            each.result()
         for refusal in refusals:
             if refusal is not None:
                 self._metrics.refused.of("push", refusal.reason.value).inc()

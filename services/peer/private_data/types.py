@@ -117,7 +117,7 @@ class PrivateValues(Protocol):
 
 
 class Resolver(Protocol):
-    """Finds the private sets of a block before it is stored: what was endorsed here, what others have."""
+    """Finds the private sets of a block that this peer lacks, before the block is stored."""
 
     async def find(self, block_num: int, needed: Sequence[Missing]) -> Mapping[Place, PrivateSet]:
         """Those of the sets that were found in bounded time. The caller verifies them; without them it commits too."""

@@ -22,7 +22,7 @@ from services.peer.ledger.memory import MemoryLedger
 from services.peer.ledger.types import LedgerPort, StateEntry
 from services.peer.metrics import LedgerMetrics
 from services.peer.notifier import CommitNotifier
-from services.peer.private_data.resolving import KeptSets
+from services.peer.private_data.resolving import Alone
 from services.peer.validation.errors import ChannelHalted
 from services.runtime.database import LevelDatabases
 from services.runtime.disk import RealDisk
@@ -95,7 +95,7 @@ class Peer:
             metrics,
             self.set_config,
             self.private,
-            KeptSets(self.private.transient),
+            Alone(),
         )
 
     def set_config(self, config: ChannelConfig) -> None:

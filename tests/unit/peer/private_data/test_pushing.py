@@ -187,6 +187,20 @@ async def test_endorsements_that_wait_together_share_messages() -> None:
         assert two.served("push") <= 10
 
 
+async def test_what_two_endorsers_push_to_each_other_is_written_once() -> None:
+    one, two = Peer(PEER1), Peer(PEER2)
+    async with town(one, two):
+        before = two.store.transient._journal.size
+        secret = Secret(SHARED, "k", b"v")
+        await asyncio.gather(one.spread(secret), two.spread(secret))
+        once = two.store.transient._journal.size - before
+        await one.spread(Secret(SHARED, "l", b"v"))
+        assert two.store.transient._journal.size - before == 2 * once
+        other = PrivateResults("city", secret.tx_id, 1, (Secret(SHARED, "k", b"w").set,), secret.results.collections)
+        await asyncio.wrap_future(one.exchange.dissemination.spread(other))
+        assert len(set(two.store.transient.sets_of(secret.tx_id))) == 2  # endorsers differ: both are kept
+
+
 async def test_a_transaction_that_is_refused_spoils_no_other_in_its_message() -> None:
     one, two = Peer(PEER1), Peer(PEER2)
     async with town(one, two):
