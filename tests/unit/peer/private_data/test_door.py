@@ -176,7 +176,7 @@ async def test_a_replayed_request_of_a_member_is_refused_by_whomever_it_comes() 
         ({"ask": Pull("cc", "ours", ())}, grpc.StatusCode.INVALID_ARGUMENT, "too_large"),
         ({"ask": Pull("cc", "unknown", (WantedSet(TxId("t"), 1, 1, b""),))}, *DENIED),
     ],
-    ids=str,
+    ids=range(10),
 )
 async def test_a_request_that_is_not_in_order_is_refused(
     changes: dict[str, object], status: grpc.StatusCode, reason: str
