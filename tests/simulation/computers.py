@@ -104,6 +104,8 @@ class Computer:
     ) -> None:
         self.name = name
         self.storage = storage or Storage()
+        self.expendable = False  # whether its disk may be lost
+        self.wiped = False  # and was, since somebody last looked
         self.life: Life | None = None
         self.faults: list[BaseException] = []  # what ended its processes
         self._loop = loop
@@ -174,6 +176,12 @@ class Computer:
         self._switchboard.network.darken(self.name)
         self._end()
         self.storage.disk.restart(seed)
+
+    def wipe(self) -> None:
+        """End the process, and put another disk in."""
+        self._end()
+        self.storage = Storage()
+        self.wiped = True
 
     def _machine(self, outside: Outside) -> Machine:
         make_server = cast("Any", self._switchboard.make_server)

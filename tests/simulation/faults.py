@@ -103,6 +103,11 @@ async def restarted(place: Place) -> None:
     place.node().stop()
 
 
+async def wiped(place: Place) -> None:
+    """A peer that has nothing of its own to lose loses its disk: what was on it, others have."""
+    place.chance.choice([node for node in place.computers.values() if node.expendable]).wipe()
+
+
 async def cut_in_two(place: Place) -> None:
     """Two that do not reach each other for a while."""
     one, other = place.chance.sample([*place.computers, *place.clients], 2)
@@ -175,6 +180,7 @@ MISFORTUNES: tuple[Misfortune, ...] = (
     power_lost_twice,
     all_power_lost,
     restarted,
+    wiped,
     cut_in_two,
     isolated,
     connections_reset,

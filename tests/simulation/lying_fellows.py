@@ -28,7 +28,20 @@ SILENT, SLOW, OLD_ANSWER, BAD_SIGNATURE = "is silent", "is slow", "answers what 
 DROPS = "acknowledges a push and drops it"
 HAS_NOTHING, FLIPS, SWAPS = "says that it has nothing", "changes a set", "gives one set for another"
 EMPTIES, TRIMS = "gives an empty set", "says that all was purged"
-LIES: Final = (SILENT, SLOW, OLD_ANSWER, BAD_SIGNATURE, DROPS, HAS_NOTHING, FLIPS, SWAPS, EMPTIES, TRIMS)
+FLIPS_AND_TRIMS = "changes a set and says that some was purged"
+LIES: Final = (
+    SILENT,
+    SLOW,
+    OLD_ANSWER,
+    BAD_SIGNATURE,
+    DROPS,
+    HAS_NOTHING,
+    FLIPS,
+    SWAPS,
+    EMPTIES,
+    TRIMS,
+    FLIPS_AND_TRIMS,
+)
 SLOW_S = 3.0  # mean
 
 
@@ -45,6 +58,7 @@ class LyingFellow(grpc.aio.ServerInterceptor):
         self._answers: dict[str, Callable[[PullAnswer], PullAnswer]] = {
             HAS_NOTHING: lambda _: PullAnswer(()),
             FLIPS: lambda answer: self._changed(answer, lambda raw: flipped(raw, chance)),
+            FLIPS_AND_TRIMS: lambda answer: self._changed(answer, lambda raw: flipped(raw, chance), trimmed=True),
             SWAPS: lambda answer: self._changed(answer, lambda _: chance.choice(self._sets)),
             EMPTIES: lambda answer: self._changed(answer, lambda _: b""),
             TRIMS: lambda answer: PullAnswer(tuple(replace(each, rwset=b"", trimmed=True) for each in answer.found)),
@@ -102,8 +116,8 @@ class LyingFellow(grpc.aio.ServerInterceptor):
         return encode_signed_response(raw, self._signer.sign(RESPONSE_CONTEXT + raw))
 
     @staticmethod
-    def _changed(answer: PullAnswer, change: Callable[[bytes], bytes]) -> PullAnswer:
+    def _changed(answer: PullAnswer, change: Callable[[bytes], bytes], *, trimmed: bool = False) -> PullAnswer:
         def changed(found: FoundSet) -> FoundSet:
-            return replace(found, rwset=change(found.rwset))
+            return replace(found, rwset=change(found.rwset), trimmed=trimmed or found.trimmed)
 
         return PullAnswer(tuple(map(changed, answer.found)))

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar, cast
 
+from privysharing.protocol.transactions import ProposalResponse
 from services.orderer.channels import CHAINS_FOLDER, Genesis
 from services.orderer.config import OrdererConfig
 from services.orderer.log import OpenLog
@@ -24,12 +25,14 @@ from services.peer.endorsement.workers import Job, Process, WorkersConfig, overl
 from services.peer.events.delivery import UNREAD_BLOCKS_MAX
 from services.peer.layout import LEDGERS, PRIVATE
 from services.peer.node import Peer
+from services.peer.private_data.store import TRANSIENT_FOLDER
 from services.runtime.batching import BatchLimits
 from services.runtime.config import Address
 from services.runtime.grpcserver import GrpcLimits
 from services.runtime.machine import Machine
 from services.runtime.metrics import Registry
 from tests.simulation.computers import Disk, Program
+from tests.simulation.judge.ledger.messages import common, proposals, read, responses, rwset
 from tests.simulation.log import Cluster
 from tests.simulation.loop import current_life
 from tests.simulation.lying_endorsers import Say
@@ -121,10 +124,24 @@ def peer_program(
     return run
 
 
+def writes_in_private(signed_proposal: bytes, outcome: Outcome) -> str:
+    """The id of a proposal that is endorsed and has private writes; nothing for any other."""
+    if not isinstance(outcome, ProposalResponse) or outcome.endorsement is None:
+        return ""
+    action = read(proposals.ChaincodeAction, read(responses.ProposalResponsePayload, outcome.payload).extension)
+    namespaces = read(rwset.TxReadWriteSet, action.results).ns_rwset
+    if not any(part.pvt_rwset_hash for each in namespaces for part in each.collection_hashed_rwset):
+        return ""
+    proposal = read(proposals.Proposal, read(proposals.SignedProposal, signed_proposal).proposal_bytes)
+    header = read(common.ChannelHeader, read(common.Header, proposal.header).channel_header)
+    return str(header.tx_id)
+
+
 def _tell(job: Job, outcome: Outcome, disk: Disk, say: Say) -> None:
     """Let an answer go, and note whether what it is about could be lost."""
-    if disk.unsynced(DATA / LEDGERS / CHANNEL / PRIVATE):
-        disk.breaches.append("a proposal is answered before what it writes in private is durable")
+    tx_id = writes_in_private(job.raw, outcome)
+    if tx_id and tx_id.encode() not in disk.platters(DATA / LEDGERS / CHANNEL / PRIVATE / TRANSIENT_FOLDER):
+        disk.breaches.append(f"proposal {tx_id} is answered before what it writes in private is durable")
     say(job, outcome)
 
 

@@ -3,7 +3,7 @@
 import random
 from dataclasses import dataclass, replace
 
-from tests.simulation.faults import CLOCK_JUMP_S_MAX, MISFORTUNES, SILENCING, Misfortune, clock_jumps
+from tests.simulation.faults import CLOCK_JUMP_S_MAX, MISFORTUNES, SILENCING, Misfortune, clock_jumps, wiped
 from tests.simulation.liars import Liars
 
 UNARY_SHARE = 0.3  # of runs whose clients use Fabric's own calls only
@@ -47,6 +47,8 @@ class Plan:
             acts=0 if liars.alone or liars.endorser is not None or liars.twins else chance.choice((0, 2, 4)),
             batches=random.Random(f"transport {seed}").random() > UNARY_SHARE,
         )
+        if liars.twins is not None:  # whoever has seen two stories is to keep both
+            plan = replace(plan, misfortunes=tuple(each for each in plan.misfortunes if each[1] is not wiped))
         return replace(plan, misfortunes=()) if liars.alone else plan
 
     @property

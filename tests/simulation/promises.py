@@ -37,6 +37,10 @@ class Promises:
         """A peer has told of so many blocks."""
         self._heights[peer] = max(height, self._heights.get(peer, 0))
 
+    def forget(self, peer: str) -> None:
+        """A peer has lost its disk: what it has told, others are to be asked."""
+        self._heights.pop(peer, None)
+
     def awoke(self, peer: str, height: int) -> None:
         """A peer begins again, with so many."""
         if height < self._heights.get(peer, 0):

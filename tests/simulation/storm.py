@@ -116,6 +116,8 @@ class _Storm:
             node.full_name: self._computer(node.full_name, stage.storage[node.full_name])
             for node in scene.topology.nodes
         }
+        for name in scene.told_later:
+            self._nodes[name].expendable = True
         self._clients = {f"client{number}": self._computer(f"client{number}", None) for number in range(plan.clients)}
         self._cast = Cast(
             plan.liars,
@@ -203,6 +205,9 @@ class _Storm:
     def _opened(self, name: str, peer: Peer) -> None:
         self._note_heights()
         self._peers[name] = peer
+        if self._nodes[name].wiped:
+            self._nodes[name].wiped = False
+            self._promises.forget(name)
         if (channel := peer.channels.get(CHANNEL)) is not None:
             self._promises.awoke(name, channel.ledger.height)
 
@@ -345,7 +350,7 @@ class _Storm:
             recorder = recorders[planned.who.party]
             operation = await recorder.call(planned, self._chance.choice(recorder.peers))
             outcome = operation.outcome
-            if isinstance(outcome, Committed):
+            if isinstance(outcome, Committed) and not self._nodes[operation.node].expendable:
                 self._promises.committed(operation.node, self._nodes[operation.node].storage.disk, outcome.tx_id)
             if isinstance(outcome, Answer | Committed) and outcome.payload and not self._cast.lies(operation.node):
                 workload.learn(planned, outcome.payload)

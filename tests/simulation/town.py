@@ -64,6 +64,12 @@ class Town:
         msp_ids = {msp_id for collection in contract.collections for msp_id in collection.members}
         return [peer.full_name for peer in self.topology.peers if peer.org.msp_id in msp_ids]
 
+    @property
+    def told_later(self) -> list[str]:
+        """Those of them that endorse nothing, and have only what others tell them."""
+        endorsing = {peer.full_name for peer in self.topology.peers if peer.endorses}
+        return [name for name in self.members if name not in endorsing]
+
     def address(self, name: str) -> str:
         """Where a node listens."""
         return f"127.0.0.1:{self.ports[name]}"

@@ -219,6 +219,11 @@ def stored_blocks(channel: grpc.Channel, request: Any) -> Iterator[Any]:
     return _delivered(events_grpc.DeliverStub(channel).Deliver(iter([request]), timeout=TIMEOUT_S))
 
 
+def blocks_with_private_data(channel: grpc.Channel, request: Any) -> Iterator[Any]:
+    """protos.Deliver.DeliverWithPrivateData."""
+    return _delivered(events_grpc.DeliverStub(channel).DeliverWithPrivateData(iter([request]), timeout=TIMEOUT_S))
+
+
 def filtered_blocks(channel: grpc.Channel, request: Any) -> Iterator[Any]:
     """protos.Deliver.DeliverFiltered."""
     return _delivered(events_grpc.DeliverStub(channel).DeliverFiltered(iter([request]), timeout=TIMEOUT_S))

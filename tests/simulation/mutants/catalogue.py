@@ -2,9 +2,11 @@
 
 from typing import Final
 
-from tests.simulation.mutants import contract, ledger, ordering, peering, sdk, validation
+from tests.simulation.mutants import contract, ledger, ordering, peering, private_data, sdk, validation
 from tests.simulation.mutants.mutation import Mutant
 
 MUTANTS: Final[dict[str, Mutant]] = {
-    mutant.name: mutant for room in (ordering, ledger, validation, peering, sdk, contract) for mutant in room.MUTANTS
+    mutant.name: mutant
+    for room in (ordering, ledger, private_data, validation, peering, sdk, contract)
+    for mutant in room.MUTANTS
 }
