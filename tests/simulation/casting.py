@@ -50,7 +50,8 @@ class Cast:
             liars.orderer is not None and liars.twins is None
         )  # honest envelopes, for what they are worth
         self.endorser: Final = _name([peer.full_name for peer in town.topology.peers if peer.endorses], liars.endorser)
-        self.fellow: Final = _name(town.members, liars.fellow)
+        # What is an organisation's own is with its peers alone: the one that all of it begins with is honest.
+        self.fellow: Final = _name(town.members[1:], liars.fellow)
         self.orderer: Final = _name([each.full_name for each in town.topology.orderers], liars.orderer)
         self.equivocates: Final = liars.twins is not None
         self._town = town

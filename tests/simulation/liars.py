@@ -16,7 +16,7 @@ from tests.simulation.judge.ledger.model import LedgerModel
 from tests.simulation.loop import SimulatedLoop
 
 ENDORSERS = 3  # of the simulated town
-FELLOWS = 3  # there: peers of members of the collection
+FELLOWS = 2  # there: peers of members of the collection, but for the first
 HONEST = "honest"  # the mood of a liar who does not lie
 MOOD_S = 1.0  # mean time for which a liar sticks to one kind of lie
 
@@ -27,7 +27,7 @@ class Liars:
 
     client: bool = False
     endorser: int | None = None
-    fellow: int | None = None  # of the members of the collection
+    fellow: int | None = None
     orderer: int | None = None
     twins: int | None = None  # the block of the run from which on the orderer tells two stories
     lies: tuple[str, ...] = ()  # that nodes tell, and nothing else; all of them now and then, if none is named

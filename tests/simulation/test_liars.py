@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from tests.simulation.faults import wiped
 from tests.simulation.liars import Liars
 from tests.simulation.mutants.catalogue import MUTANTS
 from tests.simulation.mutants.mutation import forget_all, mutant
@@ -14,11 +15,14 @@ FAIR = Plan(seed=1, orderers=1, block_transactions=3, clients=1, calls=25, misfo
 LYING_CLIENT = replace(FAIR, calls=40, liars=Liars(client=True, alone=True))
 LYING_ENDORSER = replace(FAIR, liars=Liars(endorser=0, alone=True))
 LYING_ORDERER = replace(FAIR, orderers=3, block_transactions=1, clients=2, liars=Liars(orderer=0, alone=True))
+# Whoever has lost a disk asks the fellow for everything.
+LYING_FELLOW = replace(FAIR, block_transactions=1, calls=40, misfortunes=((8.0, wiped),), liars=Liars(fellow=0))
 TWO_STORIES = replace(FAIR, orderers=3, block_transactions=1, liars=Liars(orderer=0, twins=3))
 TWO_STORIES_OF_ONE = replace(FAIR, liars=Liars(orderer=0, twins=3))
 PLANS = {
     "client": LYING_CLIENT,
     "endorser": LYING_ENDORSER,
+    "fellow": LYING_FELLOW,
     "orderer": LYING_ORDERER,
     "two stories": TWO_STORIES,
     "two stories of the only orderer": TWO_STORIES_OF_ONE,
@@ -57,6 +61,11 @@ STOPPED_BY = {
     "endorsements-are-not-looked-at": LYING_ENDORSER,
     "of-a-spoilt-transaction-nobody-is-blamed": BAD_SIGNATURES,
     "a-call-that-a-liar-has-spoilt-is-not-run-again": BAD_SIGNATURES,
+    "what-fellows-give-is-not-held-against-its-hash": only(LYING_FELLOW, "changes a set"),
+    "what-purges-have-left-of-a-set-is-not-held-against-the-hashes-of-its-keys": only(
+        LYING_FELLOW, "changes a set and says that some was purged"
+    ),
+    "what-a-fellow-says-was-purged-is-done-without": only(LYING_FELLOW, "says that all was purged"),
     "signatures-of-creators-are-not-verified": only(LYING_ORDERER, "orders a spoilt copy first"),
     "signatures-of-blocks-are-not-verified": only(LYING_ORDERER, "unsigned", "another's signature"),
     "a-block-need-not-name-its-predecessor": only(LYING_ORDERER, "wrong previous"),
