@@ -68,7 +68,7 @@ def test_a_peers_data_are_checked_and_its_state_made_anew_while_it_is_stopped(de
         assert checked.returncode == 0, checked.stderr
         found = {each["name"]: each for each in json.loads(checked.stdout)["found"]}
         assert found[CHANNEL]["transactions"] >= found[CHANNEL]["blocks"] > 1
-        assert found.keys() == {CHANNEL}
+        assert found.keys() == {CHANNEL, f"{CHANNEL}/private"}
         rebuilt = privy("peer", "rebuild", peer.name, *where)
         assert rebuilt.returncode == 0, rebuilt.stderr
         assert demo.dump_state(peer) == before

@@ -56,7 +56,7 @@ class Fault:
 
 @dataclass(slots=True)
 class Findings:
-    """What a check of one channel's ledger, or of the private values, came to."""
+    """What a check of one channel's ledger, or of its private data, came to."""
 
     name: str
     blocks: int = 0

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import click
 
+from services.peer.layout import PRIVATE
 from services.peer.offline.folders import faults_named, ledgers_of, progress
+from services.peer.offline.private import verify_private
 from services.peer.offline.verification import Findings, verify_ledger
 from services.runtime.disk import RealDisk
 
@@ -26,6 +28,9 @@ def main(data: Path, channel: str | None, as_json: bool) -> None:
     for folder in ledgers_of(data, channel):
         with faults_named(folder), progress(f"verifying {folder.name}") as tell:
             found.append(verify_ledger(folder, RealDisk(), tell))
+        if (folder / PRIVATE).is_dir():
+            with faults_named(folder / PRIVATE):
+                found.append(verify_private(folder, RealDisk()))
     well = all(each.fault is None for each in found)
     if as_json:
         click.echo(json.dumps({"folder": str(data), "ok": well, "found": [each.as_dict() for each in found]}))
