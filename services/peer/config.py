@@ -88,7 +88,7 @@ def load(path: Path, environment: Mapping[str, str] | None = None) -> PeerConfig
     environment = os.environ if environment is None else environment
     root = Section.load(path, ENVIRONMENT_PREFIX, environment)
     peer, ours, chaincode = root.section("peer"), root.section("privysharing"), root.section("chaincode")
-    for key in ("id", "networkId", "address"):  # an operator's names for the peer; clients are told otherwise
+    for key in ("id", "networkId"):  # an operator's names for the peer
         peer.has(key)
     concurrency = peer.section("limits").section("concurrency")
     limits = ours.section("limits")
@@ -136,7 +136,7 @@ def load(path: Path, environment: Mapping[str, str] | None = None) -> PeerConfig
         chaincode=ChaincodeConfig(execute_timeout_s=execute_timeout_s, limits=simulation),
         contracts=_contracts(ours.section("contracts")),
         channels=tuple(_channel(section) for section in ours.sections("channels")),
-        exchange=_exchange(peer.section("gossip")),
+        exchange=_exchange(peer.section("gossip"), peer.text("address", "")),
         private_data_service=_private_data_service(limits),
         reflection=ours.flag("reflection", False),
         reporting=reporting(
@@ -198,13 +198,13 @@ def _feed(section: Section) -> FeedConfig:
     )
 
 
-def _exchange(gossip: Section) -> ExchangeConfig:
+def _exchange(gossip: Section, address: str) -> ExchangeConfig:
     """Fabric's keys for what travels between peers there by gossip."""
     private = gossip.section("pvtData")
     pause_s = private.seconds("reconcileSleepInterval", "1m", least=0.001)
     defaults = ReconcilerConfig()
     return ExchangeConfig(
-        fellows=FellowsConfig(bootstrap=gossip.texts("bootstrap")),
+        fellows=FellowsConfig(bootstrap=gossip.texts("bootstrap"), address=address),
         push=PushConfig(ack_seconds=private.seconds("pushAckTimeout", "3s", least=0.001)),
         pull=PullConfig(seconds_max=private.seconds("pullRetryThreshold", "1s", least=0.0)),
         reconciler=ReconcilerConfig(

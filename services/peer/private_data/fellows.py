@@ -34,6 +34,7 @@ class FellowsConfig:
     """How other peers are found and called."""
 
     bootstrap: tuple[str, ...] = ()  # core.yaml peer.gossip.bootstrap: peers of our own organisation
+    address: str = ""  # core.yaml peer.address: our own, which may be closed to ourselves
     greeting_seconds: float = 3.0
     look_seconds: float = 5.0  # how often the channel's configuration is looked at
     pause_seconds_min: float = 0.1
@@ -188,14 +189,15 @@ class Fellows:
         )
 
     def _sources(self) -> Sequence[PeerSource]:
-        """Anchor peers, and those of our own organisation that its operator named."""
+        """Anchor peers, and those of our own organisation that its operator named; not ourselves, if we know that."""
         found: list[PeerSource] = []
         for org in self._config().application_orgs.values():
             roots = b"\n".join((*org.msp.tls_root_certs, *org.msp.tls_intermediate_certs))
             addresses = [f"{peer.host}:{peer.port}" for peer in org.anchor_peers]
             if org.msp_id == self._msp_id:
                 addresses += self._settings.bootstrap
-            found += [PeerSource(address, org.msp_id, roots) for address in addresses]
+            others = [address for address in addresses if address != self._settings.address]
+            found += [PeerSource(address, org.msp_id, roots) for address in others]
         return found
 
     def _new(self, source: PeerSource) -> Fellow:

@@ -1,9 +1,11 @@
 """Peers are found by the channel's configuration, and greeted until they answer."""
 
+from dataclasses import replace
+
 import pytest
 
 from services.peer.private_data.fellows import FellowsConfig
-from tests.support.fellows import OURS, PEER1, PEER1B, PEER2, SHARED, Peer, town, until
+from tests.support.fellows import HOST, OURS, PEER1, PEER1B, PEER2, SHARED, Peer, town, until
 
 
 async def test_a_peer_does_not_take_itself_for_another() -> None:
@@ -11,6 +13,16 @@ async def test_a_peer_does_not_take_itself_for_another() -> None:
     async with town(one, two):
         await until(lambda: any(fellow.is_me for fellow in one.exchange._fellows._known.values()))
         assert [fellow.serialized for fellow in one.fellows(OURS)] == [PEER1B.serialized]
+
+
+async def test_a_peer_that_knows_its_own_address_does_not_call_itself() -> None:
+    """Where the network lets nobody call himself, that would be in vain for ever."""
+    one, two = Peer(PEER1), Peer(PEER1B)
+    settings = one.exchange._fellows._settings
+    one.exchange._fellows._settings = replace(settings, address=f"{HOST}:{one.port}")
+    async with town(one, two):
+        await until(lambda: one.fellows(OURS))
+        assert [source.address for source in one.exchange._fellows._known] == [f"{HOST}:{two.port}"]
 
 
 async def test_who_is_not_of_the_organisation_that_names_him_is_no_fellow() -> None:
