@@ -18,6 +18,7 @@ def kafka_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]
     cluster.kill()
 
 
+@pytest.hookimpl(tryfirst=True)  # before the marks are read
 def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
     """Two processes run the tests, and what shares real processes stays in one of them, one test after another."""
     for item in items:
