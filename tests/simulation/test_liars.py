@@ -1,22 +1,35 @@
 """Liars achieve nothing; and without the check that stops them they would, and the judges would say so."""
 
+import asyncio
 from dataclasses import replace
 
 import pytest
 
-from tests.simulation.faults import wiped
+from tests.simulation.faults import Place
 from tests.simulation.liars import Liars
 from tests.simulation.mutants.catalogue import MUTANTS
 from tests.simulation.mutants.mutation import forget_all, mutant
 from tests.simulation.plan import Plan
 from tests.simulation.storm import carried_out
 
+ALONE_S = 30.0
+
+
+async def left_alone(place: Place) -> None:
+    """A peer that has lost its disk reaches nobody who has what was on it, but for the fellow who lies."""
+    lost = next(node for node in place.computers.values() if node.expendable)
+    honest = next(name for name in place.computers if "medical" in name and name != lost.name)
+    place.network.cut(lost.name, honest)
+    lost.wipe()
+    await asyncio.sleep(ALONE_S)
+    place.network.heal(lost.name, honest)
+
+
 FAIR = Plan(seed=1, orderers=1, block_transactions=3, clients=1, calls=25, misfortunes=(), liars=Liars())
 LYING_CLIENT = replace(FAIR, calls=40, liars=Liars(client=True, alone=True))
 LYING_ENDORSER = replace(FAIR, liars=Liars(endorser=0, alone=True))
 LYING_ORDERER = replace(FAIR, orderers=3, block_transactions=1, clients=2, liars=Liars(orderer=0, alone=True))
-# Whoever has lost a disk asks the fellow for everything.
-LYING_FELLOW = replace(FAIR, block_transactions=1, calls=40, misfortunes=((8.0, wiped),), liars=Liars(fellow=0))
+LYING_FELLOW = replace(FAIR, block_transactions=1, calls=40, misfortunes=((8.0, left_alone),), liars=Liars(fellow=0))
 TWO_STORIES = replace(FAIR, orderers=3, block_transactions=1, liars=Liars(orderer=0, twins=3))
 TWO_STORIES_OF_ONE = replace(FAIR, liars=Liars(orderer=0, twins=3))
 PLANS = {
