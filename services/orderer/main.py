@@ -16,7 +16,7 @@ from services.runtime.reporting import Reporting
 async def serve(config: OrdererConfig, stop: asyncio.Event) -> None:
     """Run an orderer until `stop` is set; then answer what was asked, cut what is pending, and return."""
     reporting = Reporting(config.reporting)
-    reporting.certificates(signing=config.signer.certificate_pem, tls=config.tls and config.tls.certificate)
+    reporting.certificates(signing=config.signer.certificate_pem, tls=config.tls.certificate if config.tls else None)
     ordering = Ordering(config.kafka, reporting.registry, config.me)
     orderer = Orderer(config, reporting.registry, Machine(), ordering.open, ordering)
     geneses = [read_genesis(path) for path in _genesis_files(config.genesis)]

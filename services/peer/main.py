@@ -17,8 +17,8 @@ async def serve(config: PeerConfig, stop: asyncio.Event) -> None:
     reporting = Reporting(config.reporting)
     reporting.certificates(
         signing=config.signer.certificate_pem,
-        tls=config.tls and config.tls.certificate,
-        client=config.client_tls and config.client_tls.certificate,
+        tls=config.tls.certificate if config.tls else None,
+        client=config.client_tls.certificate if config.client_tls else None,
     )
     peer = Peer(config, reporting.registry)
     try:
