@@ -57,9 +57,12 @@ class Channels:
         Raises RecoveryStopped when `stopping` says so between two blocks; the next start goes on from there.
         """
 
-        def next_commit(block: Block, state: StateView, commit_hash: bytes) -> Commit:
+        def check() -> None:
             if stopping():
                 raise RecoveryStopped
+
+        def next_commit(block: Block, state: StateView, commit_hash: bytes) -> Commit:
+            check()
             return replay(block, state, commit_hash)
 
         disk = self._tools.disk
@@ -74,7 +77,7 @@ class Channels:
             with _closed_on_error(ledger):
                 if bootstrap is not None:
                     await asyncio.to_thread(_begin, ledger, bootstrap)
-                self._add(ledger, await asyncio.to_thread(self._open_private, ledger))
+                self._add(ledger, await asyncio.to_thread(self._open_private, ledger, check))
 
     def join(self, genesis: Block) -> None:
         """See `chaincode_host.ports.Channels`. Not for the event loop's thread."""
@@ -123,10 +126,10 @@ class Channels:
     async def _add_joined(self, ledger: Ledger, private: PrivateStore) -> None:
         self._add(ledger, private)
 
-    def _open_private(self, ledger: Ledger) -> PrivateStore:
-        tools = self._tools
+    def _open_private(self, ledger: Ledger, between: Callable[[], None] = lambda: None) -> PrivateStore:
+        tools, config = self._tools, stored_config(ledger)
         folder = self._folder / ledger.channel_id / PRIVATE
-        return PrivateStore.open(ledger, folder, tools.disk, tools.databases, stored_config(ledger), tools.msp_id)
+        return PrivateStore.open(ledger, folder, tools.disk, tools.databases, config, tools.msp_id, between)
 
     def _add(self, ledger: Ledger, private: PrivateStore) -> None:
         bootstrap = self._bootstraps.get(ledger.channel_id)

@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import ExitStack
 from pathlib import Path
@@ -59,15 +59,24 @@ class PrivateStore:
         self._config = config
         self._msp_id = msp_id
         self._writing = threading.Lock()
+        self._erasing = threading.Lock()  # held while files are written anew: they must not be closed then
 
     @classmethod
     def open(
-        cls, ledger: LedgerPort, folder: Path, disk: Disk, databases: Databases, config: ChannelConfig, msp_id: str
+        cls,
+        ledger: LedgerPort,
+        folder: Path,
+        disk: Disk,
+        databases: Databases,
+        config: ChannelConfig,
+        msp_id: str,
+        between: Callable[[], None] = lambda: None,
     ) -> "PrivateStore":
         """Open or begin the store beside a ledger that has recovered, and bring it up to the ledger's height.
 
         Blocks that it has not seen (a backup was restored, a crash came between) are gone through: what they purge is
-        purged, what this peer should hold of them counts as missing. Raises LedgerFault and other StorageErrors.
+        purged, what this peer should hold of them counts as missing. Between two blocks it calls `between`, which may
+        raise. Raises LedgerFault and other StorageErrors.
         """
         disk.make_folder(folder)
         with ExitStack() as opened:
@@ -81,7 +90,7 @@ class PrivateStore:
             transient = StoredTransient(disk, folder / TRANSIENT_FOLDER)
             opened.callback(transient.close)
             store = cls(ledger, side, transient, config, msp_id)
-            store._recover()
+            store._recover(between)
             opened.pop_all()
             return store
 
@@ -159,15 +168,16 @@ class PrivateStore:
 
     def erase(self, expired_too: bool = False) -> bool:
         """Get out of all files what was purged, and what has expired; whether that is done. It takes a while."""
-        with self._writing:
-            erasure = self._side.to_erase()
-        if not (erasure.purges or (expired_too and erasure.keys)):
-            return True
-        self.transient.purge(erasure.purges)
-        if not self._side.erase(erasure):
-            return False
-        with self._writing:
-            self._side.erased(erasure)
+        with self._erasing:
+            with self._writing:
+                erasure = self._side.to_erase()
+            if not (erasure.purges or (expired_too and erasure.keys)):
+                return True
+            self.transient.purge(erasure.purges)
+            if not self._side.erase(erasure):
+                return False
+            with self._writing:
+                self._side.erased(erasure)
         _log.info(
             "erased private data",
             extra={"channel": self._ledger.channel_id, "purges": len(erasure.purges), "sets": len(erasure.keys)},
@@ -175,12 +185,12 @@ class PrivateStore:
         return True
 
     def close(self) -> None:
-        """Release the files."""
-        with self._writing:
+        """Release the files; what is being erased is finished first."""
+        with self._erasing, self._writing:
             self._side.close()
-        self.transient.close()
+            self.transient.close()
 
-    def _recover(self) -> None:
+    def _recover(self, between: Callable[[], None]) -> None:
         ledger, first = self._ledger, self._side.height
         if first < ledger.height:
             _log.info(
@@ -188,6 +198,7 @@ class PrivateStore:
                 extra={"channel": ledger.channel_id, "first": first, "last": ledger.height - 1},
             )
         for number in range(first, ledger.height):
+            between()
             block, part = self._stored_part(number)
             if part.needed:
                 found = kept_sets(self.transient, [each.missing for each in part.needed])
@@ -200,6 +211,8 @@ class PrivateStore:
 
     def _follow_membership(self, chaincodes: Sequence[str]) -> None:
         """Miss what these chaincodes' collections hold now if we are members, and nothing if we are not."""
+        if not chaincodes:
+            return
         view = self._ledger.view
         collections = Collections(view, self._config)
         for chaincode in chaincodes:

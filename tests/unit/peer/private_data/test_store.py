@@ -15,15 +15,18 @@ from privysharing.protocol.policies import parse_policy
 from privysharing.protocol.rwsets import PrivateRwSet, Write
 from services.peer.commits import replay
 from services.peer.ledger.errors import LedgerFault
+from services.peer.private_data.store import PrivateStore
 from services.peer.private_data.types import Place, PrivateSet, PurgedKey
 from services.peer.validation.validate import read_block
 from services.runtime.database import LevelDatabases
 from services.runtime.disk import RealDisk
 from services.runtime.memorydatabase import MemoryDatabases
 from services.runtime.memorydisk import MemoryDisk
+from tests.support.judging import CONFIG
 from tests.support.private_chain import (
     BOTH,
     CHAINCODE,
+    ORG1,
     ORG2_ONLY,
     Member,
     PrivateChain,
@@ -478,6 +481,30 @@ def test_a_peer_that_is_no_member_any_more_waits_for_nothing(chain: PrivateChain
     peer.follow(chain)
     assert peer.private.missing_count() == {}
     assert (peer.read("a"), peer.read("c")) == (b"1", None)
+
+
+def test_looking_through_blocks_may_be_broken_off_and_goes_on_at_the_next_start(chain: PrivateChain) -> None:
+    chain.put("a", b"1")
+    chain.put("b", b"2")
+    disk = MemoryDisk()
+    databases = MemoryDatabases(disk)
+    left = 3
+
+    class Stopped(Exception):
+        pass
+
+    def between() -> None:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise Stopped
+
+    folder = Path("/private of a newcomer")
+    with pytest.raises(Stopped):
+        PrivateStore.open(in_memory(chain).ledger, folder, disk, databases, CONFIG, ORG1, between)
+    store = PrivateStore.open(in_memory(chain).ledger, folder, disk, databases, CONFIG, ORG1)
+    assert store.missing_count() == {(CHAINCODE, "kept"): 2}
+    store.close()
 
 
 def test_no_value_shows_in_what_is_printed(chain: PrivateChain, peer: Member) -> None:
