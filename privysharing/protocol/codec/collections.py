@@ -26,6 +26,12 @@ def parse_collections(raw: bytes) -> tuple[CollectionConfig, ...]:
     )
 
 
+def holds_only_collections(raw: bytes) -> bool:
+    """Whether all of a CollectionConfigPackage is collections of the kind that there is."""
+    package = decode(collection_pb2.CollectionConfigPackage, raw)
+    return all(config.HasField("static_collection_config") for config in package.config)
+
+
 def encode_collections(collections: Sequence[CollectionConfig]) -> bytes:
     """A CollectionConfigPackage."""
     package = collection_pb2.CollectionConfigPackage()

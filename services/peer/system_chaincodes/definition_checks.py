@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from privysharing.protocol.channel.bundle import ChannelConfig
-from privysharing.protocol.codec.collections import parse_collections
+from privysharing.protocol.codec.collections import holds_only_collections, parse_collections
 from privysharing.protocol.codec.policies import parse_signature_policy
 from privysharing.protocol.collections import CollectionConfig
 from privysharing.protocol.errors import ProtocolError
@@ -32,6 +32,8 @@ def check_definition(config: ChannelConfig, simulator: TxSimulator, name: str, d
     try:
         _check_names(name, definition.version)
         collections = parse_collections(definition.collections)
+        if not holds_only_collections(definition.collections):
+            raise LifecycleRefusal("collection config contains unexpected payload type: <nil>")
         _check_collections(config, collections)
         committed = read_definition(lambda key: simulator.get(LIFECYCLE, key), name)
         if committed is None:

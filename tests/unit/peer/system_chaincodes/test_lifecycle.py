@@ -224,6 +224,7 @@ def test_another_peer_of_the_organisation_goes_by_hashes_but_cannot_show_what_it
         ("kv", {"version": ""}, "invalid chaincode version ''."),
         ("kv", {"version": "1 0"}, "invalid chaincode version '1 0'."),
         ("kv", {"collections": collections(name="_hidden")}, "invalid collection name '_hidden'."),
+        ("kv", {"collections": b"\x0a\x00"}, "collection config contains unexpected payload type: <nil>"),
         (
             "kv",
             {"collections": collections() + collections()},
