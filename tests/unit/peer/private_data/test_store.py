@@ -156,6 +156,14 @@ def test_a_purge_takes_a_key_out_of_every_set_up_to_it_and_leaves_the_others(
     assert (either.read("k"), either.read("stays")) == (b"anew", b"here")
 
 
+def test_what_is_written_behind_a_purge_in_its_own_block_stays(chain: PrivateChain, peer: Member) -> None:
+    chain.add([Put("k", b"before")], [Put("k", purge=True)], [Put("k", b"after")])
+    peer.follow(chain)
+    kept = [peer.private.get_set(Place(2, tx_num, CHAINCODE, "kept")) for tx_num in range(3)]
+    assert [found and found[1] for found in kept] == [True, True, False]
+    assert peer.read("k") == b"after"
+
+
 def test_a_purge_is_only_told_of_once_nothing_is_left_in_files(chain: PrivateChain, tmp_path: Path) -> None:
     peer = on_disk(tmp_path)
     chain.put("k", CANARY)
