@@ -44,7 +44,6 @@ def make(engine: Engine) -> str:
                 "--quiet",
                 "--variant=apt",
                 *(f"--dpkgopt=path-exclude={each}" for each in _UNNEEDED),
-                "--customize-hook=rm -rf $1/var/lib/apt/lists/*",
                 RELEASE,
                 str(archive),
                 f"deb {MIRROR} {RELEASE} main",

@@ -32,6 +32,7 @@ class Engine:
     """One that answers. `environment` is what `docker`, and whoever else calls it, is to be started with."""
 
     environment: Mapping[str, str] = field(repr=False)
+    process: Running | None = field(default=None, repr=False)  # where this program has started it
 
     def docker(self, *arguments: str, timeout_s: float | None = None) -> str:
         """What a command of Docker's prints; DockerFault with what it complained about."""
@@ -65,11 +66,15 @@ def found() -> Engine | None:
 def engine_for_a_while() -> Iterator[Engine]:
     """As `engine`, and one that was started for this is stopped at the end."""
     there = found()
+    if there is not None:
+        yield there
+        return
+    started = start()
+    assert started.process is not None
     try:
-        yield there or start()
+        yield started
     finally:
-        if there is None:
-            stop()
+        running.stop([started.process], STOP_SECONDS_MAX)
 
 
 def start() -> Engine:
@@ -82,14 +87,14 @@ def start() -> Engine:
     own = _own()
     own.start([dockerd, *_options()], FOLDER)
     deadline = time.monotonic() + READY_SECONDS_MAX
-    while (started := _answering(environment)) is None:
+    while _answering(environment) is None:
         if own.process is None or time.monotonic() > deadline:
             own.forget()
             raise DockerFault(
                 f"the Docker engine does not start; its log {own.log} ends with:\n{running.last_words(own.log)}"
             )
         time.sleep(_POLL_INTERVAL_S)
-    return started
+    return Engine(environment, own)
 
 
 def stop() -> None:

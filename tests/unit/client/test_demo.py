@@ -3,6 +3,7 @@
 import io
 import math
 import random
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -11,6 +12,7 @@ from rich.console import Console
 
 from services.client.demo.narrator import Narrator, StoryBroken, sparkline
 from services.client.demo.recordings import BEAT_SECONDS, heart_rates, readings
+from tests.support.commandline import Run
 
 HERTZ = 117
 
@@ -87,3 +89,13 @@ def test_a_claim_that_is_so_is_told_and_one_that_is_not_ends_the_story_in_its_sc
     with pytest.raises(StoryBroken, match="it is not so that the sun is up"):
         narrator.expect(0, "the sun is up")
     assert narrator.place == "scene 2 (Night)"
+
+
+def test_a_play_on_a_network_that_is_there_begins_no_other(run: Run, tmp_path: Path) -> None:
+    status, _, err = run("demo", "--on", str(tmp_path), "--keep", str(tmp_path / "kept"))
+    assert status == 2
+    assert "--on is for a network that is there: it goes with no other option" in err
+    status, _, err = run("demo", "--on", str(tmp_path))
+    assert status == 1
+    assert f"no network in {tmp_path}" in err
+    assert not list(tmp_path.iterdir())
