@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+import psutil
+
 from deploy import packages, running
 from deploy.packages import Missing
 from deploy.running import Running
@@ -74,7 +76,7 @@ def engine_for_a_while() -> Iterator[Engine]:
     try:
         yield started
     finally:
-        running.stop([started.process], STOP_SECONDS_MAX)
+        _end(started.process)
 
 
 def start() -> Engine:
@@ -99,7 +101,15 @@ def start() -> Engine:
 
 def stop() -> None:
     """Stop the engine of our own, and its containers, if it runs."""
-    running.stop([_own()], STOP_SECONDS_MAX)
+    _end(_own())
+
+
+def _end(process: Running) -> None:
+    """It leaves a name of its network mounted below its folder, which could not be removed like that."""
+    running.stop([process], STOP_SECONDS_MAX)
+    for mount in psutil.disk_partitions(all=True):
+        if Path(mount.mountpoint).is_relative_to(FOLDER):
+            subprocess.run(["umount", mount.mountpoint], check=True)  # noqa: S603, S607
 
 
 def _own() -> Running:

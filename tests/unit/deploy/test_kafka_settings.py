@@ -13,10 +13,10 @@ from click.testing import CliRunner
 from deploy.generate import generate
 from deploy.kafka import programs
 from deploy.kafka.cluster import Cluster, NotACluster
-from deploy.packages import Missing
 from deploy.kafka.settings import BROKER, ZOOKEEPER, Member, broker_settings, zookeeper_settings
 from deploy.manifest import Network
 from deploy.ordering import EMBEDDED, KAFKA, ExistingKafka, OwnKafka, Wish, with_ordering
+from deploy.packages import Missing
 from deploy.topology import TopologyError, load_topology
 from privysharing.protocol.channel.bundle import ChannelConfig
 from privysharing.protocol.codec.blocks import parse_block
