@@ -15,6 +15,9 @@ RECORD_HEADER_BYTES = 28
 Harm = Callable[[Path], None]
 """Does it to a copy."""
 
+Tear = Callable[[bytes], bytes]
+"""What it leaves of a file's content. There are far more tears than fit in memory, done."""
+
 
 @dataclass(frozen=True, slots=True)
 class Cut:
@@ -48,8 +51,8 @@ def _torn_files(moment: Moment, rng: random.Random) -> Iterator[tuple[str, Harm]
             continue
         content = (moment.copy / path).read_bytes()
         for at in sorted(_places(content, durable, rng)):
-            for kind, left in _torn(content, durable, at):
-                yield f"{path} of {len(content)} bytes, {durable} durable: {kind} at {at}", _writer(path, left)
+            for kind, tear in _tears(durable, at):
+                yield f"{path} of {len(content)} bytes, {durable} durable: {kind} at {at}", _torn(path, tear)
 
 
 def _places(content: bytes, durable: int, rng: random.Random) -> set[int]:
@@ -66,14 +69,12 @@ def _places(content: bytes, durable: int, rng: random.Random) -> set[int]:
     return {place for place in places if durable <= place < end}
 
 
-def _torn(content: bytes, durable: int, at: int) -> Iterator[tuple[str, bytes]]:
-    end = len(content)
-    yield "cut", content[:at]
-    yield "zeros from there", content[:at] + bytes(end - at)
-    yield "zeros beyond", content[:at] + bytes(end - at + 4096)
-    start = max(durable, at - at % SECTOR_BYTES)
-    stop = min(end, at - at % SECTOR_BYTES + SECTOR_BYTES)
-    yield "a sector lost", content[:start] + bytes(stop - start) + content[stop:]
+def _tears(durable: int, at: int) -> Iterator[tuple[str, Tear]]:
+    yield "cut", lambda content: content[:at]
+    yield "zeros from there", lambda content: content[:at] + bytes(len(content) - at)
+    yield "zeros beyond", lambda content: content[:at] + bytes(len(content) - at + 4096)
+    start, stop = max(durable, at - at % SECTOR_BYTES), at - at % SECTOR_BYTES + SECTOR_BYTES
+    yield "a sector lost", lambda content: content[:start] + bytes(len(content[start:stop])) + content[stop:]
 
 
 def _undone_names(moment: Moment) -> Iterator[tuple[str, Harm]]:
@@ -88,24 +89,26 @@ def _harmed_databases(moment: Moment, rng: random.Random) -> Iterator[tuple[str,
         within = path.relative_to(moment.copy)
         if path.name in {"LOG", "LOG.old"}:
             continue
-        content = path.read_bytes()
+        size = path.stat().st_size
         yield f"{within} lost", _remover(within)
-        yield f"{within} with zeros behind", _writer(within, content + bytes(4096))
-        for _ in range(3 if content else 0):
-            at = rng.randrange(len(content))
-            for kind, left in _torn(content, 0, at):
-                yield f"{within}: {kind} at {at}", _writer(within, left)
-            flipped = bytearray(content)
-            flipped[at] ^= 1 << rng.randrange(8)
-            yield f"{within}: a bit at {at}", _writer(within, bytes(flipped))
+        yield f"{within} with zeros behind", _torn(within, lambda content: content + bytes(4096))
+        for _ in range(3 if size else 0):
+            at = rng.randrange(size)
+            for kind, tear in _tears(0, at):
+                yield f"{within}: {kind} at {at}", _torn(within, tear)
+            yield f"{within}: a bit at {at}", _torn(within, _flip(at, 1 << rng.randrange(8)))
 
 
-def _writer(path: Path, content: bytes) -> Harm:
-    def write(root: Path) -> None:
+def _flip(at: int, bit: int) -> Tear:
+    return lambda content: content[:at] + bytes([content[at] ^ bit]) + content[at + 1 :]
+
+
+def _torn(path: Path, tear: Tear) -> Harm:
+    def harm(root: Path) -> None:
         if (root / path).exists():
-            (root / path).write_bytes(content)
+            (root / path).write_bytes(tear((root / path).read_bytes()))
 
-    return write
+    return harm
 
 
 def _remover(path: Path) -> Harm:
