@@ -19,7 +19,7 @@ demo: $(LOG_READY) ## A whole network on this machine, and one day of Alice's in
 	@$(BIN)/privy demo $(LOG)
 
 test: $(READY) check kafka-ready prometheus-ready ## Every test there is
-	@$(BIN)/pytest -q -n 2 --dist loadgroup
+	@$(BIN)/pytest -q -n 2 --dist loadgroup --max-worker-restart 0
 
 check: $(READY) ## Style, types, layers, and generated code that is not out of date
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
