@@ -8,6 +8,7 @@ import pytest
 from deploy.kafka.cluster import Cluster, start
 
 E2E = Path(__file__).parent / "e2e"
+LONG = 60
 
 
 @pytest.fixture(scope="session")
@@ -28,3 +29,8 @@ def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
             item.add_marker(pytest.mark.xdist_group("processes"))
         elif "kafka_cluster" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.xdist_group("kafka"))
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Whatever is long is not spelt out: certificates differ from process to process, and names may not."""
+    return argname if isinstance(val, (bytes, str)) and len(val) > LONG else None
