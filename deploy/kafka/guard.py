@@ -1,10 +1,10 @@
 """Ends a cluster when the process that it is for has ended, however that ended: Java asks after nobody."""
 
 import contextlib
+import os
+import select
 import sys
 from pathlib import Path
-
-import psutil
 
 from deploy.kafka.cluster import Cluster
 
@@ -13,8 +13,8 @@ def main() -> None:
     """`python -m deploy.kafka.guard FOLDER PID`."""
     folder, owner = sys.argv[1:]
     cluster = Cluster.load(Path(folder))
-    with contextlib.suppress(psutil.NoSuchProcess):
-        psutil.Process(int(owner)).wait()
+    with contextlib.suppress(ProcessLookupError):
+        select.select([os.pidfd_open(int(owner))], [], [])  # also when nobody buries it
     cluster.kill()
 
 

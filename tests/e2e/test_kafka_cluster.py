@@ -173,9 +173,10 @@ async def test_orderers_on_brokers_without_zookeeper_show_them_who_they_are(guar
 
 def test_brokers_end_with_their_owner_however_that_ends(guarded: Guarded) -> None:
     assert guarded.broker.is_running()
-    guarded.owner.send_signal(signal.SIGKILL)
-    guarded.owner.wait()
+    guarded.owner.send_signal(signal.SIGKILL)  # and nobody buries it
     deadline = time.monotonic() + ENDING_SECONDS_MAX
     while guarded.broker.is_running() and guarded.broker.status() != psutil.STATUS_ZOMBIE:
         assert time.monotonic() < deadline
         time.sleep(0.1)
+    assert psutil.Process(guarded.owner.pid).status() == psutil.STATUS_ZOMBIE
+    guarded.owner.wait()
