@@ -1,17 +1,13 @@
 """What the sender of a proposal may do with a chaincode's collections (core/chaincode Handler's checks)."""
 
-from functools import lru_cache
 from typing import Final
 
 from privysharing.protocol.channel.bundle import ChannelConfig
-from privysharing.protocol.codec.policies import parse_signature_policy
-from privysharing.protocol.errors import ProtocolError
-from privysharing.protocol.policies import Policy, RejectPolicy, SignaturePolicyEvaluator
 from services.peer.chaincode_host.errors import ChaincodeError
 from services.peer.chaincode_host.transaction import Transaction
+from services.peer.private_data.membership import is_member
 
 PURGE_CAPABILITY: Final = "V2_5"  # of the application
-POLICIES_KEPT_MAX: Final = 256
 
 
 class CollectionPermissions:
@@ -65,7 +61,7 @@ class CollectionPermissions:
                     f"collection {transaction.channel_id}/{self._chaincode}/{collection} could not be found"
                 )
             allowed = (not config.member_only_read, not config.member_only_write)
-            if not all(allowed) and _members(self._config, config.member_orgs_policy).evaluate([transaction.creator]):
+            if not all(allowed) and is_member(transaction.creator, config, self._config):
                 allowed = (True, True)
             self._known[collection] = allowed
         return self._known[collection]
@@ -75,12 +71,3 @@ class CollectionPermissions:
             f"tx creator does not have {what} access permission on privatedata in chaincodeName:{self._chaincode} "
             f"collectionName: {collection}"
         )
-
-
-@lru_cache(POLICIES_KEPT_MAX)
-def _members(config: ChannelConfig, policy: bytes) -> Policy:
-    """Who belongs to a collection. `_lifecycle` checks what it stores; what cannot be read, nobody does."""
-    try:
-        return SignaturePolicyEvaluator(parse_signature_policy(policy), config.msps)
-    except ProtocolError:
-        return RejectPolicy()
