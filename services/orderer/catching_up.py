@@ -44,7 +44,7 @@ class CatchingUp:
             for fellow in self._calls.fellows(self._config):
                 try:
                     await self._follow(fellow, offset)
-                except (NodeError, ProtocolError, TimeoutError) as error:
+                except (NodeError, ProtocolError, TimeoutError, StopAsyncIteration) as error:
                     self._warn("no blocks from another orderer", fellow, error)
                 else:
                     break

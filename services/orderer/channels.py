@@ -164,8 +164,15 @@ class Channels:
             position_of(tip).last_offset + 1,
         )
         log = await self._open_log(place)
-        if log.start() > place.next_offset:
-            if self._calls is None:
-                raise LostRecords(f"the log has dropped records from {place.next_offset} on")
-            await CatchingUp(store, self._calls).reach(log.start())
+        try:
+            if log.start() > place.next_offset:
+                await self._catch_up(store, log.start())
+        except BaseException:  # also an orderer that stops meanwhile: nobody else knows of the log yet
+            await log.close()
+            raise
         return log
+
+    async def _catch_up(self, store: BlockStore, start: int) -> None:
+        if self._calls is None:
+            raise LostRecords(f"the log has dropped the records before {start}, and no other orderer can be asked")
+        await CatchingUp(store, self._calls).reach(start)

@@ -30,6 +30,7 @@ class Shown:
     """What each orderer shows; whoever is not in it does not answer."""
 
     chains: dict[Fellow, list[Block]]
+    ending: tuple[Fellow, ...] = ()  # they end their answers, and wait for no more blocks
     asked: list[str] = field(default_factory=list)
 
     def fellows(self, config: ChannelConfig) -> Sequence[Fellow]:
@@ -39,10 +40,12 @@ class Shown:
         self.asked.append(f"{fellow.msp_id}/{first}")
         for block in self._of(fellow)[first:]:
             yield encode_block(block)
-        await asyncio.Event().wait()
+        if fellow not in self.ending:
+            await asyncio.Event().wait()
 
     async def header(self, fellow: Fellow, channel_id: str, number: int) -> AsyncGenerator[bytes]:
-        yield encode_block(replace(self._of(fellow)[number], data=()))
+        for block in self._of(fellow)[number : number + 1]:
+            yield encode_block(replace(block, data=()))
 
     def _of(self, fellow: Fellow) -> list[Block]:
         if fellow not in self.chains:
@@ -96,6 +99,13 @@ async def test_whoever_does_not_answer_is_passed_over() -> None:
     await catch_up(store, shown, position_of(blocks[2]).last_offset + 1)
     assert stored(store) == blocks[:3]
     assert shown.asked == ["OrdererMSP/1", "OtherMSP/1"]
+
+
+async def test_whoever_ends_before_the_place_is_reached_is_passed_over_for_the_next() -> None:
+    blocks, store = await made(), store_with(FIRST)
+    shown = Shown({HONEST: blocks[:1], OTHER: blocks}, ending=(HONEST,))
+    await catch_up(store, shown, position_of(blocks[2]).last_offset + 1)
+    assert stored(store) == blocks[:3]
 
 
 def forged(blocks: list[Block], how: str) -> list[Block]:

@@ -52,6 +52,19 @@ class LosingLog(MemoryLog):
             yield list(entries)
 
 
+class DroppedLog(MemoryLog):
+    """A log that no longer begins at its first record."""
+
+    closed = False
+
+    def start(self) -> int:
+        return 5
+
+    async def close(self) -> None:
+        self.closed = True
+        await super().close()
+
+
 class Orderer:
     """The services of one process, without sockets."""
 
@@ -175,3 +188,14 @@ async def test_a_log_that_was_lost_while_the_orderer_was_stopped_halts_its_chann
         await ordered(orderer, "police")
         assert "block 1 ends at offset 2 of the ordering log, which has 0 records" in (orderer.illness("health") or "")
         assert await orderer.delivered("health", WAITS) == [0, 1, Status.SERVICE_UNAVAILABLE]
+
+
+async def test_a_log_that_has_dropped_what_nobody_can_be_asked_for_is_lost_and_closed() -> None:
+    brokers = Brokers()
+    dropped = brokers.logs["health"] = DroppedLog()
+    for event in brokers.back.values():
+        event.set()
+    async with serving(brokers) as orderer:
+        await ordered(orderer, "police")
+        assert "has dropped the records before 5" in (orderer.illness("health") or "")
+        assert dropped.closed
