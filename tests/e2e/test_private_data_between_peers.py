@@ -140,6 +140,14 @@ async def test_approvals_reach_every_peer_of_their_organisation_and_no_other(dem
         assert approvals not in await elsewhere.sets()
 
 
+def test_a_peer_that_does_not_tell_what_it_lacks_hides_nothing_of_the_others(demo: LiveNetwork) -> None:
+    with demo.stopped([CITIZENS[1]]):
+        done = privy("peer", "missing", "--as", "admin.citizens", "--json", "--network", demo.network.folder)
+    assert done.returncode == 1
+    (row,) = json.loads(done.stdout)
+    assert (row["peer"], bool(row["error"])) == (CITIZENS[1], True)
+
+
 @pytest.mark.parametrize("label", ["alice", "admin.citizens", "admin.medical"])
 async def test_nobody_but_a_members_peer_pulls(demo: LiveNetwork, label: str) -> None:
     wanted = (WantedSet(TxId("0" * 64), 1, 0, bytes(32)),)

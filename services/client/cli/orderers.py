@@ -39,7 +39,7 @@ def live(session: Session) -> None:
 async def _first_answer(session: Session) -> tuple[str, Sequence[LiveOrderer]]:
     profile = profile_of(session.network, network_wallet(session.network).get(session.label).msp_id)
     failures = {}
-    for node in profile.channels[session.channel].orderers:
+    for node in profile.channel(session.channel).orderers:
         try:
             return node.name, await _ask(node, ClientTls(node.tls_ca, profile.tls_certificate, profile.tls_key))
         except NodeError as error:

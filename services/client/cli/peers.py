@@ -10,6 +10,7 @@ import click
 from deploy.layout import MANIFEST
 from deploy.manifest import Network
 from deploy.wallets import network_wallet
+from services.client.cli.output import EXIT_REFUSED
 from services.client.cli.session import Session, acting, network_option, with_network
 from services.client.network.missing import missing_sets
 from services.client.network.processes import Processes
@@ -78,11 +79,19 @@ def rebuild(peer: str, folder: Path, channel: str | None, as_json: bool) -> None
 def missing(session: Session) -> None:
     """Show which private data the running peers of one's organisation should hold and lack: for its administrator.
 
-    They look for it by themselves, and ask the other members until they have it.
+    They look for it by themselves, and ask the other members until they have it. Ends with 1 when a peer does not tell.
     """
     entry = network_wallet(session.network).get(session.label)
     rows = session.runner.run(missing_sets(session.network, entry, session.channel))
-    session.output.rows("missing private data", COLUMNS, rows)
+    silent = [row for row in rows if "error" in row]
+    if session.output.as_json:
+        session.output.document(rows)
+    else:
+        session.output.rows("missing private data", COLUMNS, [row for row in rows if row not in silent])
+        for row in silent:
+            session.output.note(f"{row['peer']} does not tell: {row['error']}")
+    if silent:
+        sys.exit(EXIT_REFUSED)
 
 
 def _options(channel: str | None, as_json: bool) -> list[str]:
