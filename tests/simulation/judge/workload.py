@@ -25,7 +25,6 @@ PEOPLE = (ALICE, BOB, DOCTOR, OFFICER, MALLORY, MINT, ADMIN)
 
 _NAMES = {"pulse": "heart_rate", "sugar": "blood_sugar", "fever": "body_temperature", "wine": "blood_alcohol"}
 _PRIVATE = ("wine",)
-_TOLD_IN_PRIVATE = ("AddPrivateReadings",)  # to members of the collection alone
 COLLECTION = "critical"
 _REMEMBERED = 12  # coins that were spent, and requests that were filed
 
@@ -46,7 +45,13 @@ class Planned:
     @property
     def collections(self) -> tuple[str, ...]:
         """Those whose members alone are to be asked."""
-        return (COLLECTION,) if self.function in _TOLD_IN_PRIVATE else ()
+        deletes = self.function == "DeleteAsset" and self.is_private
+        return (COLLECTION,) if deletes or self.function == "AddPrivateReadings" else ()
+
+    @property
+    def is_private(self) -> bool:
+        """Whether it begins with an asset whose readings members alone have."""
+        return bool(self.args) and _name(self.args[0]) in _PRIVATE
 
 
 def submit(who: Person, function: str, *args: Json, transient: Mapping[str, bytes] | None = None) -> Planned:
@@ -55,6 +60,10 @@ def submit(who: Person, function: str, *args: Json, transient: Mapping[str, byte
 
 def evaluate(who: Person, function: str, *args: Json) -> Planned:
     return Planned(who, "evaluate", function, tuple(_argument(arg) for arg in args))
+
+
+def _name(asset: str) -> str:
+    return asset.rpartition("/")[2]
 
 
 def _level(name: str) -> str:
@@ -83,6 +92,7 @@ class Workload:
             (8, self._add_private_readings),
             (4, self._update),
             (2, self._delete),
+            (3, self._purge),
             (6, self._mint),
             (7, self._transfer),
             (2, self._burn),
@@ -152,6 +162,11 @@ class Workload:
         owner, name = self._random.choice(OWNERS), self._random.choice(list(_NAMES))
         return self._someone(owner), f"{owner.party}/{name}", _NAMES[name]
 
+    def _private(self, text: str) -> tuple[str, str]:
+        """A private asset of the same owner: id, type."""
+        name = self._random.choice(_PRIVATE)
+        return f"{text.rpartition('/')[0]}/{name}", _NAMES[name]
+
     def _someone(self, proper: Person) -> Person:
         """Who should do it; now and then somebody else tries."""
         return self._person() if self._chance(12) else proper
@@ -181,7 +196,9 @@ class Workload:
 
     def _create(self) -> Planned:
         owner, text, kind = self._place()
-        name = text.rpartition("/")[2]
+        if self._chance(2):  # what is purged is soon there again
+            text, kind = self._private(text)
+        name = _name(text)
         return submit(owner, "CreateAsset", "income" if self._chance(12) else kind, name, _level(name))
 
     def _add_reading(self) -> Planned:
@@ -195,7 +212,7 @@ class Workload:
 
     def _add_private_readings(self) -> Planned:
         owner, text, _ = self._place()
-        text = text if self._chance(12) else f"{text.rpartition('/')[0]}/{self._random.choice(_PRIVATE)}"
+        text = text if self._chance(12) else self._private(text)[0]
         readings = [self._private_reading() for _ in range(self._random.randint(1, 3))]
         if self._chance(12):
             del readings[-1]["salt"]
@@ -215,6 +232,11 @@ class Workload:
         owner, text, _ = self._place()
         requesters = [DOCTOR.party] if self._chance(3) else []
         return submit(owner, "DeleteAsset", text, requesters)
+
+    def _purge(self) -> Planned:
+        """Deleting what is private purges its readings."""
+        owner, text, _ = self._place()
+        return submit(owner, "DeleteAsset", self._private(text)[0])
 
     def _mint(self) -> Planned:
         to = self._random.choice((*READERS, MINT)).party

@@ -42,5 +42,6 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
             "Changes(self._database, place.block_num).is_purged_at(place)",
             "lambda _: False",
         ),
+        (f"{ROOM}.changes:Changes._trim", "if raw is not None and all(", "if raw is not None and not raw and all("),
     ),
 )
