@@ -1,6 +1,7 @@
 """Liars achieve nothing; and without the check that stops them they would, and the judges would say so."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -10,9 +11,10 @@ from tests.simulation.liars import Liars
 from tests.simulation.mutants.catalogue import MUTANTS
 from tests.simulation.mutants.mutation import forget_all, mutant
 from tests.simulation.plan import Plan
-from tests.simulation.storm import carried_out
+from tests.simulation.storm import Run, carried_out
 
 ALONE_S = 30.0
+SEEDS_MAX = 8  # until chance brings about what a test is about
 
 
 async def left_alone(place: Place) -> None:
@@ -25,7 +27,7 @@ async def left_alone(place: Place) -> None:
     place.network.heal(lost.name, honest)
 
 
-FAIR = Plan(seed=1, orderers=1, block_transactions=3, clients=1, calls=25, misfortunes=(), liars=Liars())
+FAIR = Plan(seed=0, orderers=1, block_transactions=3, clients=1, calls=25, misfortunes=(), liars=Liars())
 LYING_CLIENT = replace(FAIR, calls=40, liars=Liars(client=True, alone=True))
 LYING_ENDORSER = replace(FAIR, liars=Liars(endorser=0, alone=True))
 LYING_ORDERER = replace(FAIR, orderers=3, block_transactions=1, clients=2, liars=Liars(orderer=0, alone=True))
@@ -91,24 +93,34 @@ STOPPED_BY = {
 }
 
 
+def some_run(plan: Plan, shows: Callable[[Run], bool]) -> Run | None:
+    """The first run of a plan that shows something, from one seed or another."""
+    return next((run for seed in range(SEEDS_MAX) if shows(run := carried_out(replace(plan, seed=seed)))), None)
+
+
 @pytest.mark.parametrize("plan", PLANS.values(), ids=PLANS)
 def test_liars_achieve_nothing(plan: Plan) -> None:
-    run = carried_out(plan)
+    def shows(run: Run) -> bool:
+        return bool(run.faults) or (any(name.startswith("lying") for name in run.met) and run.committed > 0)
+
+    run = some_run(plan, shows)
+    assert run is not None, "nobody lies, or nothing is committed"
     assert run.faults == []
-    assert any(name.startswith("lying") for name in run.met)
-    assert run.committed
 
 
 def test_a_call_that_an_endorser_has_spoilt_comes_to_its_end_all_the_same() -> None:
-    run = carried_out(BAD_SIGNATURES)
+    def shows(run: Run) -> bool:
+        spoilt = run.met["lying endorser: flipped signature"] + run.met["lying endorser: signs other bytes"]
+        return bool(run.faults) or (spoilt > 0 and run.committed > 0)
+
+    run = some_run(BAD_SIGNATURES, shows)
+    assert run is not None, "nothing is spoilt, or nothing is committed"
     assert run.faults == []
-    assert run.met["lying endorser: flipped signature"] + run.met["lying endorser: signs other bytes"]
-    assert run.committed
 
 
 @pytest.mark.parametrize("name", STOPPED_BY)
 def test_without_the_check_that_stops_it_a_lie_works_and_is_seen(name: str) -> None:
     with KNOWN[name].applied():
-        run = carried_out(STOPPED_BY[name])
+        run = some_run(STOPPED_BY[name], lambda run: bool(run.faults))
     forget_all()
-    assert run.faults
+    assert run is not None, "no run comes to harm"
