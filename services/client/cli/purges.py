@@ -1,6 +1,7 @@
 """`privy asset delete`, and the proof that private values are gone."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from privysharing.protocol.codec.blocks import parse_block
 from privysharing.protocol.describe.values import describe_time
 from privysharing.sdk import Contract
 from privysharing.sdk.purging import PurgeStatements
+from privysharing.sdk.routing import collection_of
 from services.client.cli.output import Output
 from services.client.cli.session import CONTRACT, Session, acting, network_option, with_network, with_output
 from services.client.network.levels import asset_of, delete_asset
@@ -34,7 +36,9 @@ _wait = click.option(
 @click.command("delete")
 @click.argument("name")
 @click.option("--decline", "requesters", multiple=True, help="Whose open requests for it to decline with it.")
-@click.option("--proof", "file", type=_FILE, help="A file for what the peers state that held a private asset's values.")
+@click.option(
+    "--proof", "file", type=_FILE, help="A new file for the signed statements of the peers that held its values."
+)
 @_wait
 @acting
 def delete(session: Session, name: str, requesters: tuple[str, ...], file: Path | None, wait: float) -> None:
@@ -45,18 +49,18 @@ def delete(session: Session, name: str, requesters: tuple[str, ...], file: Path 
     """
     asset = session.asset(name)
     parties = json.dumps([session.party(requester) for requester in requesters])
-    if file is not None:
-        _require_private(session, asset)
-        file.touch()  # whether it can be written is better known before
-    with session.output.busy("waiting for the commit"):
-        answer = session.use(lambda contract: delete_asset(contract, asset, parties))
+
+    def deleted() -> Any:
+        with session.output.busy("waiting for the commit"):
+            return session.use(lambda contract: delete_asset(contract, asset, parties))
+
     if file is None:
+        answer = deleted()
         session.output.done(_deleted(asset, answer), answer)
         return
-    members = session.work(_members)
-    proof = Proof(
-        session.channel, CONTRACT, CRITICAL, asset, members, tuple(bytes.fromhex(each) for each in answer["purged"])
-    )
+    begun = _begun(session, asset, file)
+    answer = deleted()
+    proof = replace(begun, key_hashes=tuple(bytes.fromhex(each) for each in answer["purged"]))
     proof.save(file)  # what it takes to ask again
     if not session.output.as_json:
         session.output.done(_deleted(asset, answer), answer)
@@ -100,21 +104,28 @@ def verify_purge(file: Path, genesis: Path | None, folder: Path, output: Output)
 PURGES = (delete, confirm_purge, verify_purge)
 
 
-def _require_private(session: Session, asset: str) -> None:
-    async def level(contract: Contract) -> str:
-        return str((await asset_of(contract, asset))["confidentiality"])
+def _begun(session: Session, asset: str, file: Path) -> Proof:
+    """A proof about no key yet. Whether there can be one, and where, is better known before anything is deleted."""
 
-    if session.work(level) != PRIVATE:
-        raise click.UsageError("--proof is for private assets: every member keeps the blocks with a plain one's values")
+    async def begin(contract: Contract) -> Proof:
+        if (await asset_of(contract, asset))["confidentiality"] != PRIVATE:
+            raise click.UsageError(
+                "--proof is for private assets: every member keeps the blocks with a plain one's values"
+            )
+        channel = contract.channel
+        members = collection_of(channel.name, CONTRACT, CRITICAL, channel.nodes).members
+        return Proof(channel.name, CONTRACT, CRITICAL, asset, tuple(sorted(members)), ())
+
+    if file.exists() and file.stat().st_size:
+        raise click.UsageError(f"{file} is not empty, and may prove something else; needed: a new file")
+    begun = session.work(begin)
+    file.touch()
+    return begun
 
 
 def _deleted(asset: str, answer: dict[str, Any]) -> str:
     number = len(answer.get("purged", ()))
     return f"{asset} is deleted" + (f", {number} reading{'s' * (number != 1)} purged" if number else "")
-
-
-async def _members(contract: Contract) -> tuple[str, ...]:
-    return tuple(sorted(contract.channel.nodes.collections[CONTRACT][CRITICAL].members))
 
 
 def _confirm(session: Session, proof: Proof, file: Path, wait: float) -> None:

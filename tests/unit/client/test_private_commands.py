@@ -56,6 +56,15 @@ def test_what_is_no_proof_is_refused_in_one_line(
     assert (status, out, said in err) == (1, "", True)
 
 
+def test_a_proof_that_is_there_is_not_written_over(resting: Network, run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "proof.json"
+    WHOLE.save(file)
+    before = file.read_bytes()
+    status, out, err = run("asset", "delete", "alcohol", "--proof", file, "--as", "alice", "--network", resting.folder)
+    assert (status, out, "needed: a new file" in err) == (2, "", True)
+    assert file.read_bytes() == before
+
+
 def test_another_networks_proof_is_refused(resting: Network, run: Run, tmp_path: Path) -> None:
     file = tmp_path / "proof.json"
     WHOLE.save(file)
