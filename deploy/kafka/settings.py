@@ -10,9 +10,8 @@ BROKER, ZOOKEEPER = "broker", "zookeeper"
 CONTROLLERS_MAX: Final = 3  # of a cluster without ZooKeeper: so many brokers keep its metadata too
 SESSION_MS: Final = 6_000  # how long ZooKeeper believes a broker that it does not hear: a killed one's topics wait
 TICK_MS: Final = 1_500
-# orderer/README of Fabric 1.4: log2 of nothing, but above what any channel's AbsoluteMaxBytes may be, with padding.
+# As Fabric's guide to Kafka asks: more than any channel's AbsoluteMaxBytes, and what a record has around its envelope.
 MESSAGE_BYTES_MAX: Final = 99 * 1024 * 1024
-
 
 HostOf = Callable[[str, int], str]  # where a member is, by its kind and number
 # Of members that have a machine each: what serves, what followers ask the leader, what elects one.
