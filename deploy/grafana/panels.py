@@ -242,14 +242,50 @@ LEDGERS: Final = Row(
             (Query(f"privysharing_channel_witnesses{{{CHANNELS}}}", "{{instance}} {{channel}}"),),
         ),
         Panel(
-            "Private data missing",
+            "Records that came to nothing",
+            "Of the ordering log, by reason. Some are everyday life, such as a second wish to cut.",
+            (Query(rate("privysharing_orderer_records_skipped", "channel, reason"), "{{channel}} {{reason}}"),),
+        ),
+    ),
+)
+
+PRIVATE_DATA: Final = Row(
+    "Private data",
+    (
+        Panel(
+            "Missing",
             "Sets that a peer should hold and does not have yet; it asks others for them again and again.",
             (Query(f"privysharing_private_data_missing{{{CHANNELS}}}", "{{instance}} {{channel}}"),),
         ),
         Panel(
-            "Records that came to nothing",
-            "Of the ordering log, by reason. Some are everyday life, such as a second wish to cut.",
-            (Query(rate("privysharing_orderer_records_skipped", "channel, reason"), "{{channel}} {{reason}}"),),
+            "Pushed a second",
+            "Transactions whose private data endorsers gave to other members' peers, by what became of it.",
+            (Query(rate("privysharing_private_data_pushed", "instance, channel, result"), "{{instance}} {{result}}"),),
+        ),
+        Panel(
+            "Time to push",
+            "Until another member's peer has it on its disk: endorsements wait for that.",
+            (Query(quantile(0.95, "gossip_privdata_send_duration", "instance"), "{{instance}} 95 %"),),
+            unit="s",
+        ),
+        Panel(
+            "Waiting for its commit",
+            "Private data of transactions that are endorsed, and the limit, beyond which none is endorsed any more.",
+            (
+                Query(f"privysharing_transient_store_bytes{{{CHANNELS}}}", "{{instance}} {{channel}}"),
+                Query(f"max(privysharing_transient_store_bytes_max{{{CHANNELS}}})", "limit"),
+            ),
+            unit="bytes",
+        ),
+        Panel(
+            "Purged and still in files",
+            "Values that are to leave a peer's files, which takes seconds.",
+            (Query(f"privysharing_private_data_purges_waiting{{{CHANNELS}}}", "{{instance}} {{channel}}"),),
+        ),
+        Panel(
+            "Wrong private data",
+            "How often an organisation's peers served what the channel did not agree on, since each peer's start.",
+            (Query(f"privysharing_private_data_wrong{{{CHANNELS}}}", "{{instance}} from {{organisation}}"),),
         ),
     ),
 )
@@ -323,7 +359,7 @@ BROKERS: Final = Row(
     (
         Panel(
             "Time that brokers take",
-            "For a request of an orderer, on average over a minute.",
+            "For a request of an orderer, on average over a minute. One for records yet to come waits: 2 s at most.",
             (Query(f"consensus_kafka_request_latency{{{NODES}}}", "{{instance}}, broker {{broker_id}}"),),
             unit="ms",
         ),
@@ -341,7 +377,15 @@ BROKERS: Final = Row(
             ),
             unit="Bps",
         ),
+        Panel(
+            "Replicas in sync",
+            "Of each channel's topic, as orderers see it; and how many there are to be.",
+            (
+                Query(f"privysharing_kafka_replicas_in_sync{{{CHANNELS}}}", "{{instance}} {{channel}}"),
+                Query(f"max by (channel) (privysharing_kafka_replicas{{{CHANNELS}}})", "{{channel}}, all"),
+            ),
+        ),
     ),
 )
 
-ROWS: Final = (GLANCE, ALERTS, TRANSACTIONS, LEDGERS, MACHINES, BROKERS)
+ROWS: Final = (GLANCE, ALERTS, TRANSACTIONS, LEDGERS, PRIVATE_DATA, MACHINES, BROKERS)

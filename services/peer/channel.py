@@ -73,7 +73,9 @@ class Channel:
         self.ledger = ledger
         self.private = private
         self.transient: TransientStore = private.transient
-        self._eraser = Eraser(private)
+        figures = tools.exchange.metrics
+        figures.follow(self.channel_id, private)
+        self._eraser = Eraser(private, figures.erasures.of(self.channel_id))
         self.config = stored_config(ledger)
         self.notifier = CommitNotifier(ledger.height)
         self.exchange = PrivateExchange(

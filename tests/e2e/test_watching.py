@@ -5,6 +5,7 @@ import json
 import math
 import os
 import re
+import secrets
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -16,20 +17,27 @@ import yaml
 
 from deploy.grafana.__main__ import FILE as DASHBOARD
 from deploy.grafana.panels import BROKERS
-from deploy.prometheus.scraping import ALERTS
+from deploy.prometheus.scraping import ALERTS, JOB
 from deploy.prometheus.server import Prometheus
+from privysharing.contract.critical import CRITICAL
+from privysharing.contract.private_readings import TRANSIENT
+from privysharing.protocol.codes import Status, TxCode
 from tests.e2e.test_operations import ask
 from tests.support import foreign_client as foreign
 from tests.support.live import CHANNEL, CONTRACT, LiveNetwork, privy
-from tests.support.promql import OF_ITS_OWN, metrics_in, query, rules
+from tests.support.promql import OF_ITS_OWN, choices_in, metrics_in, query, rules
 
 PATIENT = "PATIENT_ALERTS" in os.environ  # alerts wait as long as they are shipped to wait, and so do we
 SEEING_SECONDS_MAX = 240.0 if PATIENT else 40.0
 OF_TROUBLE = "Firing and pending"  # a panel that shows something only while something is wrong
+OF_TROUBLED_CALLS = {each.name for kind in (Status, TxCode) for each in kind} | {
+    "Internal"
+}  # which may not have happened
+OF_TARGETS = {"network": {"demo"}, "instance": set(), "role": {"orderer", "peer"}, "job": {JOB}}  # what Prometheus adds
 
 
-def panels() -> dict[str, list[str]]:
-    """Each panel's expressions, for all of the network, which has no brokers."""
+def panels() -> dict[str, dict[str, set[str]]]:
+    """Each panel's expressions, for all of a network without brokers, and the labels that their legends name."""
     chosen = {"$__rate_interval": "30s", "$network": "demo", "$channel": ".*", "$node": ".*"}
 
     def asked(expr: str) -> str:
@@ -39,7 +47,10 @@ def panels() -> dict[str, list[str]]:
 
     document = json.loads(DASHBOARD.read_text())
     return {
-        panel["title"]: [asked(target["expr"]) for target in panel["targets"]]
+        panel["title"]: {
+            asked(target["expr"]): set(re.findall(r"\{\{(\w+)\}\}", target["legendFormat"]))
+            for target in panel["targets"]
+        }
         for panel in document["panels"]
         if panel["type"] != "row" and panel["title"] not in {each.title for each in BROKERS.panels}
     }
@@ -62,11 +73,15 @@ def prometheus(demo: LiveNetwork, tmp_path_factory: pytest.TempPathFactory) -> I
 
 
 def visit(demo: LiveNetwork) -> None:
-    """A transaction, and a single call."""
+    """A transaction, one with private data, and a single call."""
 
     async def transact() -> None:
+        name = secrets.token_hex(8)
         async with demo.people("alice") as (alice,):
-            await alice.does("SetProfile", {"watched": "yes"})
+            await alice.does("CreateAsset", "blood_alcohol", name, "private")
+            transient = {TRANSIENT: alice.contract.salted({"value": 0.1, "unit": "per mille"})}
+            asset = f"{alice.party}/{name}"
+            await alice.contract.submit("AddPrivateReadings", asset, transient=transient, collections=(CRITICAL,))
 
     asyncio.run(transact())
     alice = demo.signer("alice")
@@ -107,12 +122,23 @@ def test_a_network_may_be_started_with_a_prometheus_and_says_where_it_is(demo: L
 
 def test_every_metric_of_every_alert_and_panel_is_one_that_nodes_have(demo: LiveNetwork) -> None:
     visit(demo)
-    pages = [ask(node, "/metrics")[1] for node in demo.network.nodes]
-    there = {name for page in pages for name in re.findall(r"^(\w+)(?:\{| )", page, re.MULTILINE)}
+    there: dict[str, dict[str, set[str]]] = {}  # metrics, and what their labels say
+    for node in demo.network.nodes:
+        for name, labels in re.findall(r"^(\w+)(?:\{(.*)\})? ", ask(node, "/metrics")[1], re.MULTILINE):
+            metric = there.setdefault(name, {})
+            for label, value in re.findall(r'(\w+)="([^"]*)"', labels):
+                metric.setdefault(label, set()).add(value)
     asked = [rule["expr"] for rule in alerts()] + list(chain(*panels().values()))
     wanted = {name for expr in asked for name in metrics_in(expr)}
-    assert len(wanted) > 30
-    assert wanted - there - OF_ITS_OWN == set()
+    assert len(wanted) > 40
+    of_brokers = {name for panel in BROKERS.panels for each in panel.queries for name in metrics_in(each.expr)}
+    assert wanted - there.keys() - OF_ITS_OWN == wanted & of_brokers
+    chosen = [choice for expr in asked for choice in choices_in(expr) if choice[0] in there]
+    assert len(chosen) > 100
+    for metric, label, values in chosen:
+        known = there[metric].get(label, OF_TARGETS.get(label))
+        assert known is not None, (metric, label)
+        assert values <= known | OF_TROUBLED_CALLS, (metric, label)
 
 
 def test_every_rule_can_be_judged_and_nothing_is_wrong_with_a_network_that_is_well(
@@ -124,13 +150,17 @@ def test_every_rule_can_be_judged_and_nothing_is_wrong_with_a_network_that_is_we
 
 
 def test_every_panel_shows_something_while_the_network_is_used(demo: LiveNetwork, prometheus: str) -> None:
-    empty = {title: expr for title, exprs in panels().items() if title != OF_TROUBLE for expr in exprs}
+    empty = panels()
+    del empty[OF_TROUBLE]
 
     def all_show() -> bool:
         for title, exprs in panels().items():
-            found = [[value for _, value in query(prometheus, expr) if not math.isnan(value)] for expr in exprs]
-            if all(found):
+            shown = [[labels for labels, value in query(prometheus, expr) if not math.isnan(value)] for expr in exprs]
+            if all(shown):
                 empty.pop(title, None)
+            if title != OF_TROUBLE:
+                for named, found in zip(exprs.values(), shown, strict=True):
+                    assert all(named <= labels.keys() for labels in found), title
         return not empty
 
     assert until(all_show, lambda: visit(demo)), empty

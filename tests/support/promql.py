@@ -3,13 +3,15 @@
 import http.client
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
 _LABELS = re.compile(r"\{[^}]*\}|\[[^\]]*\]|\"[^\"]*\"|\b(?:by|on|without|ignoring|group_left|group_right)\s*\([^)]*\)")
 _NAMES = re.compile(r"\b[a-zA-Z_:][a-zA-Z0-9_:]*\b(?!\s*\()")
 _WORDS = {"and", "or", "unless", "offset", "bool", "sum", "max", "min", "count"}
+_SELECTED = re.compile(r"(\w+)\{([^}]*)\}")
+_CHOSEN = re.compile(r"(\w+)\s*(=~|!~|!=|=)\s*\"([^\"]*)\"")
 _DURATION = re.compile(r"\d+(?:ms|[smhdwy])")
 OF_ITS_OWN = {"up", "ALERTS"}  # metrics that Prometheus makes
 
@@ -18,6 +20,13 @@ def metrics_in(expr: str) -> set[str]:
     """The names of metrics in an expression."""
     bare = _DURATION.sub(" ", _LABELS.sub(" ", expr))
     return set(_NAMES.findall(bare)) - _WORDS
+
+
+def choices_in(expr: str) -> Iterator[tuple[str, str, set[str]]]:
+    """Metric, label and values of everything that an expression chooses by; no values where any will do."""
+    for metric, chosen in _SELECTED.findall(expr):
+        for label, _, values in _CHOSEN.findall(chosen):
+            yield metric, label, set(values.split("|")) - {".*"}
 
 
 def query(address: str, expr: str) -> list[tuple[dict[str, str], float]]:

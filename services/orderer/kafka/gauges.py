@@ -1,4 +1,4 @@
-"""What Fabric's Kafka orderers show of their traffic with brokers, out of what kafka-python measures.
+"""What Fabric's Kafka orderers show of their traffic with brokers, out of what kafka-python measures; and replicas.
 
 Rates are a second's, over the library's window of a minute; several clients talk to one broker, so rates are summed and
 means weighted by requests.
@@ -46,9 +46,22 @@ class KafkaGauges:
         self._compression = family(
             "compression_ratio", "The mean compression ratio (as percentage) for topics.", "topic"
         )
+        self._replicas = registry.gauge(
+            "privysharing_kafka_replicas", "Replicas that a channel's topic is to have.", ["channel"]
+        )
+        self._in_sync = registry.gauge(
+            "privysharing_kafka_replicas_in_sync",
+            "Those that have everything acknowledged, when last looked.",
+            ["channel"],
+        )
         self._now = now
         self._looked: dict[str, float] = {}
         self._clients: dict[tuple[str, int], Figures] = {}
+
+    def show_replicas(self, topic: str, replicas: int, in_sync: int) -> None:
+        """Show how safe a topic's records are."""
+        self._replicas.of(topic).set(replicas)
+        self._in_sync.of(topic).set(in_sync)
 
     def look(self, topic: str, *clients: Callable[[], Figures]) -> None:
         """Show what the clients of a topic have measured, unless that was done just now."""

@@ -243,6 +243,8 @@ class KafkaLog:
 
     def _take(self, found: Found) -> None:
         self._unwell = found.illness
+        if found.survey is not None:
+            self._gauges.show_replicas(self._topic, found.survey.replicas, found.survey.in_sync)
         if found.fault is not None:
             self._fail(found.fault)
         if found.entries:

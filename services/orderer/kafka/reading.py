@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from services.orderer.log import REMEDY, Entry, LostRecords
 
 POLL_MS = FETCH_WAIT_MS  # in which nothing came: then somebody may have deleted the topic
 MISSING_LOOKS_MAX = 30  # brokers know of no topics without a controller: ZooKeeper believes in a killed one for 18 s
+LOOK_SECONDS_MAX = 30.0  # until the topic is looked at while records never cease
 RECORDS_MAX = 1000  # handed over at a time
 
 _log = logging.getLogger(__name__)
@@ -25,9 +27,10 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a reader tells: records, or that it has none and how the topic is, or why there will be no more."""
+    """What a reader tells: records, or how the topic is, or why there will be no more."""
 
     entries: Sequence[Entry] = ()
+    survey: topics.Survey | None = None
     illness: str | None = None
     fault: LostRecords | None = None
 
@@ -50,6 +53,7 @@ class Reading:
         self._last: Any = None  # the record before it, once one was read
         self._known: Any = None  # the one that comes once more
         self._missing = 0
+        self._looked_at = 0.0
         self._consumer: KafkaConsumer | None = None
         self._stopped = threading.Event()
         self._room = threading.Event()
@@ -120,7 +124,7 @@ class Reading:
                 self._last = found[-1]
                 self._next = self._last.offset + 1
                 self._tell(Found([Entry(each.offset, each.value or b"") for each in self._unknown(found)]))
-            else:
+            if not found or time.monotonic() - self._looked_at > LOOK_SECONDS_MAX:
                 self._look(admin)
 
     def _unknown(self, found: Sequence[Any]) -> Sequence[Any]:
@@ -142,6 +146,7 @@ class Reading:
 
     def _look(self, admin: KafkaAdminClient) -> topics.Survey | None:
         """See that the topic is still the same, and how well it is. Raises LostRecords, KafkaError."""
+        self._looked_at = time.monotonic()
         found = topics.survey(admin, self._topic)
         self._missing = 0 if found else self._missing + 1
         if found is None and self._missing < MISSING_LOOKS_MAX:
@@ -154,5 +159,5 @@ class Reading:
                 f"records {self._next} to {found.start - 1} of topic {self._topic} were removed "
                 "before they were read; start this orderer again: it takes the blocks from other orderers"
             )
-        self._tell(Found(illness=found.illness(self._connecting.config.in_sync_replicas)))
+        self._tell(Found(survey=found, illness=found.illness(self._connecting.config.in_sync_replicas)))
         return found

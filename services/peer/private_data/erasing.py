@@ -4,6 +4,7 @@ import asyncio
 from typing import Final
 
 from services.peer.private_data.store import PrivateStore
+from services.runtime.metrics import Counter
 
 REST_S: Final = 1.0  # between two erasures: each writes tables anew
 EXPIRED_ERASED_EVERY_S: Final = 600.0  # what nobody has purged can wait for more
@@ -12,8 +13,10 @@ EXPIRED_ERASED_EVERY_S: Final = 600.0  # what nobody has purged can wait for mor
 class Eraser:
     """Of one channel. On the event loop only."""
 
-    def __init__(self, store: PrivateStore) -> None:
+    def __init__(self, store: PrivateStore, erasures: Counter) -> None:
+        """`erasures` counts those after which nothing purged is left."""
         self._store = store
+        self._erasures = erasures
         self._awake = asyncio.Event()
         self._awake.set()  # an earlier process may have left something
 
@@ -36,6 +39,10 @@ class Eraser:
             await asyncio.sleep(REST_S)
 
     async def _erase(self, expired_too: bool) -> bool:
-        if not expired_too and not self._store.has_purges:
+        purges = self._store.waiting_purges
+        if not expired_too and not purges:
             return True
-        return await asyncio.to_thread(self._store.erase, expired_too)
+        done = await asyncio.to_thread(self._store.erase, expired_too)
+        if done and purges:
+            self._erasures.inc()
+        return done

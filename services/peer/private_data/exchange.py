@@ -70,6 +70,8 @@ class PrivateExchange:
             lambda: self._reconciler.wake(),
         )
         puller = Puller(self._fellows, ledger.channel_id, metrics)
+        for org in config().application_orgs.values():
+            metrics.wrong.of(ledger.channel_id, org.msp_id)  # from now on there is a 0 that it grows from
         self._reconciler = Reconciler(
             ledger, private, config, notifier, self._fellows, puller, tools.outside, settings.reconciler, metrics
         )

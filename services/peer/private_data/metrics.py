@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Self
 
+from services.peer.private_data.store import PrivateStore
+from services.peer.private_data.transient import WAITING_BYTES_MAX
 from services.runtime.metrics import Counter, Family, Gauge, Histogram, Registry
 
 
@@ -19,6 +21,19 @@ class ExchangeMetrics:
     served: Family[Counter]
     refused: Family[Counter]
     wrong: Family[Counter]
+    transient_transactions: Family[Gauge]
+    transient_bytes: Family[Gauge]
+    transient_bytes_max: Family[Gauge]
+    purges: Family[Gauge]
+    erasures: Family[Counter]
+
+    def follow(self, channel_id: str, store: PrivateStore) -> None:
+        """Show of a channel's store what it holds whenever somebody looks."""
+        self.transient_transactions.of(channel_id).set_function(lambda: store.transient.waiting)
+        self.transient_bytes.of(channel_id).set_function(lambda: store.transient.waiting_bytes)
+        self.transient_bytes_max.of(channel_id).set(WAITING_BYTES_MAX)
+        self.purges.of(channel_id).set_function(lambda: store.waiting_purges)
+        self.erasures.of(channel_id)  # from now on there is a 0 that it grows from
 
     @classmethod
     def register(cls, registry: Registry) -> Self:
@@ -57,5 +72,22 @@ class ExchangeMetrics:
                 "privysharing_private_data_wrong",
                 "Peers that served private data which is not what the channel agreed on",
                 [*channel, "organisation"],
+            ),
+            registry.gauge(
+                "privysharing_transient_store_transactions",
+                "Transactions whose private data waits here for their commit",
+                channel,
+            ),
+            registry.gauge("privysharing_transient_store_bytes", "Bytes of private data that waits so", channel),
+            registry.gauge(
+                "privysharing_transient_store_bytes_max",
+                "Bytes beyond which this peer endorses no private data and takes none from others",
+                channel,
+            ),
+            registry.gauge(
+                "privysharing_private_data_purges_waiting", "Purged keys that have not left this peer's files", channel
+            ),
+            registry.counter(
+                "privysharing_private_data_erasures", "Times that everything purged has left this peer's files", channel
             ),
         )

@@ -162,9 +162,9 @@ class PrivateStore:
     # --- erasing
 
     @property
-    def has_purges(self) -> bool:
-        """Whether a purge waits for its erasure."""
-        return self._side.has_purges
+    def waiting_purges(self) -> int:
+        """How many purged keys wait for their erasure."""
+        return self._side.waiting_purges
 
     def erase(self, expired_too: bool = False) -> bool:
         """Get out of all files what was purged, and what has expired; whether that is done. It takes a while."""

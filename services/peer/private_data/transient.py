@@ -59,6 +59,11 @@ class StoredTransient:
         """How many transactions wait for their commit."""
         return len(self._waiting)
 
+    @property
+    def waiting_bytes(self) -> int:
+        """How much is kept for them."""
+        return self._bytes
+
     def keep(self, tx_id: TxId, height: int, sets: Sequence[PrivateSet]) -> None:
         """See `TransientStore.keep`."""
         self.keep_all([PushedTransaction(tx_id, height, tuple(sets))])

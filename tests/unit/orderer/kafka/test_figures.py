@@ -17,7 +17,7 @@ async def test_every_metric_that_the_dashboard_asks_of_brokers_is_there(kafka_cl
     topology = on_existing("ordering4", kafka_cluster.bootstrap, kafka_cluster.zookeepers, tmp_path)
     city = City(topology, tmp_path / "network", support.new_topic())
     missing = {name for panel in BROKERS.panels for query in panel.queries for name in metrics_in(query.expr)}
-    assert len(missing) == 4
+    assert len(missing) == 6
     with city.starting(city.first):
         await told(city.first, 200)
         async with asyncio.timeout(FIGURES_SECONDS_MAX):

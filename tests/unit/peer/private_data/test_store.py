@@ -178,12 +178,12 @@ def test_a_purge_is_only_told_of_once_nothing_is_left_in_files(chain: PrivateCha
     peer.follow(chain)
     assert purged(peer, "k") is None
     assert files_with(tmp_path, CANARY)
-    assert peer.private.has_purges
+    assert peer.private.waiting_purges == 1
     assert peer.private.erase()
     assert files_with(tmp_path, CANARY) == []
     assert purged(peer, "k") == PurgedKey(CHAINCODE, "kept", sha256("k"), number, 0)
     assert purged(peer, "other") is None
-    assert not peer.private.has_purges
+    assert peer.private.waiting_purges == 0
     peer.close()
     peer = on_disk(tmp_path)
     assert files_with(tmp_path, CANARY) == []
@@ -206,7 +206,7 @@ def test_a_purge_that_a_crash_kept_from_the_files_is_finished_after_it(chain: Pr
     again = on_disk(copy)
     assert again.read("k") is None
     assert purged(again, "k") is None
-    assert again.private.has_purges
+    assert again.private.waiting_purges == 1
     assert again.private.erase()
     assert files_with(copy, CANARY) == []
     assert purged(again, "k") is not None
