@@ -179,19 +179,6 @@ def encode_purge_statement(statement: PurgeStatement) -> bytes:
     ).SerializeToString()
 
 
-def encode_signed_purge_statement(signed: SignedPurgeStatement) -> bytes:
-    """SignedPurgeStatement, as a file holds it."""
-    return private_data_pb2.SignedPurgeStatement(
-        statement=signed.statement, signature=signed.signature
-    ).SerializeToString()
-
-
-def parse_signed_purge_statement(raw: bytes) -> SignedPurgeStatement:
-    """Read such a file."""
-    message = decode(private_data_pb2.SignedPurgeStatement, raw)
-    return SignedPurgeStatement(message.statement, message.signature)
-
-
 def _push(message: private_data_pb2.Request) -> Push:
     return Push(
         tuple(

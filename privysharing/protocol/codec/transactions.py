@@ -118,11 +118,6 @@ def encode_invocation(chaincode: ChaincodeId, chaincode_input: ChaincodeInput) -
     )
 
 
-def parse_chaincode_input(raw: bytes) -> ChaincodeInput:
-    """Read a bare ChaincodeInput."""
-    return _chaincode_input(decode(chaincode_pb2.ChaincodeInput, raw))
-
-
 def encode_chaincode_input(chaincode_input: ChaincodeInput) -> bytes:
     """A bare ChaincodeInput."""
     args = b"".join([message_field(b"\x0a", arg) for arg in chaincode_input.args])

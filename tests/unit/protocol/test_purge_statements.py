@@ -4,11 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from privysharing.protocol.codec.private_data import (
-    encode_purge_statement,
-    encode_signed_purge_statement,
-    parse_signed_purge_statement,
-)
+from privysharing.protocol.codec.private_data import encode_purge_statement
 from privysharing.protocol.crypto import SigningIdentity
 from privysharing.protocol.private_data import PurgeStatement, SignedPurgeStatement
 from privysharing.protocol.purge_statements import BadStatement, sign_statement, verify_statement
@@ -22,7 +18,7 @@ MADE = PurgeStatement(
 
 def test_a_statement_names_its_peer_and_verifies() -> None:
     signed = sign_statement(MADE, PEER1)
-    peer, found = verify_statement(parse_signed_purge_statement(encode_signed_purge_statement(signed)), CONFIG)
+    peer, found = verify_statement(signed, CONFIG)
     assert found == MADE
     assert peer.msp_id == "Org1MSP"
 
