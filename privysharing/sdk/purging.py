@@ -63,6 +63,8 @@ class Witness:
             answer = await self._client.ask(self._channel_id, ask, find, timeout_s=ASK_SECONDS)
             for signed in answer.statements if isinstance(answer, PurgedAnswer) else ():
                 _, statement = read_statement(signed, self._channel_id, find)
+                if not _answers(statement, ask):
+                    raise BadStatement("it stated what nobody asked")  # which would spoil a proof that holds it
                 self.stated[statement.key_hash] = StatedPurge(self.node.name, statement, signed)
         except (NodeError, BadStatement) as error:
             self.problem = str(error)
@@ -110,3 +112,8 @@ async def collect_statements(
             if witness.lacks(namespace, collection, key_hashes)
         },
     )
+
+
+def _answers(statement: PurgeStatement, ask: PurgedAsk) -> bool:
+    where = (statement.namespace, statement.collection)
+    return where == (ask.namespace, ask.collection) and statement.key_hash in ask.key_hashes

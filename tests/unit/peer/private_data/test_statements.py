@@ -1,10 +1,16 @@
 """A member says that a value is gone once it is, and not before; a client collects the word of every member."""
 
 import asyncio
+from collections.abc import Callable
+
+import grpc
+import pytest
 
 from privysharing.protocol.crypto import sha256
-from privysharing.protocol.private_data import PurgedAsk
-from privysharing.protocol.purge_statements import verify_statement
+from privysharing.protocol.private_data import Answer, Ask, PurgedAnswer, PurgedAsk, PurgeStatement
+from privysharing.protocol.private_exchange import S
+from privysharing.protocol.purge_statements import sign_statement, verify_statement
+from privysharing.rpc.private_data import PrivateDataClient
 from privysharing.sdk.profile import Node
 from privysharing.sdk.purging import PurgeStatements, Witness, collect_statements
 from tests.support.fellows import (
@@ -120,3 +126,25 @@ async def test_the_word_of_another_organisations_peer_does_not_count() -> None:
                 await witness.ask(PurgedAsk("cc", "ours", (sha256(b"k"),)))
             assert not witness.stated
             assert "does not count" in witness.problem
+
+
+class Talkative(PrivateDataClient):
+    """A peer that also states what nobody asked."""
+
+    async def ask(self, channel_id: str, ask: Ask, find: Callable[[bytes], S], *, timeout_s: float) -> Answer:
+        del ask, find, timeout_s
+        return PurgedAnswer(
+            tuple(
+                sign_statement(PurgeStatement(channel_id, "cc", collection, key_hash, 3, 0, PEER1.serialized, 1), PEER1)
+                for collection, key_hash in (("ours", sha256(b"k")), ("ours", sha256(b"l")), ("both", sha256(b"k")))
+            )
+        )
+
+
+@pytest.mark.parametrize("asked", [sha256(b"k"), sha256(b"l"), sha256(b"other")])
+async def test_what_nobody_asked_does_not_get_into_a_proof(asked: bytes) -> None:
+    async with grpc.aio.insecure_channel("localhost:1") as channel:
+        witness = Witness(Node("peer", "Org1MSP", "", b""), Talkative("peer", channel, CLIENT2), CHANNEL)
+        await witness.ask(PurgedAsk("cc", "ours", (asked,)))
+    assert set(witness.stated) <= {asked}
+    assert witness.problem == "it stated what nobody asked"
