@@ -22,6 +22,7 @@ _ITEMS = {
     "endorsements": (("endorser_proposals_received", ""), (_SENT, _ENDORSER)),
     "envelopes": (("broadcast_processed_count", ""), (_GOT, _BROADCAST)),
     "acknowledgements": (("broadcast_processed_count", ""), (_SENT, _BROADCAST)),
+    "pushes": (("privysharing_private_data_pushed", ""), ("gossip_privdata_send_duration_count", "")),
 }
 
 

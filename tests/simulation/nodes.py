@@ -222,9 +222,10 @@ class _Strands:
         if not isinstance(at, Waiting):
             self._tell(job, at)
             return
-        stage = at.stage
+        begun = at.begin(False)
+        stage = partial(at.then, begun)
 
         def resume(_: object) -> None:
             self._loop.call_later(self._chance.expovariate(1 / ENDORSING_S), self._bring_forward, job, stage)
 
-        at.until.add_done_callback(resume)
+        begun.add_done_callback(resume)

@@ -221,7 +221,11 @@ class Peer:
 
     async def spread(self, secret: Secret) -> None:
         """As an endorsement does. Raises NotSpread."""
-        await asyncio.wrap_future(self.exchange.dissemination.spread(secret.results))
+        await self.begin_to_spread(secret)
+
+    def begin_to_spread(self, secret: Secret, *, more: bool = False) -> "asyncio.Future[None]":
+        """`more`: whether others follow soon."""
+        return asyncio.wrap_future(self.exchange.dissemination.spread(secret.results, more))
 
     def keep(self, secret: Secret) -> None:
         """As if it had been endorsed here, and pushed to nobody."""

@@ -209,8 +209,8 @@ class Endorser:
         if simulated.private is not None:
             # What it wrote in private is with others, and durable, before an endorsement with its hashes can leave.
             assert channel is not None
-            spread = channel.dissemination.spread(simulated.private)
-            return Waiting(spread, partial(self._guarded, self._spread, (simulated, spread)))
+            begin = partial(channel.dissemination.spread, simulated.private)
+            return Waiting(begin, lambda spread: self._guarded(self._spread, (simulated, spread)))
         if simulated.size > KEPT_BYTES_MAX:
             return self._answer(simulated)
         return partial(self._guarded, self._answer, simulated)

@@ -24,10 +24,10 @@ Outcome = ProposalResponse | ProposalRefused
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A proposal that needs no thread until something else is done, well or not; then the next stage."""
+    """A proposal that needs no thread until something else is done, well or not; then the next stage, which is told."""
 
-    until: "Future[None]"
-    stage: "Stage"
+    begin: Callable[[bool], "Future[None]"]  # called once, with whether others are about to begin theirs
+    then: Callable[["Future[None]"], "Stage | Waiting | Outcome"]
 
 
 Stage = Callable[[], "Stage | Waiting | Outcome"]  # what is to be done next for a proposal
@@ -43,6 +43,7 @@ def onward(at: Stage | Waiting | Outcome) -> Waiting | Outcome:
 def through(at: Stage | Waiting | Outcome) -> Outcome:
     """A proposal's answer, by all the stages that are left. Waits where there is something to wait for."""
     while isinstance(at := onward(at), Waiting):
-        at.until.exception()
-        at = at.stage()
+        begun = at.begin(False)
+        begun.exception()
+        at = at.then(begun)
     return at

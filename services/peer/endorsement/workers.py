@@ -208,11 +208,13 @@ class EndorsementWorkers:
             if not job.wanted():
                 continue
             at = self._process(job.raw) if job.stage is None else job.stage()
+            more = bool(hand.waiting) or len(self._line) > 0
             if isinstance(at, Outcome):
-                job.answer(at, more=bool(hand.waiting) or len(self._line) > 0)
+                job.answer(at, more)
             elif isinstance(at, Waiting):
-                job.stage = at.stage
-                at.until.add_done_callback(partial(self._go_on_with, job))
+                begun = at.begin(more)
+                job.stage = partial(at.then, begun)
+                begun.add_done_callback(partial(self._go_on_with, job))
             else:
                 job.stage = at
                 hand.waiting.append(job)

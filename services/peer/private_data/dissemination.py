@@ -13,10 +13,11 @@ class NotSpread(Exception):
 class Dissemination(Protocol):
     """Spreads private sets, and keeps them here."""
 
-    def spread(self, results: PrivateResults) -> "Future[None]":
+    def spread(self, results: PrivateResults, more: bool = False) -> "Future[None]":
         """Push the sets to eligible peers, then keep them here; done once as many as required have them durably.
 
-        Called by any thread, and returns at once. The future fails with NotSpread, or with a StorageError.
+        Called by any thread, and returns at once. `more`: others follow soon, and may share what is sent.
+        The future fails with NotSpread, or with a StorageError.
         """
         ...
 
@@ -27,8 +28,9 @@ class KeptHere:
     def __init__(self, store: TransientStore) -> None:
         self._store = store
 
-    def spread(self, results: PrivateResults) -> "Future[None]":
+    def spread(self, results: PrivateResults, more: bool = False) -> "Future[None]":
         """See `Dissemination.spread`."""
+        del more  # nothing is sent
         done: Future[None] = Future()
         try:
             for collection in results.collections.values():

@@ -70,10 +70,13 @@ class Pushing:
         self._handed: Handover[tuple[PrivateResults, Future[None]]] = Handover(self._begin)
         self._lines: dict[Fellow, PushLine] = {}
 
-    def spread(self, results: PrivateResults) -> "Future[None]":
+    def spread(self, results: PrivateResults, more: bool = False) -> "Future[None]":
         """See `Dissemination.spread`."""
         done: Future[None] = Future()
-        self._handed.post((results, done))
+        try:
+            self._handed.post((results, done), more=more)
+        except RuntimeError:  # its event loop has gone
+            done.set_exception(NotSpread("this peer has stopped"))
         return done
 
     def _begin(self, handed: Sequence[tuple[PrivateResults, "Future[None]"]]) -> None:

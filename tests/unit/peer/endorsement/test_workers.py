@@ -25,6 +25,7 @@ class Desk:
         self.running = threading.Semaphore(0)
         self.done: list[bytes] = []  # each stage of each proposal
         self.others: Future[None] = Future()  # what proposals wait for that have no thread meanwhile
+        self.more: list[bool] = []  # whether others were about to wait, too
 
     def process(self, raw: bytes) -> Stage | Waiting | Outcome:
         """Those that begin with "staged" are answered in the second stage; "parked" ones wait in between."""
@@ -33,11 +34,15 @@ class Desk:
             return lambda: self.process(raw.removeprefix(b"staged "))
         if raw.startswith(b"parked"):
             self.running.release()
-            return Waiting(self.others, lambda: self.process(raw.removeprefix(b"parked ")))
+            return Waiting(self._begin, lambda _: self.process(raw.removeprefix(b"parked ")))
         if raw.startswith(b"wait"):
             self.running.release()
             self.gate.wait(PATIENCE_S)
         return ProposalResponse(Response(200, payload=raw))
+
+    def _begin(self, more: bool) -> "Future[None]":
+        self.more.append(more)
+        return self.others
 
 
 class Answers:
@@ -118,6 +123,16 @@ def test_what_waits_for_others_needs_no_thread(start: Start, desk: Desk) -> None
     assert answers.wait_for(1) == [b"quick"]
     desk.others.set_result(None)
     assert sorted(answers.wait_for(41)) == sorted([b"quick", *(b"%d" % number for number in range(40))])
+
+
+def test_what_is_about_to_wait_is_told_whether_others_are(start: Start, desk: Desk) -> None:
+    workers, answers = start(threads=1, threads_max=1), Answers()
+    workers.submit(*(Job(b"parked %d" % number, answers.done) for number in range(3)))
+    for _ in range(3):
+        assert desk.running.acquire(timeout=PATIENCE_S)
+    desk.others.set_result(None)
+    answers.wait_for(3)
+    assert desk.more == [True, True, False]
 
 
 def test_what_waited_is_answered_also_when_what_it_waited_for_failed(start: Start, desk: Desk) -> None:

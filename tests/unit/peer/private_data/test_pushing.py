@@ -187,6 +187,19 @@ async def test_endorsements_that_wait_together_share_messages() -> None:
         assert two.served("push") <= 10
 
 
+async def test_what_others_follow_waits_for_them_and_not_for_long() -> None:
+    one, two = Peer(PEER1), Peer(PEER2)
+    async with town(one, two):
+        secrets = [Secret(SHARED, f"k{number}", b"v") for number in range(3)]
+        *first, last = [one.begin_to_spread(secret, more=secret is not secrets[-1]) for secret in secrets]
+        await asyncio.gather(*first, last)
+        assert all(map(two.kept, secrets))
+        assert two.served("push") == 1
+        alone = Secret(SHARED, "alone", b"v")
+        await asyncio.wait_for(one.begin_to_spread(alone, more=True), QUICK.push.ack_seconds)
+        assert two.kept(alone)
+
+
 async def test_what_two_endorsers_push_to_each_other_is_written_once() -> None:
     one, two = Peer(PEER1), Peer(PEER2)
     async with town(one, two):
