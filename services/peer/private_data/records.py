@@ -60,6 +60,12 @@ def block_prefix(kind: bytes, block_num: int) -> bytes:
     return kind + _BLOCK.pack(block_num)
 
 
+def split_block(key: bytes) -> int:
+    """The block in a key that begins with one."""
+    (block_num,) = _BLOCK.unpack_from(key, 1)
+    return int(block_num)
+
+
 def index_prefix(namespace: str, collection: str, key_hash: bytes) -> bytes:
     return INDEX + _part(namespace.encode()) + _part(collection.encode()) + key_hash
 

@@ -45,8 +45,11 @@ class SideDb:
         height = database.get(records.HEIGHT_KEY)
         kept_height = 0 if height is None else records.decode_number(height)
         self._height = self._kept_height = min(kept_height, ledger_height)
-        beyond = self._scan(records.block_prefix(records.TAG, self._height), records.behind(records.TAG))
-        self._beyond = {records.decode_number(key[1:]) for key, _ in beyond}  # blocks that may come again
+        self._beyond = {  # blocks that come for the first time, or again, and find something here
+            records.split_block(key)
+            for kind in (records.TAG, records.MISSING)
+            for key, _ in self._scan(records.block_prefix(kind, self._height), records.behind(kind))
+        }
         self._missing = self._count_missing()
         self._next_expiry = self._first_expiry()
         purged = [(key, *records.decode_purge(raw)) for key, raw in self._kind(records.PURGED)]
@@ -147,6 +150,8 @@ class SideDb:
         for each in needed:
             if changes.get(records.place_key(records.MISSING, each.place)) is None:
                 self._add(changes, each, None, is_new=False)
+                if each.place.block_num >= self._height:
+                    self._beyond.add(each.place.block_num)
         self._database.write(changes.puts, changes.deletes)
 
     def forgive(self, namespace: str, collection: str) -> None:

@@ -63,7 +63,7 @@ async def test_purged_keys_are_shown_until_they_have_left_the_files(figures: Fig
     await asyncio.sleep(0.2)
     assert (figures["private_data_purges_waiting"], figures["private_data_erasures"]) == (2, 0)
     reading.close()
-    await until(lambda: figures["private_data_purges_waiting"] == 0)
-    assert figures["private_data_erasures"] == 1
+    await until(lambda: figures["private_data_erasures"] == 1)
+    assert figures["private_data_purges_waiting"] == 0
     erasing.cancel()
     await asyncio.gather(erasing, return_exceptions=True)
