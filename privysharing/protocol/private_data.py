@@ -20,7 +20,7 @@ class PrivateSet:
 
 @value
 class Hello:
-    """Who are you? The answer is whoever signed it."""
+    """Asks who is there: the answer is signed by whoever that is."""
 
 
 @value
@@ -39,7 +39,7 @@ class PushedTransaction:
 
 @value
 class Push:
-    """Keep these."""
+    """Private sets for a member's peer to keep until their transactions are committed."""
 
     transactions: tuple[PushedTransaction, ...]
 
@@ -56,7 +56,7 @@ class WantedSet:
 
 @value
 class Pull:
-    """Give me what you have of these."""
+    """Asks for sets of one collection, as many as the peer has of them."""
 
     namespace: str
     collection: str
@@ -65,7 +65,7 @@ class Pull:
 
 @value
 class PurgedAsk:
-    """Are these keys gone?"""
+    """Asks for signed statements that the values of these keys are gone."""
 
     namespace: str
     collection: str
@@ -74,7 +74,7 @@ class PurgedAsk:
 
 @value
 class MissingAsk:
-    """What do you lack? At most `limit` sets are named."""
+    """Asks which private sets a peer should hold and lacks: how many, and the newest `limit` of them by name."""
 
     limit: int
 
@@ -84,28 +84,28 @@ Ask = Hello | Push | Pull | PurgedAsk | MissingAsk
 
 @value
 class HelloAnswer:
-    """It is I."""
+    """Says nothing but who signed it."""
 
 
 @value
 class PushAnswer:
-    """One text a transaction: empty when its sets are durable, else why they were refused."""
+    """A text for each transaction of the push: empty when its sets are durable, else why they were refused."""
 
     refusals: tuple[str, ...]
 
 
 @value
 class FoundSet:
-    """One of the sets that were wanted, by its place among them."""
+    """One of the sets that were wanted."""
 
-    wanted: int
+    wanted: int  # its index among them
     rwset: bytes = field(repr=False)
     trimmed: bool = False  # keys were purged from it: its hash is another one
 
 
 @value
 class PullAnswer:
-    """What there is."""
+    """Those of the wanted sets that the peer has, as far as they fit into an answer."""
 
     found: tuple[FoundSet, ...]
 
