@@ -112,7 +112,7 @@ def test_a_container_sees_of_the_network_what_is_its_own(city: Project) -> None:
         assert not [path for path in paths for other in others if other in path]
 
 
-def test_nobody_reaches_what_the_architecture_does_not_need(city: Project) -> None:
+def test_who_shares_a_channel_reaches_its_nodes_and_nobody_another_organisations_operations(city: Project) -> None:
     targets = [*city.network.nodes]
     addresses: dict[Address, tuple[str, str, bool]] = {}  # organisation and role of who has it; whether for operators
     for node in targets:
