@@ -1,6 +1,7 @@
 """`python -m tests.cluster`: a network in a cluster, pod by pod, and what came of it as JSON on the last line."""
 
 import json
+import re
 import subprocess
 import sys
 import threading
@@ -29,7 +30,7 @@ class Talking:
         source = Path(program.__file__).read_text()
         self._process = kubectl.start_in(client, ["python3", "-c", source, *arguments])
         self.acknowledged = 0
-        self.longest_quiet_s = 0.0
+        self._longest_quiet_s = 0.0
         self._end: dict[str, Any] = {}
         self._heard = time.monotonic()
         self._listener = threading.Thread(target=self._listen, daemon=True)
@@ -42,6 +43,11 @@ class Talking:
             if time.monotonic() > deadline or self._process.poll() is not None:
                 raise click.ClickException(f"only {self.acknowledged} of {wanted} transactions are acknowledged")
             time.sleep(0.2)
+
+    def quiet_s(self) -> float:
+        """The longest time without an acknowledgement since this was last asked."""
+        longest, self._longest_quiet_s = self._longest_quiet_s, 0.0
+        return round(longest, 1)
 
     def stop(self) -> dict[str, Any]:
         """Its last word."""
@@ -60,24 +66,30 @@ class Talking:
         for line in self._process.stdout:
             fact = json.loads(line)
             now = time.monotonic()
-            self.longest_quiet_s = max(self.longest_quiet_s, now - self._heard)
+            self._longest_quiet_s = max(self._longest_quiet_s, now - self._heard)
             self._heard = now
             self.acknowledged = fact.get("acknowledged", self.acknowledged)
             self._end = fact.get("end", {})
 
 
-_METRICS = "import urllib.request as r; print(r.urlopen('http://localhost:9443/metrics').read().decode())"
+_COMMITTED = re.compile(r"committed block channel=(\S+) block=(\d+) .*commit_hash=([0-9a-f]+)")
 
 
-def heights(kubectl: Kubectl, channel: str) -> dict[str, int]:
-    """How many blocks each peer has, once all have as many, or when the time is over."""
-    metric, deadline = f'ledger_blockchain_height{{channel="{channel}"}} ', time.monotonic() + LEVEL_SECONDS_MAX
+def newest_block(log: str, channel: str) -> str:
+    """The newest block of a channel that a peer says it has committed: its number and its commit hash, or nothing.
+
+    The hash is of all transactions and verdicts up to there: peers that have the same one have the same ledger.
+    """
+    committed = [(number, digest) for name, number, digest in _COMMITTED.findall(log) if name == channel]
+    return " ".join(committed[-1]) if committed else ""
+
+
+def ends(kubectl: Kubectl, channel: str) -> dict[str, str]:
+    """The newest block of each peer on a channel, once all have the same, or when the time is over."""
+    deadline = time.monotonic() + LEVEL_SECONDS_MAX
     while True:
-        found = {}
-        for pod in (pod for pod in kubectl.pods() if pod.role == Role.PEER):
-            for line in kubectl.run_in(pod, ["python3", "-c", _METRICS]).splitlines():
-                if line.startswith(metric):
-                    found[f"{pod.namespace}/{pod.name}"] = int(float(line.removeprefix(metric)))
+        peers = [pod for pod in kubectl.pods() if pod.role == Role.PEER]
+        found = {f"{pod.namespace}/{pod.name}": newest_block(kubectl.log(pod), channel) for pod in peers}
         if len(set(found.values())) == 1 or time.monotonic() > deadline:
             return found
         time.sleep(1)
@@ -102,17 +114,17 @@ def main(command: str, topology: str, organisation: str, user: str, kill: bool) 
     talking.wait(ACKNOWLEDGED_BETWEEN)
     deleted = {}
     for pod in (pod for pod in pods if pod != client):
-        seconds = deleted[f"{pod.namespace}/{pod.name}"] = round(kubectl.delete(pod, kill=kill), 1)
+        talking.quiet_s()
+        back_s = round(kubectl.delete(pod, kill=kill), 1)
         talking.wait(ACKNOWLEDGED_BETWEEN)
-        click.echo(f"{pod.name} of {pod.namespace} was back after {seconds} s; {talking.acknowledged} acknowledged")
+        deleted[f"{pod.namespace}/{pod.name}"] = {"back_s": back_s, "quiet_s": talking.quiet_s()}
+        click.echo(f"{pod.name} of {pod.namespace} was back after {back_s} s; {talking.acknowledged} acknowledged")
     end = talking.stop()
-    lost = sorted({name for names in end.get("missing", {"": ["nothing was said"]}).values() for name in names})
-    level = heights(kubectl, described.channels[0].name)
-    quiet = round(talking.longest_quiet_s, 1)
-    click.echo(
-        json.dumps({"deleted": deleted, "longest_quiet_s": quiet, "misreached": reached, "heights": level, **end})
-    )
-    if lost or reached or len(set(level.values())) != 1:
+    deleted[f"{client.namespace}/{client.name}"] = {"back_s": round(kubectl.delete(client, kill=kill), 1)}
+    newest = ends(kubectl, described.channels[0].name)
+    click.echo(json.dumps({"deleted": deleted, "misreached": reached, "ends": newest, **end}))
+    one_end = len(set(newest.values())) == 1 and all(newest.values())
+    if end.get("spoilt", "nothing was said") or reached or not one_end:
         sys.exit(EXIT_BROKEN)
 
 

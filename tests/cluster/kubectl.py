@@ -10,6 +10,7 @@ from typing import Any
 
 ROLE = "app.kubernetes.io/name"
 BACK_SECONDS_MAX = 300.0
+LOG_LINES = 100
 _KILL = ("--force", "--grace-period=0")
 
 
@@ -53,6 +54,10 @@ class Kubectl:
     def run_in(self, pod: Pod, command: Sequence[str]) -> str:
         """What a program in a pod prints."""
         return self.run("exec", "-n", pod.namespace, pod.name, "--", *command)
+
+    def log(self, pod: Pod) -> str:
+        """The last that a pod has said since it started."""
+        return self.run("logs", "-n", pod.namespace, pod.name, f"--tail={LOG_LINES}")
 
     def start_in(self, pod: Pod, command: Sequence[str]) -> "subprocess.Popen[str]":
         """A program in a pod, to talk to."""

@@ -15,9 +15,8 @@ from deploy.kubernetes.overlay import overlay
 from deploy.kubernetes.parts import NETWORK
 from deploy.ordering import ExistingKafka, OwnKafka
 from deploy.topology import TopologyError, load_topology
-from tests.support.cluster import K8S, TOPOLOGIES, Rendered, contents, render
+from tests.support.cluster import K8S, NEWEST, OLDEST, TOPOLOGIES, Rendered, contents, render
 
-OLDEST, NEWEST = "1.28", kubernetes_validate.latest_version()
 PRIVATE = b"PRIVATE KEY"
 
 

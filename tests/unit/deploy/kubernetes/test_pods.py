@@ -1,8 +1,11 @@
 """Pods: what they may do, what they find, how they are called, watched and stopped."""
 
+from importlib.metadata import version
 from typing import Any
 
+import kubernetes_validate
 import pytest
+import yaml
 from cryptography import x509
 
 from deploy import layout
@@ -11,7 +14,7 @@ from deploy.manifest import NodeEntry
 from services.orderer import config as orderer_config
 from services.peer import config as peer_config
 from services.runtime.process import DRAIN_SECONDS_MAX
-from tests.support.cluster import Document, Rendered, contents, pod_of
+from tests.support.cluster import K8S, NEWEST, OLDEST, Document, Rendered, contents, pod_of
 
 # Kubernetes' own standard `restricted` (Pod Security Standards), and what we ask beyond it.
 VOLUMES = {"configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected", "secret"}
@@ -72,6 +75,18 @@ def test_a_pod_that_may_do_more_is_noticed(demo: Rendered, key: str) -> None:
 def test_every_workload_is_in_a_namespace_that_is_there(rendered: Rendered) -> None:
     namespaces = {each["metadata"]["name"] for each in rendered.of_kind("Namespace")}
     assert {each["metadata"]["namespace"] for each in rendered.documents if each["kind"] != "Namespace"} == namespaces
+
+
+def test_the_job_that_checks_a_stopped_peer_may_do_as_little_and_is_of_this_release(demo: Rendered) -> None:
+    job = yaml.safe_load((K8S / "verify.yaml").read_text())
+    for release in (OLDEST, NEWEST):
+        kubernetes_validate.validate(job, release, strict=True)
+    assert lacks(job) == []
+    (container,) = containers(job)
+    assert container["image"] == f"privysharing/client:{version('privysharing')}"
+    claim = pod_of(job)["volumes"][0]["persistentVolumeClaim"]["claimName"]
+    peer = demo.one("StatefulSet", "demo-medical", "peer0")
+    assert claim == f"{peer['spec']['volumeClaimTemplates'][0]['metadata']['name']}-{peer['metadata']['name']}-0"
 
 
 def node_set(rendered: Rendered, node: NodeEntry) -> Document:
