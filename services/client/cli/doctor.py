@@ -85,6 +85,9 @@ def _network(folder: Path) -> Iterator[Finding]:
     except NotANetwork as error:
         yield Finding("network", well=False, found=str(error), remedy=f"remove {folder}, then: {up}")
         return
+    if not any(network.path(node.tls).exists() for node in network.nodes):
+        yield Finding("network", well=True, found=f"{folder} is a part of one, whose nodes run elsewhere")
+        return
     processes = Processes(network)
     running = processes.pids()
     if not running:

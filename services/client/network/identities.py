@@ -8,9 +8,11 @@ from privysharing.sdk import ConnectionProfile
 
 
 def admin_of(network: Network, organisation: str) -> SigningIdentity:
-    """An organisation's administrator, straight from its MSP folder."""
+    """An organisation's administrator, straight from its MSP folder. Raises NotANetwork where that folder is not."""
     org = network.organisation(organisation)
     admin = next(user for user in org.users if user.role == "admin")
+    if not network.path(admin.msp).exists():
+        raise NotANetwork(f"{network.folder} is a part of a network, without the keys of {org.msp_id}'s administrator")
     certificate, key = credentials(network, admin)
     return load_signing_identity(certificate, key, org.msp_id)
 

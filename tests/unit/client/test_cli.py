@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -210,6 +211,19 @@ def test_a_doctor_finds_a_network_well_that_could_start(resting: Network, run: R
     for node in resting.nodes:
         assert findings[f"port of {node.name}"]["well"]
         assert findings[f"TLS certificate of {node.name}"]["well"]
+
+
+def test_what_looks_after_a_whole_network_says_where_there_is_a_part_of_one(
+    resting: Network, run: Run, tmp_path: Path
+) -> None:
+    """As in the container of an organisation's client."""
+    part = shutil.ignore_patterns("users", "peers", "orderers", "nodes")
+    shutil.copytree(resting.folder, tmp_path, ignore=part, dirs_exist_ok=True)
+    _, out, _ = run("doctor", "--network", str(tmp_path), "--json")
+    (found,) = (finding for finding in json.loads(out) if finding["check"] == "network")
+    assert (found["well"], found["found"]) == (True, f"{tmp_path} is a part of one, whose nodes run elsewhere")
+    status, _, err = run("network", "status", "--network", str(tmp_path))
+    assert (status, "is a part of a network, without the keys of" in err) == (1, True)
 
 
 @pytest.mark.parametrize("module", ["click", "services.client.cli.assets", "asyncio", "grpc", "rich.console"])
