@@ -10,6 +10,7 @@ import logging
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -193,12 +194,14 @@ def _cut(connection: socket.socket) -> None:
 class _Handler(BaseHTTPRequestHandler):
     routes: Mapping[str, Route]
     tls: OperationsTls | None
+    server: _Server
     protocol_version = "HTTP/1.1"
     server_version = "privysharing"
     sys_version = ""
     timeout = REQUEST_SECONDS_MAX
 
     def setup(self) -> None:
+        self._began = time.monotonic()
         super().setup()
         if isinstance(self.connection, ssl.SSLSocket):
             self.connection.do_handshake()  # here, in the connection's own thread: a slow client holds up nobody
@@ -237,5 +240,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Type", reply.content_type)
         if reply.status != 204:
             self.send_header("Content-Length", str(len(reply.body)))
+        if time.monotonic() - self._began > self.server.connection_seconds_max / 2:
+            self.send_header("Connection", "close")  # now, and not in the middle of a later answer
         self.end_headers()
         self.wfile.write(reply.body)

@@ -171,6 +171,23 @@ def test_a_connection_that_says_a_byte_at_a_time_is_cut_off_in_the_end(
     assert ask(port, "GET", "/healthz")[0] == 200
 
 
+def test_whoever_keeps_a_connection_and_asks_again_and_again_always_gets_his_answer(
+    port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(operations._Server, "connection_seconds_max", 0.5)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    own_ports = set()
+    end = time.monotonic() + 1.5
+    while time.monotonic() < end:
+        connection.request("GET", "/version")
+        own_ports.add(connection.sock.getsockname()[1])
+        answer = connection.getresponse()
+        assert answer.status == 200
+        answer.read()
+    connection.close()
+    assert 3 <= len(own_ports) <= 7  # it is told when to begin another one
+
+
 def test_whoever_holds_every_connection_loses_the_oldest_to_the_next_who_asks(port: int) -> None:
     with contextlib.ExitStack() as stack:
         held = [
