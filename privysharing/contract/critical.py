@@ -7,7 +7,7 @@ of the private key, and of the value with its salt.
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from privysharing.chaincode.canonical import JsonObject, JsonValue, dumps
@@ -25,10 +25,10 @@ class PrivateReading(Record):
 
     DOC_TYPE: ClassVar[str] = "private-reading"
 
-    time: str
-    value: JsonValue
-    unit: str
-    salt: str
+    time: str = field(repr=False)
+    value: JsonValue = field(repr=False)
+    unit: str = field(repr=False)
+    salt: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import field
 from enum import Enum, auto
 
 from privysharing.protocol.codec.private_sets import encode_private_set, parse_private_set
@@ -25,7 +26,7 @@ class Judged:
     """A found set: how it fits, and what of it may be stored, if it is complete."""
 
     fit: Fit
-    kept: bytes = b""
+    kept: bytes = field(default=b"", repr=False)
     trimmed: bool = False  # whether purges have taken keys from it
 
 
