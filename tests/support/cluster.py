@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import kubernetes_validate
 import yaml
 
 from deploy.kubernetes.__main__ import draw, files_of, write
@@ -18,7 +17,6 @@ from deploy.topology import Topology, load_topology
 
 K8S = Path(__file__).parents[2] / "k8s"
 TOPOLOGIES = ("demo", "ordering4")
-OLDEST, NEWEST = "1.28", kubernetes_validate.latest_version()  # releases of Kubernetes
 VERSION = "0.1.0"
 
 Document = dict[str, Any]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import kubernetes_validate
 import pytest
+import yaml
 from click.testing import CliRunner
 
 from deploy.kubernetes import __main__ as program
@@ -15,8 +16,9 @@ from deploy.kubernetes.overlay import overlay
 from deploy.kubernetes.parts import NETWORK
 from deploy.ordering import ExistingKafka, OwnKafka
 from deploy.topology import TopologyError, load_topology
-from tests.support.cluster import K8S, NEWEST, OLDEST, TOPOLOGIES, Rendered, contents, render
+from tests.support.cluster import K8S, TOPOLOGIES, Rendered, contents, render
 
+OLDEST, NEWEST = "1.28", kubernetes_validate.latest_version()
 PRIVATE = b"PRIVATE KEY"
 
 
@@ -24,6 +26,11 @@ PRIVATE = b"PRIVATE KEY"
 def test_kubernetes_own_schemas_accept_every_manifest_strictly(rendered: Rendered, release: str) -> None:
     for document in rendered.documents:
         kubernetes_validate.validate(document, release, strict=True)
+
+
+@pytest.mark.parametrize("release", [OLDEST, NEWEST])
+def test_kubernetes_own_schemas_accept_the_job_that_checks_a_stopped_peer(release: str) -> None:
+    kubernetes_validate.validate(yaml.safe_load((K8S / "verify.yaml").read_text()), release, strict=True)
 
 
 def test_the_schemas_would_refuse_a_key_that_kubernetes_does_not_know(demo: Rendered) -> None:
