@@ -11,7 +11,8 @@ is shown as such, and is looked for until it is found. What is stored and damage
 A value is looked up by the version of its hash in the state: block and transaction say which set it is in. So nothing
 has to be kept in step with the state, and a value that does not match what the channel agreed on is not returned.
 
-Read in this order: `types` (the ports), `collections`, `sets`, `needed`, `sidedb`, `changes`, `transient`, `store`,
-`erasing`; then what travels: `dissemination`, `membership`, `fellows`, `lines`, `pushing`, `pulling`, `reconciler`,
-`nonces`, `service`, `statements`, `exchange`.
+Read in this order: `types` (the ports), `collections`, `needed` and `sets`; what is stored: `records`, `changes`,
+`carrying`, `sidedb`, `transient`, `keeping`, `resolving`, `store`, `erasing`; then what travels: `dissemination`,
+`membership`, `fellows`, `lines`, `pushing`, `pulling`, `reconciler`, `nonces`, `service`, `statements`, `exchange`,
+`metrics`.
 """
