@@ -9,6 +9,8 @@ whose keys these are is settled once.
 Failure: `TopologyError` for a description that makes no sense, `FolderNotEmpty` rather than writing over anything; what
 was begun and not finished is removed.
 
-Read in this order: `network.yaml`, `topology`, `layout`, `certificates`, `material`, `channels`, `ports`, `manifest`,
-`nodeconfig`, `profiles`, `generate`. `python -m deploy.generate --help` is the way in from a shell.
+Read in this order: `network.yaml`, `keys`, `collections`, `topology`, `layout`, `certificates`, `material`, `channels`,
+`enough`, `ports`, `places` (where nodes run), `manifest`, `nodeconfig`, `profiles`, `own_files`, `generate`, `wallets`.
+`python -m deploy.generate --help` is the way in from a shell. What runs and watches such networks has rooms of its own:
+`kafka`, `images`, `compose`, `kubernetes`, `prometheus`, `grafana`; `running` and `packages` serve several of them.
 """

@@ -9,5 +9,6 @@ Failure: a contract says no with `errors.ContractError`, which becomes a respons
 does not endorse. Anything else that a contract raises is a fault: the caller learns that there was one, no more.
 
 Read in this order: `stub` (the port), `context` (what a function gets), `contract` (how functions are declared and
-called), then `errors`, `secret`, `keys`, `canonical`, and `memory` (the reference ledger that ships for tests).
+called), then `errors`, `secret`, `private`, `endorsers`, `keys`, `canonical`, and `memory` (the reference ledger that
+ships for tests).
 """

@@ -7,6 +7,7 @@ Failure: bad bytes raise `errors.MalformedMessage`; a rule that says no returns 
 
 Read in this order: `codes`, `envelopes`, `transactions`, `rwsets`, `blocks`, then `msp`, `policies`, `channel`.
 After these: `build` makes messages; `reading` and `signers` take a transaction apart; `block_checks`, `block_updates`
-and `commit_hash` follow a chain; `lifecycle` and `lifecycle_state` keep definitions; `audit` checks a whole chain
-again, `describe` shows a block. Only `codec` sees generated protobuf code.
+and `commit_hash` follow a chain; `lifecycle` and `lifecycle_state` keep definitions, and `collections` what they say of
+private data; `private_data`, `private_exchange` and `purge_statements` are what peers tell each other about it; `audit`
+checks a whole chain again, `describe` shows a block. Only `codec` sees generated protobuf code.
 """

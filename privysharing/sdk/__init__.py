@@ -8,6 +8,10 @@ verifies their signatures once one has spoilt a transaction).
 Failure: one tree of exceptions (`errors`); `retryable` says whether the same call can succeed later. A call whose
 outcome is unknown says so (`CommitUnknown`): `Channel.resubmit` orders the same transaction again, which is safe, and
 finds its verdict; a new call may do it twice.
+
+Read in this order: `profile`, `wallet`, `network`, `transactions`, `channel`; then what a channel does by them:
+`routing` (whom a call may be shown to), `endorsing` and `vouching` (asking peers, and judging their answers),
+`failures`, `commits`; for private data `salting` and `purging`.
 """
 
 from privysharing.sdk.channel import Channel, Timeouts

@@ -10,6 +10,6 @@ Failure: `errors.ChaincodeError` is the caller's answer. A contract that loops, 
 caller an error, and nobody else anything: `guard` ends it, `simulator` counts, and what it raised is not told. Only a
 call into C that never returns cannot be ended; `endorsement.workers` then goes on without that thread.
 
-Read in this order: `transaction`, `rwset`, `ranges`, `simulator`, `definitions`, `stub`, `host`, then `contracts`,
-`guard`, `watchdog`.
+Read in this order: `ports`, `transaction`, `rwset`, `ranges`, `simulator`, `definitions`, `permissions`, `stub`,
+`host`, then `contracts`, `guard`, `watchdog`.
 """

@@ -10,5 +10,6 @@ again. A torn tail of the block files was never acknowledged and is cut off. Dam
 (`DamagedBlock` names the block); a damaged or contradictory database is thrown away and rebuilt from the blocks. A
 failed write or sync is final (`StorageError`).
 
-Read in this order: `types`, `memory` (the reference), `ledger`, `keys`.
+Read in this order: `types`, `memory` (the reference), `expiry` (hashes of private data that go by themselves),
+`ledger`, `keys`.
 """
