@@ -21,8 +21,9 @@ class Eraser:
         self._awake.set()  # an earlier process may have left something
 
     def wake(self) -> None:
-        """A block is stored: perhaps it purged something."""
-        self._awake.set()
+        """A block is stored. Unless something waits to be purged, it must not put off what has expired."""
+        if self._store.waiting_purges:
+            self._awake.set()
 
     async def run(self) -> None:
         """Erase for ever. Raises StorageError."""

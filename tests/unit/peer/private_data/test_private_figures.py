@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from services.peer.private_data import erasing
 from services.peer.private_data.erasing import Eraser
 from services.peer.private_data.metrics import ExchangeMetrics
 from services.runtime.database import LevelDatabases
@@ -59,11 +60,31 @@ async def test_purged_keys_are_shown_until_they_have_left_the_files(figures: Fig
     assert (figures["private_data_purges_waiting"], figures["private_data_erasures"]) == (2, 0)
     reading = private._side._database.scan(b"", b"\xff")
     next(reading)  # files that are read stay
-    erasing = asyncio.create_task(figures.eraser.run())
+    running = asyncio.create_task(figures.eraser.run())
     await asyncio.sleep(0.2)
     assert (figures["private_data_purges_waiting"], figures["private_data_erasures"]) == (2, 0)
     reading.close()
     await until(lambda: figures["private_data_erasures"] == 1)
     assert figures["private_data_purges_waiting"] == 0
-    erasing.cancel()
-    await asyncio.gather(erasing, return_exceptions=True)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_what_has_expired_is_erased_in_time_also_while_blocks_keep_coming(
+    figures: Figures, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(erasing, "EXPIRED_ERASED_EVERY_S", 0.1)
+    monkeypatch.setattr(erasing, "REST_S", 0.01)
+    chain, private = PrivateChain(), figures.member.private
+    chain.put("k", b"value", "short")
+    for _ in range(3):
+        chain.put("other", b"value")
+    figures.member.follow(chain)
+    assert private._side.to_erase().keys
+    running = asyncio.create_task(figures.eraser.run())
+    async with asyncio.timeout(10):
+        while private._side.to_erase().keys:
+            figures.eraser.wake()
+            await asyncio.sleep(0.01)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
