@@ -100,6 +100,14 @@ class PrivateChain:
         """A block of one write; where its set belongs."""
         return Place(self.add([Put(key, value, collection)]), 0, CHAINCODE, collection)
 
+    def put_badly(self, key: str, value: bytes, endorsed: bytes) -> Place:
+        """A block of one write, whose endorsers agreed on other bytes than those that it comes to."""
+        place = Place(self.height, 0, CHAINCODE, "kept")
+        hashed = replace(_written("kept", [Put(key, value)])[0], private_rwset_hash=hashlib.sha256(endorsed).digest())
+        self.sets[place] = PrivateSet(CHAINCODE, "kept", endorsed)
+        assert self._channel.add(Tx(namespaces=(NamespaceRwSet(CHAINCODE, collections=(hashed,)),)).raw) == (0,)
+        return place
+
     def purge(self, key: str, collection: str = "kept") -> int:
         """A block that purges a key."""
         return self.add([Put(key, collection=collection, purge=True)])

@@ -11,7 +11,7 @@ from privysharing.protocol.codec.private_sets import encode_private_set, parse_p
 from privysharing.protocol.errors import MalformedMessage
 from privysharing.protocol.rwsets import PrivateRwSet, VersionedValue, Write
 from services.peer.private_data.needed import Needed
-from services.peer.private_data.sets import is_whole
+from services.peer.private_data.sets import fitting, is_whole
 from services.peer.private_data.types import Place, PrivateSet, PrivateValues
 
 
@@ -36,7 +36,8 @@ def carried_on_commit(
     for each in needed:
         place = each.place
         given = found.get(place)
-        set_here = parse_private_set(given.rwset) if given is not None and is_whole(given.rwset, each.hashed) else None
+        is_here = given is not None and is_whole(given.rwset, each.hashed)
+        set_here = fitting(given.rwset, each.hashed) if given is not None and is_here else None
         for hashed in each.hashed.writes:
             written[place.namespace, place.collection, hashed.key_hash] = None
         if set_here is not None:

@@ -38,27 +38,34 @@ def is_whole(raw: bytes, hashed: CollectionHashedRwSet) -> bool:
 def judge(raw: bytes, hashed: CollectionHashedRwSet, is_purged: IsPurged) -> Judged:
     """Judge what another peer gave for a set (kvledger hashcheck_pvtdata).
 
-    A peer that has purged some keys honestly serves a set with another hash: so it is the keys that are compared.
+    A peer that has purged some keys honestly serves a set with another hash: so it is the keys that are compared. They
+    are in what was endorsed, too: a hash of something else would have what nobody can purge, or even read, stored here.
     """
+    found = fitting(raw, hashed)
+    if found is None:
+        return Judged(Fit.WRONG)
+    whole = is_whole(raw, hashed)
+    lacking = {write.key_hash for write in (*hashed.writes, *hashed.metadata_writes)} - _key_hashes(found)
+    if not whole and not all(map(is_purged, lacking)):
+        return Judged(Fit.TRIMMED)
+    kept = encode_private_set(without(found, is_purged))
+    return Judged(Fit.COMPLETE, kept, kept != raw or not whole)
+
+
+def fitting(raw: bytes, hashed: CollectionHashedRwSet) -> PrivateRwSet | None:
+    """What a set holds, if that is nothing but what a block has the hashes of, if maybe not all of it."""
     try:
         found = parse_private_set(raw)
     except MalformedMessage:
-        return Judged(Fit.WRONG)
-    kept = without(found, is_purged)
-    trimmed = kept != found or not is_whole(raw, hashed)
-    if is_whole(raw, hashed):
-        return Judged(Fit.COMPLETE, encode_private_set(kept) if trimmed else raw, trimmed)
+        return None
     writes = {write.key_hash: write for write in hashed.writes}
     metadata = {write.key_hash for write in hashed.metadata_writes}
     given = [_sha256(write.key) for write in found.writes], [_sha256(key) for key in found.metadata_keys]
     if any(len(set(hashes)) < len(hashes) for hashes in given) or not metadata.issuperset(given[1]):
-        return Judged(Fit.WRONG)
-    if not all(_fits(write, writes.get(_sha256(write.key))) for write in found.writes):
-        return Judged(Fit.WRONG)
-    lacking = (writes.keys() - set(given[0])) | (metadata - set(given[1]))
-    if not all(map(is_purged, lacking)):
-        return Judged(Fit.TRIMMED)
-    return Judged(Fit.COMPLETE, encode_private_set(kept), True)
+        return None
+    if not all(_fits(write, writes.get(key_hash)) for key_hash, write in zip(given[0], found.writes, strict=True)):
+        return None
+    return found
 
 
 def without(private: PrivateRwSet, is_purged: IsPurged) -> PrivateRwSet:
@@ -71,8 +78,7 @@ def without(private: PrivateRwSet, is_purged: IsPurged) -> PrivateRwSet:
 
 def key_hashes(raw: bytes) -> set[bytes]:
     """Hashes of the keys that a set is about."""
-    found = parse_private_set(raw)
-    return {_sha256(write.key) for write in found.writes} | {_sha256(key) for key in found.metadata_keys}
+    return _key_hashes(parse_private_set(raw))
 
 
 def value_in(raw: bytes, key_hash: bytes, stored: VersionedValue) -> tuple[str, bytes] | None:
@@ -83,10 +89,14 @@ def value_in(raw: bytes, key_hash: bytes, stored: VersionedValue) -> tuple[str, 
     return None
 
 
+def _key_hashes(private: PrivateRwSet) -> set[bytes]:
+    return {_sha256(write.key) for write in private.writes} | {_sha256(key) for key in private.metadata_keys}
+
+
 def _fits(write: Write, hashed: HashedWrite | None) -> bool:
     if hashed is None or write.is_delete != hashed.is_delete:
         return False
-    return write.is_delete or hashlib.sha256(write.value).digest() == hashed.value_hash
+    return not write.value if write.is_delete else hashlib.sha256(write.value).digest() == hashed.value_hash
 
 
 def _sha256(key: str) -> bytes:

@@ -289,6 +289,45 @@ def test_a_fellow_that_has_purged_more_is_not_wrong_and_another_may_have_the_res
     assert peer.private.get_set(place) == (chain.sets[place], False)
 
 
+@pytest.mark.parametrize(
+    "endorsed",
+    [
+        b"\xffno set at all",
+        encode_private_set(PrivateRwSet((Write("other", CANARY),))),
+        encode_private_set(PrivateRwSet((Write("k", b"value"), Write("other", CANARY)))),
+        encode_private_set(PrivateRwSet((Write("k", CANARY),))),
+    ],
+    ids=["garbage", "another key", "one key more", "another value"],
+)
+def test_what_endorsers_agreed_on_is_not_kept_where_it_is_not_what_its_hashes_say(
+    chain: PrivateChain, tmp_path: Path, endorsed: bytes
+) -> None:
+    peer = on_disk(tmp_path)
+    bad = chain.put_badly("k", b"value", endorsed)
+    chain.put("l", b"later")
+    peer.follow(chain)
+    assert [each.place for each in peer.private.missing(9)] == [bad]
+    assert peer.private.reconciled({bad: chain.sets[bad]}) == [bad]
+    assert peer.read("l") == b"later"
+    chain.purge("other")
+    peer.follow(chain)
+    assert peer.private.erase()
+    assert purged(peer, "other") is not None
+    assert files_with(tmp_path, CANARY) == []
+    peer.close()
+
+
+def test_what_is_hidden_in_a_set_is_not_kept_with_it(chain: PrivateChain, tmp_path: Path) -> None:
+    peer = on_disk(tmp_path)
+    right = encode_private_set(PrivateRwSet((Write("k", b"value"),)))
+    place = chain.put_badly("k", b"value", right + b"\xfa\x7f" + bytes([len(CANARY)]) + CANARY)
+    peer.follow(chain)
+    assert peer.read("k") == b"value"
+    assert peer.private.get_set(place) == (PrivateSet(CHAINCODE, "kept", right), True)
+    assert files_with(tmp_path, CANARY) == []
+    peer.close()
+
+
 def test_expired_sets_and_what_is_missing_of_them_go_with_the_block_that_is_one_too_far(
     chain: PrivateChain, either: Member
 ) -> None:
