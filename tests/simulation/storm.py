@@ -239,6 +239,8 @@ class _Storm:
         heights: set[int] = set()
         while quiet < (QUIET_CHECKS_OF_LIARS if self._cast.equivocates else QUIET_CHECKS):
             await asyncio.sleep(1.0)
+            if not self._busy:
+                self._put_clocks_right()
             before, heights = heights, self._heights()
             well = not self._busy and all(node.running for node in self._nodes.values()) and len(heights) <= 1
             well = well and not self._lacking()
@@ -248,6 +250,11 @@ class _Storm:
                     f"no calm: {self._busy} clients are busy, heights {self._state()}, lacking {self._lacking()}"
                 )
                 return
+
+    def _put_clocks_right(self) -> None:
+        """Whose clock is wrong is given no private data: nobody can tell his request from an old one."""
+        for machine in (*self._nodes.values(), *self._clients.values()):
+            machine.put_clock_right()
 
     def _channels(self) -> Iterator[tuple[str, PeerChannel | None]]:
         return ((name, peer.channels.get(CHANNEL)) for name, peer in self._peers.items())
@@ -263,8 +270,6 @@ class _Storm:
             if node.storage.databases.scrub():
                 node.stop()  # a database is made anew at the next start, whoever finds its damage
         await asyncio.sleep(NOTICED_S)
-        for machine in (*self._nodes.values(), *self._clients.values()):
-            machine.put_clock_right()
         self._busy = self._plan.clients
         self._calmed.set()
         await self._calm()
