@@ -19,6 +19,7 @@ from privysharing.protocol.channel.config import (
 )
 from privysharing.protocol.channel.genesis import ChannelProfile, OrgProfile, genesis_block
 from privysharing.protocol.channel.settings import BatchSize, ConsensusState, ConsensusType
+from privysharing.protocol.channel.update import derive
 from privysharing.protocol.codec.blocks import encode_block, parse_block
 from privysharing.protocol.codec.config_values import encode_batch_size, encode_consensus_type
 from privysharing.protocol.codec.configs import encode_config_update, encode_config_update_envelope
@@ -33,11 +34,13 @@ from privysharing.protocol.codes import HeaderType
 from privysharing.protocol.crypto import SigningIdentity
 from privysharing.protocol.deliver import SeekInfo
 from privysharing.protocol.envelopes import ChannelHeader, SignatureHeader, compute_tx_id
+from privysharing.protocol.ordering import RecordClass, Regular
 from privysharing.protocol.policies.dsl import parse_implicit_meta, parse_policy
 from privysharing.rpc.outside import Outside
 from services.orderer.chain import Chain, ChainContext
 from services.orderer.log import OrderedLog
 from services.orderer.metrics import OrdererMetrics
+from services.orderer.sealing import config_envelope
 from services.orderer.store import BlockStore
 from services.runtime.disk import Disk, StorageError
 from services.runtime.memorydisk import MemoryDisk
@@ -219,3 +222,15 @@ async def stream(messages: Sequence[bytes]) -> AsyncIterator[bytes]:
     """What a client sends."""
     for message in messages:
         yield message
+
+
+def normal(raw: bytes | None = None, sequence: int = 0) -> Regular:
+    """A record of an envelope that was admitted under that configuration."""
+    return Regular(raw or envelope(), sequence, RecordClass.NORMAL)
+
+
+def configuration(current: ChannelConfig, limits: BatchSize, sequence: int | None = None) -> Regular:
+    """A record of a configuration that follows from the current one."""
+    derived = derive(current, batch_update(current, limits))
+    raw = config_envelope(current.channel_id, derived, signer=SIGNER, now_ns=NOW_NS, nonce=b"n" * 24)
+    return Regular(raw, current.sequence if sequence is None else sequence, RecordClass.CONFIG)
