@@ -51,6 +51,7 @@ from services.peer.private_data.keeping import Keeping
 from services.peer.private_data.membership import may_hold
 from services.peer.private_data.metrics import ExchangeMetrics
 from services.peer.private_data.nonces import Nonces
+from services.peer.private_data.sets import is_bare
 from services.peer.private_data.statements import state_purges
 from services.peer.private_data.transient import TransientStoreFull
 from services.peer.private_data.types import Place, PrivateData, TransientStore
@@ -257,6 +258,8 @@ class PrivateDataService:
                 self._member(each.namespace, each.collection, who, channel)
         except RequestRefused as refused:
             return refused
+        if not all(is_bare(each.rwset) for each in transaction.sets):
+            return RequestRefused(Reason.MALFORMED, "a set holds what it writes, and nothing else")
         return None
 
     async def _find(self, pull: Pull, who: Identity, channel: Exchanged) -> PullAnswer:

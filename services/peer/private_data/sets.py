@@ -45,7 +45,8 @@ def judge(raw: bytes, hashed: CollectionHashedRwSet, is_purged: IsPurged) -> Jud
     if found is None:
         return Judged(Fit.WRONG)
     whole = is_whole(raw, hashed)
-    lacking = {write.key_hash for write in (*hashed.writes, *hashed.metadata_writes)} - _key_hashes(found)
+    written = {write.key_hash for write in hashed.writes} | {write.key_hash for write in hashed.metadata_writes}
+    lacking = written - _key_hashes(found)
     if not whole and not all(map(is_purged, lacking)):
         return Judged(Fit.TRIMMED)
     kept = encode_private_set(without(found, is_purged))
@@ -66,6 +67,14 @@ def fitting(raw: bytes, hashed: CollectionHashedRwSet) -> PrivateRwSet | None:
     if not all(_fits(write, writes.get(key_hash)) for key_hash, write in zip(given[0], found.writes, strict=True)):
         return None
     return found
+
+
+def is_bare(raw: bytes) -> bool:
+    """Whether a set holds what it writes and nothing else: what is hidden in one, nobody could purge."""
+    try:
+        return encode_private_set(parse_private_set(raw)) == raw
+    except MalformedMessage:
+        return False
 
 
 def without(private: PrivateRwSet, is_purged: IsPurged) -> PrivateRwSet:

@@ -1,5 +1,6 @@
 """Who asks a peer about private data gets an answer if he may, and otherwise a reason: nothing changes."""
 
+import asyncio
 import itertools
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -39,7 +40,20 @@ from services.runtime.config import Address
 from services.runtime.grpcserver import ServerTls, grpc_server, listen
 from services.runtime.metrics import Registry
 from tests.support.authorities import root
-from tests.support.fellows import HOST, OURS, PEER1, PEER1B, PEER2, SHARED, Peer, Secret, collection, now_ns, town
+from tests.support.fellows import (
+    HOST,
+    OURS,
+    PEER1,
+    PEER1B,
+    PEER2,
+    SHARED,
+    Peer,
+    Purge,
+    Secret,
+    collection,
+    now_ns,
+    town,
+)
 from tests.support.judging import ADMIN1, ADMIN2, CHANNEL, CLIENT1, CLIENT2, CONFIG, ORDERER
 from tests.support.tls import TLS_CA, loopback_pair
 
@@ -194,6 +208,20 @@ async def test_bytes_that_are_no_request_are_refused() -> None:
         for raw in (b"\xff", b"", encode_signed_request(b"\xff", b"")):
             assert await sent(one, raw) == (grpc.StatusCode.INVALID_ARGUMENT, "malformed")
         assert one.refused("unknown", "malformed") == 3
+
+
+@pytest.mark.parametrize("more", [b"\xff", b"\xfa\x7f\x06hidden"], ids=["garbage", "a field that nobody knows"])
+async def test_a_set_that_is_none_or_hides_something_is_not_kept(more: bytes) -> None:
+    """Whoever purges keys could not read it, or would not find what it hides."""
+    one = Peer(PEER1)
+    async with town(one) as network:
+        secret = Secret(OURS, "k", b"v")
+        bad = replace(secret.set, rwset=secret.set.rwset + more)
+        pushed = Push((PushedTransaction(secret.tx_id, 1, (bad,)),))
+        assert await sent(one, request(one, PEER1B, pushed)) == (grpc.StatusCode.INVALID_ARGUMENT, "malformed")
+        assert not one.kept(secret)
+        await network.commit(Purge(OURS, "k").envelope)
+        assert await asyncio.to_thread(one.store.erase)
 
 
 async def test_what_is_too_large_is_refused() -> None:
