@@ -38,7 +38,10 @@ class ReconcilerConfig:
 
 
 class Reconciler:
-    """Of one channel. Runs when it is woken, and after pauses that grow while nobody has what is missing."""
+    """Of one channel. Runs when it is woken, and after pauses that grow while nothing is found.
+
+    Also when nothing was missing: a definition by which this peer becomes a member wakes nobody.
+    """
 
     def __init__(
         self,
@@ -80,10 +83,10 @@ class Reconciler:
         while True:
             self._awake.clear()
             await self._notifier.above(self._newest)
-            left, found = await self._reconcile()
+            found = await self._reconcile()
             failures = 0 if found else failures + 1
             try:
-                async with asyncio.timeout(self._pause(failures) if left else None):
+                async with asyncio.timeout(self._pause(failures)):
                     await self._awake.wait()
                     failures = 0
             except TimeoutError:
@@ -94,8 +97,8 @@ class Reconciler:
         pause = min(longest, shortest * 2 ** min(failures, 30))
         return float(pause * (0.75 + self._outside.random_bytes(1)[0] / 512))
 
-    async def _reconcile(self) -> tuple[int, int]:
-        """One round through what is missing: how much is left, and how much was found."""
+    async def _reconcile(self) -> int:
+        """One round through what is missing; how much was found."""
         loop = asyncio.get_running_loop()
         began = loop.time()
         missing = await asyncio.to_thread(self._private.missing, LOOKED_AT_MAX)
@@ -110,7 +113,7 @@ class Reconciler:
                 "looked for missing private data",
                 extra={"channel": self._ledger.channel_id, "found": found, "left": left},
             )
-        return left, found
+        return found
 
     def _count(self) -> int:
         left = sum(self._private.missing_count().values())

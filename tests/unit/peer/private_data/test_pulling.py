@@ -1,6 +1,7 @@
 """What a member lacks it gets from others: before the commit if it is quick, afterwards otherwise."""
 
 import asyncio
+from dataclasses import replace
 from typing import Final
 
 import pytest
@@ -78,6 +79,19 @@ async def test_a_peer_that_lost_everything_gets_everything_back() -> None:
         await fresh.commit(*network.blocks)
         await until(lambda: all(map(fresh.holds, secrets)))
         await fresh.stop()
+
+
+async def test_a_peer_that_becomes_a_member_gets_what_is_there_though_it_lacked_nothing_before() -> None:
+    one, two = Peer(PEER1), Peer(PEER2)
+    async with town(one, two) as network:
+        secret = Secret(OURS, "k", b"v")
+        one.keep(secret)
+        await network.commit(secret.envelope)
+        await asyncio.sleep(2 * QUICK.reconciler.pause_seconds_max)  # by now nothing is looked for
+        everybodys = replace(OURS, member_orgs_policy=SHARED.member_orgs_policy)
+        policy = "OR('Org1MSP.peer', 'Org2MSP.peer')"
+        await network.commit(network.orderer.define("cc", policy, everybodys, SHARED, sequence=2))
+        await until(lambda: two.holds(secret))
 
 
 async def test_nobody_but_members_is_asked() -> None:
