@@ -10,6 +10,7 @@ sources. One that has no sources is opened as a precious one: that stays as it i
 
 import logging
 import shutil
+import threading
 from collections.abc import Generator, Sequence
 from contextlib import closing, suppress
 from functools import partial
@@ -26,6 +27,7 @@ WRITE_BUFFER_BYTES = 4 * 1024 * 1024  # batches that a crash takes are made agai
 BLOCK_CACHE_BYTES = 8 * 1024 * 1024
 OPEN_FILES_MAX = 200
 BLOOM_BITS = 10  # about 1 % of look-ups of an unknown key read the disk
+SCANS_AWAITED_S = 1.0  # before an erasure is given up, to be done again
 COMPACTED_ALONE_MAX = 8  # keys: around each a table or two of 2 MB are written anew
 DOUBT_FILE = "DOUBT"  # beside a database that is not to be trusted
 _BEHIND_ALL = b"\xff" * 64
@@ -94,7 +96,7 @@ class Database(DatabaseReader, Protocol):
     def erase(self, keys: Sequence[bytes]) -> bool:
         """After `rewrite`, and alongside writes: of what these keys held before it, leave nothing in any file.
 
-        False when a reader that was open meanwhile may hold old files in place: to be done again.
+        False when a scan that is not over in a moment may hold old files in place: to be done again.
         """
         ...
 
@@ -126,7 +128,7 @@ class LevelReader:
         self._folder = folder
         self._precious = precious
         self._scans: set[object] = set()  # under way
-        self._scanned = False  # whether any was, since it was set
+        self._scan_ended = threading.Condition()
 
     def get(self, key: bytes) -> bytes | None:
         try:
@@ -139,7 +141,6 @@ class LevelReader:
         """Over LevelDB's own cursor: plyvel's other iterator takes damage for the end."""
         scan = object()
         self._scans.add(scan)
-        self._scanned = True
         try:
             with closing(self._source.raw_iterator(verify_checksums=True)) as cursor:
                 cursor.seek(stop if reverse else start)
@@ -160,7 +161,9 @@ class LevelReader:
         except plyvel.Error as error:
             raise self._fault(error) from error
         finally:
-            self._scans.discard(scan)
+            with self._scan_ended:
+                self._scans.discard(scan)
+                self._scan_ended.notify_all()
 
     def _fault(self, error: plyvel.Error) -> DatabaseFault:
         if _is_damage(error):
@@ -212,15 +215,17 @@ class LevelDatabase(LevelReader):
         self.write(puts, [key for key, found in now if found is None])
 
     def erase(self, keys: Sequence[bytes]) -> bool:
-        """See `Database.erase`."""
-        self._scanned = bool(self._scans)
+        """See `Database.erase`. Scans that began before are waited for, not new ones: those hold no old files."""
         try:
             for first, last in _ranges(sorted(keys)):
                 self._source.compact_range(start=first, stop=last)
         except plyvel.Error as error:
             raise self._fault(error) from error
-        self.flush()  # removes whatever somebody's `get` held just now
-        return not self._scanned
+        with self._scan_ended:
+            earlier = frozenset(self._scans)
+            none_left = self._scan_ended.wait_for(lambda: earlier.isdisjoint(self._scans), SCANS_AWAITED_S)
+        self.flush()  # removes whatever they, or somebody's `get`, held just now
+        return none_left
 
     def close(self) -> None:
         if not self._source.closed:

@@ -1,8 +1,11 @@
 """A durable database keeps every acknowledged batch at every crash point, and forgets for good what it is told to."""
 
+import itertools
 import os
 import random
+import threading
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -121,6 +124,32 @@ def test_an_open_scan_keeps_old_files_and_is_told_of(tmp_path: Path) -> None:
     assert not database.erase([b"a"])
     reading.close()
     assert database.erase([b"a"])
+    database.close()
+
+
+def test_scans_that_follow_each_other_without_end_keep_no_old_files(tmp_path: Path) -> None:
+    database, secret = DurableDatabase.open(RealDisk(), LevelDatabases(), tmp_path), os.urandom(30)
+    database.write([(b"%05d" % number, secret) for number in range(5000)])
+    scans, ended = [database.scan(b"", END) for _ in range(3)], threading.Event()
+
+    def scan_on() -> None:
+        for place in itertools.cycle(range(len(scans))):
+            if ended.wait(0.01):
+                break
+            scans[place].close()
+            scans[place] = database.scan(b"", END)
+            next(scans[place])  # there is always one that is open
+
+    for scan in scans:
+        next(scan)
+    with ThreadPoolExecutor(1) as reader:
+        reader.submit(scan_on)
+        database.write([(b"%05d" % number, b"") for number in range(5000)])
+        assert database.erase([b"%05d" % number for number in range(5000)])
+        assert not files_with(tmp_path, secret)
+        ended.set()
+    for scan in scans:
+        scan.close()
     database.close()
 
 
