@@ -6,7 +6,10 @@ from collections.abc import Sequence
 from contextlib import closing
 from typing import Any
 
+import pytest
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.record import memory_records
+from kafka.record.default_records import DefaultRecordBatchBuilder
 
 from deploy.kafka.cluster import Cluster
 from privysharing.protocol.codec.ordering import parse_record
@@ -77,6 +80,23 @@ def write(cluster: Cluster, topic: str, records: Sequence[bytes | None], compres
     ) as producer:
         for sent in [producer.send(topic, record, key=KEY, partition=PARTITION) for record in records]:
             sent.get(timeout=10)
+
+
+class _OddBatch(DefaultRecordBatchBuilder):  # type: ignore[misc]  # which has no types
+    """Of one short record, whose attributes mean nothing, and whose header's key is no text. Brokers take it."""
+
+    def _maybe_compress(self) -> bool:
+        self._buffer[self.HEADER_STRUCT.size + 1] = 0x80
+        at = self._buffer.index(b"strange")
+        self._buffer[at : at + 7] = b"\xff" * 7
+        return bool(super()._maybe_compress())
+
+
+def write_odd(cluster: Cluster, topic: str, record: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A record of a stranger's whose attributes mean nothing, and whose header's key is no text: brokers take it."""
+    with closing(KafkaProducer(bootstrap_servers=list(cluster.bootstrap))) as producer, monkeypatch.context() as patch:
+        patch.setattr(memory_records, "DefaultRecordBatchBuilder", _OddBatch)
+        producer.send(topic, record, key=KEY, partition=PARTITION, headers=[("strange", b"")]).get(timeout=10)
 
 
 def read(cluster: Cluster, topic: str) -> list[Entry]:

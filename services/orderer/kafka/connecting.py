@@ -13,6 +13,7 @@ from kafka.net.manager import KafkaConnectionManager
 from kafka.net.selector import NetworkSelector
 
 from services.orderer.kafka.config import KafkaConfig
+from services.orderer.kafka.records import read_all_that_brokers_take
 
 PARTITION = 0
 KEY = b"0"  # Fabric's: the partition's number
@@ -26,6 +27,8 @@ _MS = 1000
 # The library logs whole records, and every reconnection as an error: what matters is said by whoever uses it.
 if (_library := logging.getLogger("kafka")).level == logging.NOTSET:  # else an operator wants to hear it
     _library.setLevel(logging.CRITICAL)
+
+read_all_that_brokers_take()
 
 
 def among_many(_topic: str) -> AbstractContextManager[None]:

@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from deploy.kafka.cluster import Cluster
 from privysharing.protocol.blocks import Block
 from privysharing.protocol.channel.bundle import ChannelConfig
@@ -116,5 +118,23 @@ async def test_what_strangers_write_changes_nothing_and_is_counted(kafka_cluster
         SkipReason.OVERSIZE: 1,
     }.items():
         assert f'privysharing_orderer_records_skipped{{channel="health",reason="{reason}"}} {count}' in page
+    for running in (first, second):
+        await running.stop()
+
+
+async def test_no_record_that_brokers_take_keeps_orderers_from_reading_on(
+    kafka_cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    topic, registry = support.new_topic(), Registry()
+    first = await start(kafka_cluster, topic, registry)
+    honest = [envelope() for _ in range(2)]
+    await order(first, Regular(honest[0], 0, RecordClass.NORMAL))
+    await all_blocks([first], set(honest[:1]))
+    support.write_odd(kafka_cluster, topic, b"garbage", monkeypatch)
+    await order(first, Regular(honest[1], 0, RecordClass.NORMAL))
+    second = await start(kafka_cluster, topic)
+    blocks = same(await all_blocks([first, second], set(honest)))
+    assert [raw for block in blocks[1:] for raw in block.data] == honest
+    assert 'reason="not a record"} 1' in registry.render()
     for running in (first, second):
         await running.stop()
