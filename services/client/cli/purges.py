@@ -1,6 +1,7 @@
 """`privy asset delete`, and the proof that private values are gone."""
 
 import json
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -45,26 +46,18 @@ def delete(session: Session, name: str, requesters: tuple[str, ...], file: Path 
     """Delete one's own asset with its readings and grants. Its history stays.
 
     The readings of a private asset are purged: the peers that held them keep nothing. With --proof, each signs that no
-    byte is left on its disk, once that is so; `privy asset verify-purge` verifies it anywhere.
+    byte is left on its disk, once that is so; `privy asset verify-purge` verifies it anywhere. A large asset takes
+    several transactions: if one fails, the file has what those before it purged, and the rest needs another file.
     """
     asset = session.asset(name)
     parties = json.dumps([session.party(requester) for requester in requesters])
-
-    def deleted() -> Any:
-        with session.output.busy("waiting for the commit"):
-            return session.use(lambda contract: delete_asset(contract, asset, parties))
-
-    if file is None:
-        answer = deleted()
+    noted = _noting(session, asset, file) if file is not None else lambda _: None
+    with session.output.busy("waiting for the commit"):
+        answer = session.use(lambda contract: delete_asset(contract, asset, parties, noted))
+    if file is None or not session.output.as_json:
         session.output.done(_deleted(asset, answer), answer)
-        return
-    begun = _begun(session, asset, file)
-    answer = deleted()
-    proof = replace(begun, key_hashes=tuple(bytes.fromhex(each) for each in answer["purged"]))
-    proof.save(file)  # what it takes to ask again
-    if not session.output.as_json:
-        session.output.done(_deleted(asset, answer), answer)
-    _confirm(session, proof, file, wait)
+    if file is not None:
+        _confirm(session, Proof.load(file), file, wait)
 
 
 @click.command("confirm-purge")
@@ -104,8 +97,11 @@ def verify_purge(file: Path, genesis: Path | None, folder: Path, output: Output)
 PURGES = (delete, confirm_purge, verify_purge)
 
 
-def _begun(session: Session, asset: str, file: Path) -> Proof:
-    """A proof about no key yet. Whether there can be one, and where, is better known before anything is deleted."""
+def _noting(session: Session, asset: str, file: Path) -> Callable[[Sequence[str]], None]:
+    """Writes a proof about keys that are purged, by their hashes. It lacks the statements: these are asked for later.
+
+    Whether there can be a proof, and where, is better known before anything is deleted.
+    """
 
     async def begin(contract: Contract) -> Proof:
         if (await asset_of(contract, asset))["confidentiality"] != PRIVATE:
@@ -120,7 +116,7 @@ def _begun(session: Session, asset: str, file: Path) -> Proof:
         raise click.UsageError(f"{file} is not empty, and may prove something else; needed: a new file")
     begun = session.work(begin)
     file.touch()
-    return begun
+    return lambda purged: replace(begun, key_hashes=tuple(map(bytes.fromhex, purged))).save(file)
 
 
 def _deleted(asset: str, answer: dict[str, Any]) -> str:

@@ -4,7 +4,7 @@ Private values travel in the transient field, with random keys and salts, to pee
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from privysharing.contract.assets import PRIVATE
@@ -37,8 +37,13 @@ async def read_asset(contract: Contract, asset: str, bookmark: str, limit: int) 
     return await contract.evaluate("ReadAsset", asset, bookmark, str(limit), collections=collections_of(level))
 
 
-async def delete_asset(contract: Contract, asset: str, requesters: str) -> bytes:
-    """Delete one's own asset, in as many transactions as it takes; the last answer, with `purged` of all of them."""
+async def delete_asset(
+    contract: Contract, asset: str, requesters: str, noted: Callable[[Sequence[str]], None] = lambda _: None
+) -> bytes:
+    """Delete one's own asset, in as many transactions as it takes; the last answer, with `purged` of all of them.
+
+    `noted` is told after each of them what is purged by then: if a later one fails, nobody else could tell any more.
+    """
     collections = collections_of((await asset_of(contract, asset))["confidentiality"])
     purged: list[str] = []
     arguments = [asset, requesters]
@@ -46,6 +51,7 @@ async def delete_asset(contract: Contract, asset: str, requesters: str) -> bytes
         receipt = await contract.submit("DeleteAsset", *arguments, collections=collections)
         answer = json.loads(receipt.payload)
         purged += answer.get("purged", ())
+        noted(purged)
         if answer["status"] == "deleted":
             return json.dumps({**answer, "purged": purged}).encode() if collections else receipt.payload
         arguments = [asset]
