@@ -7,10 +7,11 @@ channel one is told to post TimeToCut first. All of it is tried again for ever, 
 import contextlib
 import json
 import logging
+import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from kazoo.client import KazooClient
 from kazoo.exceptions import KazooException, NodeExistsError
@@ -25,6 +26,9 @@ from services.orderer.kafka.config import ZooKeeperConfig
 BROKER_IDS = "brokers/ids"  # where Kafka's brokers register, below their root
 LOCK_S = 5.0  # for another orderer to make a topic; the brokers refuse a second one anyway
 RETRY_S_MAX = 5.0
+
+_ENDPOINT = re.compile(r"(?P<listener>[\w.-]+)://(?P<address>([\w.-]+|\[[\w.:%]+\]):(?P<port>[0-9]{1,5}))", re.ASCII)
+_PORTS = range(1, 2**16)
 
 T = TypeVar("T")
 
@@ -161,7 +165,7 @@ class Ensemble:
             for name in set(found) - set(names):
                 del found[name]
             for name in names:
-                with contextlib.suppress(KazooException, ValueError, KeyError, TypeError):  # gone, or not for us
+                with contextlib.suppress(KazooException, ValueError):  # gone, or not for us
                     found[name] = parse(self._client.get(f"{folder}/{name}")[0])
 
         return ChildrenWatch(self._client, folder, changed)
@@ -171,13 +175,38 @@ class Ensemble:
 
 
 def _endpoints(raw: bytes, protocol: str) -> tuple[str, ...]:
-    """Where a broker listens for clients that speak this protocol (kafka.zk BrokerIdZNode)."""
-    entry = json.loads(raw)
-    protocols = entry.get("listener_security_protocol_map", {})
-    found = (address.split("://", 1) for address in entry["endpoints"])
-    return tuple(address for listener, address in found if protocols.get(listener, listener) == protocol)
+    """Where a broker listens for clients that speak this protocol (kafka.zk BrokerIdZNode). Raises ValueError."""
+    entry = _entry(raw)
+    protocols, endpoints = entry.get("listener_security_protocol_map", {}), entry.get("endpoints")
+    if not isinstance(protocols, dict) or not isinstance(endpoints, list):
+        raise ValueError("a broker has listeners and endpoints")
+    found = (_ENDPOINT.fullmatch(str(endpoint)) for endpoint in endpoints)
+    return tuple(
+        each["address"]
+        for each in found
+        if each is not None
+        and protocols.get(each["listener"], each["listener"]) == protocol
+        and int(each["port"]) in _PORTS
+    )
 
 
 def _orderer(raw: bytes) -> LiveOrderer:
-    entry = json.loads(raw)
-    return LiveOrderer(str(entry["host"]), int(entry["port"]), str(entry["msp_id"]))
+    """Raises ValueError."""
+    entry = _entry(raw)
+    host, port, msp_id = (entry.get(name) for name in ("host", "port", "msp_id"))
+    if not (isinstance(host, str) and host.isprintable() and isinstance(msp_id, str) and msp_id.isprintable()):
+        raise ValueError("an orderer has a host, and an organisation")
+    if not isinstance(port, int) or port not in _PORTS:
+        raise ValueError("an orderer has a port")
+    return LiveOrderer(host, port, msp_id)
+
+
+def _entry(raw: bytes) -> dict[str, Any]:
+    """What an entry says, whoever wrote it. Raises ValueError."""
+    try:
+        entry = json.loads(raw)
+    except RecursionError as error:
+        raise ValueError("nobody writes that") from error
+    if not isinstance(entry, dict):
+        raise ValueError("an entry is an object")
+    return entry

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 
 import pytest
 from kazoo.client import KazooClient
@@ -51,6 +52,31 @@ def city(kafka_cluster: Cluster) -> City:
 def test_brokers_are_found_where_they_register(kafka_cluster: Cluster, city: City) -> None:
     with city.running(0) as ensemble:
         wait_until(lambda: ensemble.brokers() == kafka_cluster.bootstrap)
+
+
+def test_entries_that_nobody_can_have_meant_are_passed_over(kafka_cluster: Cluster, city: City) -> None:
+    """A client of the brokers' library fails over one bad address, whatever good ones there are."""
+    city.config = replace(city.config, brokers=f"{city.config.root}/kafka")
+    brokers = [b"[]", b'{"endpoints": 5}', b'{"endpoints": [5, "PLAINTEXT://h:p", "PLAINTEXT://h:0"]}', b"[" * 100_000]
+    orderers = [
+        b"7",
+        b'{"host": "h", "port": 99999999999, "msp_id": "m"}',
+        b'{"host": "\\ud800", "port": 1, "msp_id": "m"}',
+        b'{"host": "h", "port": 1e999, "msp_id": "m"}',
+    ]
+    stranger = KazooClient(hosts=",".join(city.config.addresses))
+    stranger.start()
+    try:
+        for number, entry in enumerate([*brokers, b'{"endpoints": ["PLAINTEXT://[::1]:9092"]}']):
+            stranger.create(f"{city.config.brokers}/brokers/ids/{number}", entry, makepath=True)
+        for number, entry in enumerate(orderers):
+            stranger.create(f"{city.config.root}/orderers/{number}", entry, makepath=True)
+        with city.running(0) as first, city.running(1) as second:
+            wait_until(lambda: first.brokers() == second.brokers() == ("[::1]:9092",))
+            wait_until(lambda: first.live() == second.live() == (city.orderer(0), city.orderer(1)))
+    finally:
+        stranger.stop()
+        stranger.close()
 
 
 def test_orderers_know_who_lives_and_one_of_them_leads_until_it_is_gone(city: City) -> None:
