@@ -75,7 +75,9 @@ class PrivateExchange:
         self._reconciler = Reconciler(
             ledger, private, config, notifier, self._fellows, puller, tools.outside, settings.reconciler, metrics
         )
-        self.dissemination = Pushing(tools.me, config, self._fellows, self.keeping, settings.push, metrics)
+        self.dissemination = Pushing(
+            tools.me, tools.msp_id, config, self._fellows, self.keeping, settings.push, metrics
+        )
         self.resolver = Pulling(
             ledger, config, self._fellows, puller, settings.pull, metrics, self._reconciler.incomplete
         )

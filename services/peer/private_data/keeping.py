@@ -5,12 +5,14 @@ Members that endorse the same transaction push the same sets to each other: each
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Sequence
 from concurrent.futures import Executor
 from typing import Final
 
 from privysharing.protocol.crypto import sha256
 from privysharing.protocol.private_data import PushedTransaction
-from services.peer.private_data.types import TransientStore
+from services.peer.private_data.records import join
+from services.peer.private_data.types import ToKeep, TransientStore
 
 REMEMBERED_MAX: Final = 2048  # transactions, by a hash of what was kept of each
 
@@ -21,13 +23,18 @@ class Keeping:
     def __init__(self, store: TransientStore, writer: Executor) -> None:
         self._store = store
         self._writer = writer
-        self._waiting: list[tuple[PushedTransaction, asyncio.Future[None]]] = []
+        self._waiting: dict[bytes, tuple[PushedTransaction, list[str], asyncio.Future[None]]] = {}
         self._writing: asyncio.Task[None] | None = None
         self._kept: OrderedDict[bytes, asyncio.Future[None]] = OrderedDict()
 
-    def keep(self, transaction: PushedTransaction) -> "asyncio.Future[None]":
-        """Done when its sets are durable; fails with a StorageError. Others may wait for it too: do not cancel it."""
+    def keep(self, transaction: PushedTransaction, msp_id: str) -> "asyncio.Future[None]":
+        """Done when its sets are durable; fails with a StorageError, or when its organisation's share is used up.
+
+        Others may wait for it too: do not cancel it.
+        """
         digest = _digest(transaction)
+        if digest in self._waiting and msp_id not in (wanted_by := self._waiting[digest][1]):
+            wanted_by.append(msp_id)
         known = self._kept.get(digest)
         if known is not None and not (known.done() and known.exception()):
             return known
@@ -35,7 +42,7 @@ class Keeping:
         self._kept[digest] = kept
         if len(self._kept) > REMEMBERED_MAX:
             self._kept.popitem(last=False)
-        self._waiting.append((transaction, kept))
+        self._waiting[digest] = transaction, [msp_id], kept
         if self._writing is None:
             self._writing = asyncio.create_task(self._write())
         return kept
@@ -43,14 +50,14 @@ class Keeping:
     async def _write(self) -> None:
         loop = asyncio.get_running_loop()
         while self._waiting:
-            taken, self._waiting = self._waiting, []
-            fault: Exception | None = None
+            taken, self._waiting = list(self._waiting.values()), {}
+            faults: Sequence[Exception | None]
             try:
-                transactions = [transaction for transaction, _ in taken]
-                await loop.run_in_executor(self._writer, self._store.keep_all, transactions)
+                all_to_keep = [ToKeep(transaction, wanted_by) for transaction, wanted_by, _ in taken]
+                faults = await loop.run_in_executor(self._writer, self._store.keep_all, all_to_keep)
             except Exception as error:
-                fault = error
-            for _, kept in taken:
+                faults = [error] * len(taken)
+            for (_, _, kept), fault in zip(taken, faults, strict=True):
                 if fault is None:
                     kept.set_result(None)
                 else:
@@ -61,5 +68,5 @@ class Keeping:
 def _digest(transaction: PushedTransaction) -> bytes:
     parts = [transaction.tx_id.encode()]
     for each in transaction.sets:
-        parts += (each.namespace.encode(), each.collection.encode(), sha256(each.rwset))
-    return sha256(*(len(part).to_bytes(4, "big") + part for part in parts))
+        parts += (each.namespace.encode(), each.collection.encode(), each.rwset)
+    return sha256(join(*parts))

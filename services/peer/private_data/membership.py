@@ -16,6 +16,7 @@ from privysharing.protocol.policies.signature import SignaturePolicyEvaluator
 from privysharing.protocol.private_exchange import is_peer
 
 POLICIES_CACHED_MAX: Final = 256  # per process; one of each collection under each configuration
+MEMBERS_CACHED_MAX: Final = 4096  # per process; of each collection each peer, and whoever asked
 
 
 class OfOrganisation(Protocol):
@@ -33,6 +34,7 @@ def is_member(who: Identity, collection: CollectionConfig, config: ChannelConfig
     return _policy(collection, config.msps).evaluate((who,))
 
 
+@lru_cache(MEMBERS_CACHED_MAX)
 def may_hold(who: Identity, collection: CollectionConfig, config: ChannelConfig) -> bool:
     """Whether somebody is a peer of the channel, and a member of a collection."""
     return is_peer(who, config) and is_member(who, collection, config)

@@ -52,6 +52,7 @@ class Pushing:
     def __init__(
         self,
         me: bytes,
+        msp_id: str,
         config: Callable[[], ChannelConfig],
         fellows: Fellows,
         keeping: Keeping,
@@ -60,6 +61,7 @@ class Pushing:
     ) -> None:
         """`me` is our own identity."""
         self._me = me
+        self._msp_id = msp_id
         self._config = config
         self._fellows = fellows
         self._keeping = keeping
@@ -105,7 +107,7 @@ class Pushing:
 
     def keep(self, transaction: PushedTransaction) -> "asyncio.Future[None]":
         """In our own transient store."""
-        return self._keeping.keep(transaction)
+        return self._keeping.keep(transaction, self._msp_id)
 
     def members(self, collection: CollectionConfig) -> list[Fellow]:
         """Who may be pushed to, in the order in which they are to be."""

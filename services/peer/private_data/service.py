@@ -145,9 +145,6 @@ class PrivateDataService:
                 raise RequestRefused(Reason.UNKNOWN_CHANNEL, "this peer has not joined the channel")
             who = self._identify(opened, channel.config, tls_cert_hash)
             answer = await self._within_quota(opened, who, channel, len(signed))
-        except TransientStoreFull as full:
-            self._metrics.refused.of(label, Reason.QUOTA.value).inc()
-            raise RequestRefused(Reason.QUOTA, str(full)) from None
         except RequestRefused as refused:
             self._metrics.refused.of(label, refused.reason.value).inc()
             _log.warning("refused a request", extra={"ask": label, "reason": f"{refused.reason.value}: {refused}"})
@@ -231,15 +228,20 @@ class PrivateDataService:
         if refusals[0] is not None and all(refusals):
             raise refusals[0]
         height = channel.ledger.height
-        kept = [
+        kept = {
             # By its height it is forgotten one day; nobody makes that day a later one.
-            channel.keeping.keep(PushedTransaction(each.tx_id, min(each.height, height), each.sets))
-            for each, refusal in zip(transactions, refusals, strict=True)
+            place: channel.keeping.keep(PushedTransaction(each.tx_id, min(each.height, height), each.sets), who.msp_id)
+            for place, (each, refusal) in enumerate(zip(transactions, refusals, strict=True))
             if refusal is None
-        ]
-        await asyncio.wait(kept)
-        for each in kept:
-            each.result()
+        }
+        await asyncio.wait(kept.values())
+        for place, each in kept.items():
+            try:
+                each.result()
+            except TransientStoreFull as full:
+                refusals[place] = RequestRefused(Reason.QUOTA, str(full))
+        if refusals[0] is not None and all(refusals):
+            raise refusals[0]
         for refusal in refusals:
             if refusal is not None:
                 self._metrics.refused.of("push", refusal.reason.value).inc()

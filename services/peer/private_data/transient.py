@@ -6,6 +6,7 @@ forgotten: opening asks the ledger which transactions are committed.
 """
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,30 +15,42 @@ from pathlib import Path
 from privysharing.protocol.codec.private_sets import encode_private_set, parse_private_set
 from privysharing.protocol.envelopes import TxId
 from privysharing.protocol.private_data import PrivateSet, PushedTransaction
+from privysharing.protocol.values import value
 from services.peer.private_data.records import decode_number, encode_number, join, split
 from services.peer.private_data.sets import without
-from services.peer.private_data.types import PurgedKey
+from services.peer.private_data.types import PurgedKey, ToKeep
 from services.runtime.disk import Disk, StorageError
 from services.runtime.journal import Journal
 
 RETAINED_BLOCKS = 20_000  # core.yaml peer.gossip.pvtData.transientstoreMaxBlockRetention
 FORGOTTEN_BYTES_MAX = 16 * 1024 * 1024  # and more than are waited for: then the journal is written anew
 WAITING_BYTES_MAX = 256 * 1024 * 1024  # of sets whose transactions are not committed
+RECENT_BYTES_MAX = 4 * 1024 * 1024  # of those, the newest, in memory too: to read one from the journal takes ten reads
 
 
 class TransientStoreFull(Exception):
     """Too much waits for its commit here. It may be tried again."""
 
-    def __init__(self) -> None:
-        super().__init__("the transient store of this peer is full; try again later")
+    def __init__(self, whose: str = "") -> None:
+        what = f"{whose}'s share of the transient store of this peer" if whose else "the transient store of this peer"
+        super().__init__(f"{what} is full; try again later")
+
+
+@value
+class _Record:
+    """Where one set is, and whose share it counts to: nobody's when it has been here since before the last start."""
+
+    index: int
+    size: int  # bytes
+    owner: str
 
 
 @dataclass(slots=True)
 class _Waiting:
-    """What is kept for a transaction: indexes and sizes of its records."""
+    """What is kept for a transaction."""
 
     height: int
-    records: dict[int, int]
+    records: list[_Record]
 
 
 class StoredTransient:
@@ -50,9 +63,12 @@ class StoredTransient:
         self._lock = threading.RLock()
         self._waiting: dict[TxId, _Waiting] = {}
         self._bytes = 0  # of what is waited for
+        self._shares: Counter[str] = Counter()  # of that, by the organisation that had it kept
+        self._recent: dict[int, PrivateSet] = {}  # the last ones to be waited for, by index: they are committed soon
+        self._recent_bytes = 0
         for index, record in self._journal.records:
             tx_id, height, _ = _decode(record)
-            self._note(tx_id, height, index, len(record))
+            self._note(tx_id, height, _Record(index, len(record), ""))
 
     @property
     def waiting(self) -> int:
@@ -65,24 +81,43 @@ class StoredTransient:
         return self._bytes
 
     def keep(self, tx_id: TxId, height: int, sets: Sequence[PrivateSet]) -> None:
-        """See `TransientStore.keep`."""
-        self.keep_all([PushedTransaction(tx_id, height, tuple(sets))])
+        """See `TransientStore.keep`. Raises TransientStoreFull."""
+        (full,) = self.keep_all([ToKeep(PushedTransaction(tx_id, height, tuple(sets)), ())])
+        if full is not None:
+            raise full
 
-    def keep_all(self, transactions: Sequence[PushedTransaction]) -> None:
-        """See `TransientStore.keep_all`. Raises TransientStoreFull when there is no room for all of them."""
-        records = [(tx, _encode(tx.tx_id, tx.height, private)) for tx in transactions for private in tx.sets]
+    def keep_all(self, all_to_keep: Sequence[ToKeep]) -> Sequence[TransientStoreFull | None]:
+        """See `TransientStore.keep_all`.
+
+        What one organisation has waiting here is never more than what it leaves to the others. So one that floods gets
+        half, two get a third each, and there is always room for somebody who has nothing here.
+        """
+        records: list[tuple[PushedTransaction, PrivateSet, bytes, str]] = []
+        outcomes: list[TransientStoreFull | None] = []
         with self._lock:
-            if self._bytes + sum(len(record) for _, record in records) > WAITING_BYTES_MAX:
-                raise TransientStoreFull
-            first = self._journal.append([record for _, record in records])
-            for index, (tx, record) in enumerate(records, start=first):
-                self._note(tx.tx_id, tx.height, index, len(record))
+            bytes_before, shares_before = self._bytes, self._shares.copy()
+            for each in all_to_keep:
+                tx = each.transaction
+                encoded = [_encode(tx.tx_id, tx.height, private) for private in tx.sets]
+                size = sum(map(len, encoded))
+                owner = self._who_has_room(each.wanted_by, size)
+                outcomes.append(TransientStoreFull(", ".join(each.wanted_by)) if owner is None else None)
+                if owner is not None:
+                    self._bytes += size
+                    self._shares[owner] += size
+                    records += [(tx, *kept, owner) for kept in zip(tx.sets, encoded, strict=True)]
+            self._bytes, self._shares = bytes_before, shares_before  # they count once they are there
+            first = self._journal.append([record for _, _, record, _ in records]) if records else 0
+            for index, (tx, private, record, owner) in enumerate(records, start=first):
+                self._note(tx.tx_id, tx.height, _Record(index, len(record), owner))
+                self._remember(index, private)
+        return outcomes
 
     def sets_of(self, tx_id: TxId) -> Iterator[PrivateSet]:
         """See `TransientStore.sets_of`."""
         with self._lock:
             waiting = self._waiting.get(tx_id)
-            found = [] if waiting is None else [_decode(self._journal.read(index))[2] for index in waiting.records]
+            found = [] if waiting is None else [self._read(record.index) for record in waiting.records]
         return iter(dict.fromkeys(found))
 
     def committed(self, tx_ids: Iterable[TxId], height: int) -> None:
@@ -133,28 +168,53 @@ class StoredTransient:
                 self._renew(lambda private, _: private)
             self._journal.close()
 
-    def _note(self, tx_id: TxId, height: int, index: int, size: int) -> None:
-        waiting = self._waiting.setdefault(tx_id, _Waiting(height, {}))
+    def _who_has_room(self, organisations: Sequence[str], size: int) -> str | None:
+        """The first of them, empty when it does not matter who; None when there is no room for any."""
+        room = WAITING_BYTES_MAX - self._bytes - size
+        if not organisations:
+            return "" if room >= 0 else None
+        return next((name for name in organisations if self._shares[name] + size <= room), None)
+
+    def _note(self, tx_id: TxId, height: int, record: _Record) -> None:
+        waiting = self._waiting.setdefault(tx_id, _Waiting(height, []))
         waiting.height = max(waiting.height, height)
-        waiting.records[index] = size
-        self._bytes += size
+        waiting.records.append(record)
+        self._bytes += record.size
+        self._shares[record.owner] += record.size
 
     def _forget(self, tx_id: TxId) -> None:
         waiting = self._waiting.pop(tx_id, None)
         if waiting is not None:
-            self._bytes -= sum(waiting.records.values())
+            for record in waiting.records:
+                self._bytes -= record.size
+                self._shares[record.owner] -= record.size
+                self._let_go(record.index)
+
+    def _read(self, index: int) -> PrivateSet:
+        return self._recent.get(index) or _decode(self._journal.read(index))[2]
+
+    def _remember(self, index: int, private: PrivateSet) -> None:
+        self._recent[index] = private
+        self._recent_bytes += len(private.rwset)
+        while self._recent_bytes > RECENT_BYTES_MAX:
+            self._let_go(next(iter(self._recent)))
+
+    def _let_go(self, index: int) -> None:
+        if (private := self._recent.pop(index, None)) is not None:
+            self._recent_bytes -= len(private.rwset)
 
     def _renew(self, change: Callable[[PrivateSet, int], PrivateSet]) -> None:
         """Write the journal anew, with what is waited for; `change` also gets the height that it was endorsed at."""
-        kept: list[tuple[TxId, int, bytes]] = []
+        kept: list[tuple[TxId, int, bytes, str]] = []
         for tx_id, waiting in self._waiting.items():
-            for index in waiting.records:
-                private = change(_decode(self._journal.read(index))[2], waiting.height)
-                kept.append((tx_id, waiting.height, _encode(tx_id, waiting.height, private)))
-        self._journal.renew([record for _, _, record in kept])
-        self._waiting, self._bytes = {}, 0
-        for index, (tx_id, height, record) in enumerate(kept, start=1):
-            self._note(tx_id, height, index, len(record))
+            for record in waiting.records:
+                private = change(self._read(record.index), waiting.height)
+                kept.append((tx_id, waiting.height, _encode(tx_id, waiting.height, private), record.owner))
+        self._journal.renew([raw for _, _, raw, _ in kept])
+        self._waiting, self._bytes, self._shares = {}, 0, Counter()
+        self._recent, self._recent_bytes = {}, 0
+        for index, (tx_id, height, raw, owner) in enumerate(kept, start=1):
+            self._note(tx_id, height, _Record(index, len(raw), owner))
 
 
 def _encode(tx_id: TxId, height: int, private: PrivateSet) -> bytes:

@@ -52,6 +52,14 @@ class PrivateResults:
     collections: Mapping[tuple[str, str], CollectionConfig]  # by namespace and collection; of each of the sets
 
 
+@dataclass(frozen=True, slots=True)
+class ToKeep:
+    """A transaction's sets, and the organisations that want them kept: there has to be room for one of them."""
+
+    transaction: PushedTransaction
+    wanted_by: Sequence[str]  # MSP ids; nobody in particular when empty
+
+
 class TransientStore(Protocol):
     """Private sets of one channel between endorsement and commit. Any thread calls."""
 
@@ -62,8 +70,8 @@ class TransientStore(Protocol):
         """
         ...
 
-    def keep_all(self, transactions: Sequence[PushedTransaction]) -> None:
-        """The same for many, with one sync."""
+    def keep_all(self, all_to_keep: Sequence[ToKeep]) -> Sequence[Exception | None]:
+        """The same for many, with one sync: for each of them why there is no room, None when it is durable."""
         ...
 
     def sets_of(self, tx_id: TxId) -> Iterator[PrivateSet]:
@@ -133,5 +141,6 @@ __all__ = [
     "PrivateValues",
     "PurgedKey",
     "Resolver",
+    "ToKeep",
     "TransientStore",
 ]

@@ -145,9 +145,11 @@ def test_scans_that_follow_each_other_without_end_keep_no_old_files(tmp_path: Pa
     with ThreadPoolExecutor(1) as reader:
         reader.submit(scan_on)
         database.write([(b"%05d" % number, b"") for number in range(5000)])
-        assert database.erase([b"%05d" % number for number in range(5000)])
-        assert not files_with(tmp_path, secret)
+        erased = database.erase([b"%05d" % number for number in range(5000)])
+        left = files_with(tmp_path, secret)
         ended.set()
+    assert erased
+    assert not left
     for scan in scans:
         scan.close()
     database.close()

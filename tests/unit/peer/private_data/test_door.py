@@ -33,6 +33,7 @@ from privysharing.protocol.private_data import (
 from privysharing.protocol.private_exchange import NONCE_BYTES, open_response, peers_of, seal_request
 from privysharing.rpc.channels import ClientTls, open_channel
 from privysharing.rpc.private_data import METHOD
+from services.peer.private_data import transient
 from services.peer.private_data.nonces import Nonces
 from services.peer.private_data.service import ServiceConfig
 from services.peer.rpc import PrivateDataRpc
@@ -246,6 +247,29 @@ async def test_an_organisation_has_its_share_of_what_can_be_asked_at_a_time() ->
         assert await sent(one, request(one, PEER2, push(small))) == PushAnswer(("",))
         assert await sent(one, request(one, PEER2, push(large))) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "quota")
         assert not one.kept(large)
+
+
+async def test_an_organisation_that_floods_a_peer_with_pushes_leaves_room_for_the_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(transient, "WAITING_BYTES_MAX", 20_000)
+    one = Peer(PEER1)
+    async with town(one) as network:
+        flood = [Secret(SHARED, f"k{number}", b"v" * 1500) for number in range(12)]
+        told = [await sent(one, request(one, PEER2, push(each))) for each in flood[:9]]
+        assert told.count(PushAnswer(("",))) == 6
+        assert told[6:] == [(grpc.StatusCode.RESOURCE_EXHAUSTED, "quota")] * 3
+        assert one.refused("push", "quota") == 3
+        other = Secret(SHARED, "other", b"v" * 1500)
+        assert await sent(one, request(one, PEER1B, push(other))) == PushAnswer(("",))
+        assert one.kept(other)
+        both = Push((*push(flood[10]).transactions, *push(flood[0]).transactions))  # one of them is here already
+        full = "Org2MSP's share of the transient store of this peer is full; try again later"
+        assert await sent(one, request(one, PEER2, both)) == PushAnswer((full, ""))
+        await one.exchange.keeping.keep(push(flood[10]).transactions[0], "Org1MSP")  # from now on it is here anyway
+        assert await sent(one, request(one, PEER2, push(flood[10]))) == PushAnswer(("",))
+        await network.commit(*(each.envelope for each in flood[:3]))
+        assert await sent(one, request(one, PEER2, push(flood[9]))) == PushAnswer(("",))
 
 
 async def test_clients_use_up_nothing_of_their_peers_quota() -> None:

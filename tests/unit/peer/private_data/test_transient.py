@@ -1,5 +1,7 @@
 """Private sets wait for their commit on disk, and no longer."""
 
+import itertools
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ from privysharing.protocol.envelopes import TxId
 from privysharing.protocol.private_data import PrivateSet, PushedTransaction
 from services.peer.private_data import transient
 from services.peer.private_data.transient import RETAINED_BLOCKS, StoredTransient, TransientStoreFull
+from services.peer.private_data.types import ToKeep
 from services.runtime.disk import RealDisk
 from services.runtime.memorydisk import MemoryDisk, PowerLoss
 
@@ -27,7 +30,8 @@ def store() -> StoredTransient:
 
 
 def test_sets_are_found_by_their_transaction_until_it_is_committed(store: StoredTransient) -> None:
-    store.keep_all([PushedTransaction(ONE, 1, (private(1), private(2, "d"))), PushedTransaction(TWO, 1, (private(3),))])
+    both = [PushedTransaction(ONE, 1, (private(1), private(2, "d"))), PushedTransaction(TWO, 1, (private(3),))]
+    assert store.keep_all([ToKeep(each, ()) for each in both]) == [None, None]
     assert list(store.sets_of(ONE)) == [private(1), private(2, "d")]
     store.committed([ONE, THREE], 2)
     assert list(store.sets_of(ONE)) == []
@@ -56,11 +60,37 @@ def test_there_is_a_limit_to_what_waits_and_a_refused_hand_leaves_nothing(
     monkeypatch.setattr(transient, "WAITING_BYTES_MAX", 100)
     store.keep(ONE, 1, [private(1)])
     with pytest.raises(TransientStoreFull, match="is full; try again later"):
-        store.keep_all([PushedTransaction(TWO, 1, tuple(private(number) for number in range(9)))])
+        store.keep(TWO, 1, [private(number) for number in range(9)])
     assert store.waiting == 1
     store.committed([ONE], 2)
     store.keep(THREE, 1, [private(1)])
     assert store.waiting == 1
+
+
+@pytest.mark.parametrize("flooding", [1, 2, 5])
+def test_what_an_organisation_has_waiting_is_no_more_than_it_leaves(
+    flooding: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transient, "WAITING_BYTES_MAX", 100_000)
+    store, kept, full = StoredTransient(MemoryDisk(), FOLDER), Counter[str](), None
+    for number in itertools.count():
+        who = f"Org{number % flooding}"
+        transaction = PushedTransaction(TxId(str(number)), 1, (private(number % 10),))
+        (full,) = store.keep_all([ToKeep(transaction, [who])])
+        if full is not None:
+            break
+        kept[who] += 1
+    assert str(full) == f"{who}'s share of the transient store of this peer is full; try again later"
+    assert max(kept.values()) - min(kept.values()) <= 1
+    left = transient.WAITING_BYTES_MAX - store.waiting_bytes
+    assert store.waiting_bytes / flooding == pytest.approx(left, rel=0.02)
+    more = PushedTransaction(ONE, 1, (private(1),) * 20)
+    outcomes = store.keep_all([ToKeep(more, wanted_by) for wanted_by in (["Org0"], ["honest"], ["Org0", "honest"])])
+    assert [full is None for full in outcomes] == [False, True, True]
+    store.purge([])
+    assert store.keep_all([ToKeep(more, ["Org0"])]) != [None]  # also once the journal is written anew
+    store.committed([TxId(str(number)) for number in range(kept.total())], 2)
+    assert store.keep_all([ToKeep(more, ["Org0"])]) == [None]
 
 
 def test_what_is_committed_leaves_the_disk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
