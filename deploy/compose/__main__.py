@@ -42,8 +42,8 @@ def up(folder: Path, topology: str, ordering: Wish) -> None:
     click.echo(f"{project.network.title}")
     for node in project.network.nodes:
         click.echo(f"  {node.name}")
-    people = [(org, user) for org in project.network.organisations for user in org.users if user.role != "admin"]
-    org, user = people[-1]
+    org = project.network.organisations[-1]
+    user = next(user for user in org.users if user.role != "admin")
     click.echo(f"use it: python -m deploy.compose exec {org.name} asset list --as {user.name}")
 
 
@@ -61,7 +61,7 @@ def down(folder: Path, remove: bool) -> None:
 @main.command()
 @_folder
 def demo(folder: Path) -> None:
-    """Play a day of Alice's on a network of containers on which none was played yet."""
+    """Play a day of Alice's on a network of containers that nobody has used yet."""
     with _told():
         sys.exit(_project(folder).play())
 
@@ -73,7 +73,11 @@ def demo(folder: Path) -> None:
 def execute(folder: Path, organisation: str, arguments: tuple[str, ...]) -> None:
     """Run `privy` with ARGUMENTS in an organisation's own container, with the keys of its people."""
     with _told():
-        sys.exit(_project(folder).privy(client_of(organisation), *arguments))
+        project = _project(folder)
+        names = [org.name for org in project.network.organisations]
+        if organisation not in names:
+            raise click.UsageError(f"needed one of {', '.join(names)}; found {organisation}")
+        sys.exit(project.privy(client_of(organisation), *arguments))
 
 
 def _project(folder: Path) -> Project:

@@ -16,10 +16,13 @@ import yaml
 from deploy import packages
 from deploy.compose.document import CITY, DEMO, compose_document, contracts_of, kept_folder
 from deploy.generate import generate
+from deploy.images.base import has
+from deploy.images.build import ROLES, image_name
 from deploy.images.engine import DockerFault, Engine
 from deploy.kafka.cluster import Cluster
 from deploy.manifest import Network
 from deploy.ordering import OwnKafka
+from deploy.packages import Missing
 from deploy.places import contained
 from deploy.topology import Topology, TopologyError
 from deploy.wallets import fill_wallet
@@ -70,6 +73,7 @@ class Project:
 
     def up(self) -> None:
         """Start what does not run, and return once contracts are defined; what failed is taken down again."""
+        self._need_images()
         try:
             self.compose("up", "--detach")
             self._wait_for_contracts()
@@ -95,17 +99,19 @@ class Project:
 
     def container(self, service: str) -> str:
         """The id of a service's container."""
-        found = self._containers(f"--filter=label=com.docker.compose.service={service}")
+        found = self._containers(_of_service(service))
         if len(found) != 1:
             raise DockerFault(f"{service} of {self.folder} has {len(found)} containers; needed: one")
         return found[0]
 
     def play(self) -> int:
         """Play the demo's story, at this terminal; its exit status."""
+        self._need_running(*(node.name for node in self.network.nodes))
         return self._interact("run", "--rm", CITY)
 
     def privy(self, service: str, *arguments: str) -> int:
         """Run the command line in a client's container, at this terminal; its exit status."""
+        self._need_running(service)
         return self._interact("exec", service, "privy", *arguments)
 
     def exec(self, service: str, *command: str) -> str:
@@ -116,6 +122,19 @@ class Project:
         """The ids of the project's containers, whether they run or not."""
         ours = f"--filter=label=com.docker.compose.project={self.name}"
         return self.engine.docker("ps", "--all", "--quiet", ours, *filters).split()
+
+    def _need_images(self) -> None:
+        """Compose would ask a registry for ours, and none has them."""
+        services = yaml.safe_load((self.folder / COMPOSE_FILE).read_text(encoding="utf-8"))["services"]
+        ours = {image_name(role) for role in ROLES} & {service["image"] for service in services.values()}
+        if missing := [image for image in sorted(ours) if not has(self.engine, image)]:
+            raise Missing(f"needed: {', '.join(missing)} in the Docker engine; try: make images")
+
+    def _need_running(self, *services: str) -> None:
+        """Compose's own words about what does not run depend on its version: some have none."""
+        away = [each for each in services if not self._containers(_of_service(each), "--filter=status=running")]
+        if away:
+            raise DockerFault(f"{', '.join(away)} of {self.folder}: not running; start it with: make compose-up")
 
     def _wait_for_contracts(self) -> None:
         deadline = time.monotonic() + DEFINED_SECONDS_MAX
@@ -142,6 +161,10 @@ class Project:
     def _command(self) -> list[str]:
         place = ["--project-name", self.name, "--file", str(self.folder / COMPOSE_FILE)]
         return [*compose_program(self.engine), *place]
+
+
+def _of_service(service: str) -> str:
+    return f"--filter=label=com.docker.compose.service={service}"
 
 
 def compose_program(engine: Engine) -> list[str]:

@@ -1,18 +1,22 @@
 """The compose file of a network: what each container may see, be, and reach."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from click.testing import CliRunner
 
+from deploy.compose.__main__ import main
 from deploy.compose.document import CITY, client_of, compose_document, contracts_of
 from deploy.compose.project import Project
 from deploy.generate import generate
-from deploy.images.engine import Engine
+from deploy.images.engine import DockerFault, Engine
 from deploy.kafka.cluster import Cluster
 from deploy.manifest import Network
 from deploy.ordering import OwnKafka, Wish
+from deploy.packages import Missing
 from deploy.places import contained
 from deploy.topology import TopologyError, load_topology
 
@@ -139,3 +143,25 @@ def test_brokers_without_zookeeper_are_refused(tmp_path: Path) -> None:
     with pytest.raises(TopologyError, match="needed: one or more"):
         Project.make(without, tmp_path / "network", Engine({}))
     assert not (tmp_path / "network").exists()
+
+
+def test_without_images_it_is_said_what_makes_them_and_nothing_is_started(
+    tmp_path: Path, docker: Callable[[str], Engine]
+) -> None:
+    engine = docker(f'echo "$@" >> {tmp_path}/called; case "$*" in *peer*) ;; *) echo f00d ;; esac')
+    project = Project.make(load_topology("demo"), tmp_path / "network", engine)
+    with pytest.raises(Missing, match=r"^needed: privysharing/peer:\S+ in the Docker engine; try: make images$"):
+        project.up()
+    assert {line.split()[0] for line in (tmp_path / "called").read_text().splitlines()} == {"images"}
+
+
+def test_what_does_not_run_is_named_with_what_starts_it(tmp_path: Path, docker: Callable[[str], Engine]) -> None:
+    folder = tmp_path / "network"
+    project = Project.make(load_topology("demo"), folder, docker(":"))  # no containers
+    with pytest.raises(DockerFault, match=f"^client.citizens of {folder}: not running; start it with: make compose-up"):
+        project.privy(client_of("citizens"), "asset", "list")
+    with pytest.raises(DockerFault, match=r"^orderer0.ministry.city, peer0.medical.city, .*: not running"):
+        project.play()
+    asked = CliRunner().invoke(main, ["exec", "--folder", str(folder), "citizen", "asset", "list"])
+    assert asked.exit_code == 2
+    assert "needed one of ministry, medical, police, citizens; found citizen" in asked.output

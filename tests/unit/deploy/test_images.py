@@ -1,6 +1,5 @@
 """What images are made of, and what is said when they cannot be."""
 
-import os
 import re
 import tomllib
 from collections.abc import Callable
@@ -85,17 +84,3 @@ def test_a_role_that_there_is_not_is_refused() -> None:
 def test_nothing_of_an_image_is_kept_in_the_repository() -> None:
     assert FOLDER.is_relative_to(ROOT / "var")
     assert engines.FOLDER.is_relative_to(ROOT / "var")
-
-
-@pytest.fixture
-def docker(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str], Engine]:
-    """An engine whose `docker` does what a line of shell says."""
-
-    def that(script: str) -> Engine:
-        program = tmp_path / "docker"
-        program.write_text(f"#!/bin/sh\n{script}\n")
-        program.chmod(0o755)
-        monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.defpath}")
-        return Engine(dict(os.environ))
-
-    return that
