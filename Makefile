@@ -98,7 +98,7 @@ image-base: $(READY) ## A base for images from Debian's packages, where no regis
 compose-up: $(READY) ## Start the demo network in containers, from those images, and leave it running (var/compose); TOPOLOGY= ORDERING=
 	@$(BIN)/python -m deploy.compose up --topology $(TOPOLOGY) $(if $(filter kafka,$(ORDERING)),$(LOG))
 
-compose-demo: $(READY) ## A day of Alice's on it; once
+compose-demo: $(READY) ## A day of Alice's on it, before anybody uses it
 	@$(BIN)/python -m deploy.compose demo
 
 compose-down: $(READY) ## Stop it

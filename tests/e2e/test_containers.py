@@ -67,6 +67,8 @@ def test_the_demos_story_is_told_on_containers(city: Project) -> None:
     told = city.compose("--profile", DEMO, "run", "--rm", "-T", CITY)
     assert told.strip().endswith("demo ok")
     assert "4 peers at height" in told
+    with pytest.raises(DockerFault, match="such an asset already; the story needs a network that nobody has used yet"):
+        city.compose("--profile", DEMO, "run", "--rm", "-T", CITY)
 
 
 def test_everything_runs_as_a_user_without_rights_on_a_root_that_nobody_writes(city: Project) -> None:

@@ -18,6 +18,7 @@ from deploy.manifest import Network
 from deploy.ordering import Wish, with_ordering
 from deploy.topology import load_topology
 from deploy.wallets import fill_wallet
+from privysharing.sdk.errors import ContractRefused
 from services.client.cli.failures import message_of
 from services.client.demo.narrator import Narrator, StoryBroken
 from services.client.demo.story import Story
@@ -27,7 +28,7 @@ from services.client.network.processes import Processes
 
 @click.command("demo")
 @click.option("--keep", type=click.Path(path_type=Path), help="Keep the network's folder here, to look around in it.")
-@click.option("--on", type=click.Path(path_type=Path), help="Play on this network, which runs and has not seen a play.")
+@click.option("--on", type=click.Path(path_type=Path), help="Play on a network that runs and that nobody has used yet.")
 @with_ordering
 def command(keep: Path | None, on: Path | None, ordering: Wish) -> None:
     """Boot a city's network as processes, play a day of Alice's on it, and stop everything. Takes half a minute."""
@@ -59,6 +60,10 @@ def command(keep: Path | None, on: Path | None, ordering: Wish) -> None:
 def _play_on(network: Network, narrator: Narrator) -> None:
     try:
         asyncio.run(Story(network, narrator).play())
+    except ContractRefused as error:
+        raise StoryBroken(
+            f"in {narrator.place}: {message_of(error)}; the story needs a network that nobody has used yet"
+        ) from error
     except Exception as error:
         raise StoryBroken(f"in {narrator.place}: {message_of(error)}") from error
 

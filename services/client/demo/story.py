@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from deploy import manifest
 from deploy.wallets import network_wallet
 from privysharing.chaincode.identity import client_identity
+from privysharing.contract.settings import DAY_SECONDS_DEFAULT
 from privysharing.sdk import Network, connect
 from privysharing.sdk.commits import CommitListener
 from services.client.demo.alert import Alert
@@ -119,6 +120,9 @@ class Story:
         ends = datetime.fromisoformat(grant["not_after"])
         await asyncio.sleep(max(0.0, ends.timestamp() - time.time()) + 0.05)
         await doctor.is_refused("comes back after the day that was paid", DENIED, "ReadAsset", self._pulse)
+        await self._actors["admin.ministry"].does(
+            "lets a paid day last 24 hours again", "ConfigureChannel", {"day_seconds": DAY_SECONDS_DEFAULT}
+        )
 
     async def _revoke(self) -> None:
         self._tell.scene("Alice can take a grant back")
