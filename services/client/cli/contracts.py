@@ -17,13 +17,20 @@ def command() -> None:
 @command.command("functions")
 @acting
 def functions(session: Session) -> None:
-    """List every function of the contract with its parameters."""
+    """List every function of the contract with its parameters; --json has all that is written about them."""
     rows = session.evaluate("Describe")
-    shown = [{**row, "parameters": " ".join(parameter["name"] for parameter in row["parameters"])} for row in rows]
     if session.output.as_json:
         session.output.document(rows)
-    else:
-        session.output.rows("functions", ("name", "kind", "parameters", "doc"), shown)
+        return
+    shown = [
+        {
+            **row,
+            "parameters": " ".join(parameter["name"] for parameter in row["parameters"]),
+            "does": " ".join(row["doc"].split("\n\n")[0].split()),
+        }
+        for row in rows
+    ]
+    session.output.rows("functions", ("name", "kind", "parameters", "does"), shown)
 
 
 @command.command("definition")

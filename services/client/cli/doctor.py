@@ -13,7 +13,7 @@ import click
 import psutil
 from cryptography import x509
 
-from deploy.layout import MANIFEST
+from deploy.layout import MANIFEST, UNSETTLED
 from deploy.manifest import Network, NotANetwork
 from deploy.ports import holder, is_taken
 from services.client.cli.output import EXIT_REFUSED, Output
@@ -55,7 +55,8 @@ def _machine(folder: Path) -> Iterator[Finding]:
     for program in ("privy-orderer", "privy-peer"):
         found = shutil.which(program, path=str(Path(sys.executable).parent)) or shutil.which(program)
         yield Finding(f"program {program}", found is not None, found or "not found", "make demo installs it into .venv")
-    place = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
+    written = (folder / UNSETTLED if _is_part(folder) else folder).absolute()
+    place = next(parent for parent in (written, *written.parents) if parent.exists())
     writable = os.access(place, os.W_OK | os.X_OK, effective_ids=True)
     yield Finding(
         "folder",
@@ -85,7 +86,7 @@ def _network(folder: Path) -> Iterator[Finding]:
     except NotANetwork as error:
         yield Finding("network", well=False, found=str(error), remedy=f"remove {folder}, then: {up}")
         return
-    if not any(network.path(node.tls).exists() for node in network.nodes):
+    if _runs_elsewhere(network):
         yield Finding("network", well=True, found=f"{folder} is a part of one, whose nodes run elsewhere")
         return
     processes = Processes(network)
@@ -109,6 +110,18 @@ def _network(folder: Path) -> Iterator[Finding]:
         yield _certificate(f"TLS certificate of {node.name}", network.path(node.tls) / "server.crt")
         for signing in (network.path(node.msp) / "signcerts").iterdir():
             yield _certificate(f"signing certificate of {node.name}", signing)
+
+
+def _is_part(folder: Path) -> bool:
+    """Whether this is what a client has of a network, in which nothing is written but what clients keep."""
+    try:
+        return _runs_elsewhere(Network.load(folder))
+    except NotANetwork:
+        return False
+
+
+def _runs_elsewhere(network: Network) -> bool:
+    return not any(network.path(node.tls).exists() for node in network.nodes)
 
 
 def _port(node: str, address: str) -> Finding:

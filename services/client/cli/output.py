@@ -148,6 +148,8 @@ def _text(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, str | int | float):
         return _printable(str(value))
+    if isinstance(value, list) and value and all(isinstance(each, str) for each in value):
+        return _printable(", ".join(value))
     return _printable(json.dumps(value, ensure_ascii=False))
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
+from rich.padding import Padding
 from rich.rule import Rule
 
 from privysharing.contract.private_readings import TRANSIENT
@@ -18,6 +19,7 @@ from services.client.network.levels import Reading
 
 DENIED = "access denied: not enough permissions"
 
+_INDENT = 3  # also of the lines that a narrow terminal makes of one
 _BARS = "▁▂▃▄▅▆▇█"
 _ASCII_BARS = "_.-=^"  # for a terminal that has no others
 
@@ -47,7 +49,7 @@ class Narrator:
 
     def says(self, text: str) -> None:
         """Something worth telling."""
-        self._console.print(f"   {text}")
+        self._console.print(Padding.indent(text, _INDENT))
 
     def expect(self, fact: object, claim: str) -> None:
         """Tell a claim that is so; a claim that is not so ends the story."""

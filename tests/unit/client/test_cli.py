@@ -219,9 +219,12 @@ def test_what_looks_after_a_whole_network_says_where_there_is_a_part_of_one(
     """As in the container of an organisation's client."""
     part = shutil.ignore_patterns("users", "peers", "orderers", "nodes")
     shutil.copytree(resting.folder, tmp_path, ignore=part, dirs_exist_ok=True)
+    (tmp_path / "unsettled").mkdir(exist_ok=True)
     _, out, _ = run("doctor", "--network", str(tmp_path), "--json")
-    (found,) = (finding for finding in json.loads(out) if finding["check"] == "network")
-    assert (found["well"], found["found"]) == (True, f"{tmp_path} is a part of one, whose nodes run elsewhere")
+    found = {finding["check"]: finding for finding in json.loads(out)}
+    assert found["network"]["found"] == f"{tmp_path} is a part of one, whose nodes run elsewhere"
+    assert found["network"]["well"]
+    assert found["folder"]["found"] == f"{tmp_path / 'unsettled'} is writable"
     status, _, err = run("network", "status", "--network", str(tmp_path))
     assert (status, "is a part of a network, without the keys of" in err) == (1, True)
 

@@ -36,9 +36,9 @@ def test_machines_get_it_as_it_is(text: str, capsys: pytest.CaptureFixture[str])
 
 
 def test_values_read_naturally(capsys: pytest.CaptureFixture[str]) -> None:
-    Output(as_json=False).record("thing", {"is_valid": True, "gone": None, "count": 0, "names": ["ä"]})
+    Output(as_json=False).record("thing", {"is_valid": True, "gone": None, "count": 0, "names": ["ä", "b"]})
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
-    assert lines == [["thing"], ["is", "valid", "yes"], ["gone", "-"], ["count", "0"], ["names", '["ä"]']]
+    assert lines == [["thing"], ["is", "valid", "yes"], ["gone", "-"], ["count", "0"], ["names", "ä,", "b"]]
 
 
 def test_an_empty_list_says_none_to_people_and_is_empty_for_machines(capsys: pytest.CaptureFixture[str]) -> None:
