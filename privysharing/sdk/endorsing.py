@@ -5,9 +5,18 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from itertools import islice
 
+from privysharing.protocol.dissemination import TooFewPeers
 from privysharing.protocol.transactions import ProposalResponse
 from privysharing.rpc.errors import NodeError, NodeRefused
-from privysharing.sdk.errors import ContractRefused, EndorsementMismatch, Refusal, Refused, SdkError, Unavailable
+from privysharing.sdk.errors import (
+    ContractRefused,
+    EndorsementMismatch,
+    Refusal,
+    Refused,
+    SdkError,
+    TooFewPeersReached,
+    Unavailable,
+)
 from privysharing.sdk.profile import Node
 from privysharing.sdk.transactions import Answer
 
@@ -26,8 +35,11 @@ def refusal_of(node: Node, answer: ProposalResponse) -> Refused | None:
     status, message = answer.response.status, answer.response.message
     if status in SUCCESS:
         return None
-    refusal = Refusal.parse(message)
-    return ContractRefused(node.name, status, refusal) if refusal else Refused(node.name, status, message)
+    if refusal := Refusal.parse(message):
+        return ContractRefused(node.name, status, refusal)
+    if lacking := TooFewPeers.parse(message):
+        return TooFewPeersReached(node.name, status, message, lacking)
+    return Refused(node.name, status, message)
 
 
 def as_answered(_node: Node, asked: Asked) -> ProposalResponse:
@@ -39,7 +51,8 @@ async def collect(ask: Ask, endorsers: Sequence[Node], needed: int, judge: Judge
     """`needed` equal endorsements, from the first peers of the list that give them.
 
     Every failure, refusal or differing answer brings in the next peer. Raises the first refusal when `needed` peers
-    refuse or nobody is left to ask; EndorsementMismatch when endorsements differ; Unavailable when too few answered.
+    refuse or nobody is left to ask; TooFewPeersReached when private data did not get about from anybody;
+    EndorsementMismatch when endorsements differ; Unavailable when too few answered.
     """
     collection = _Collection(ask, endorsers, needed, judge)
     try:
@@ -61,6 +74,7 @@ class _Collection:
         self._asked: dict[Asked, Node] = {}  # those that have not answered yet
         self._votes: dict[bytes, list[Answer]] = {}
         self._refusals: list[Refused] = []
+        self._alone: list[TooFewPeersReached] = []  # by peers that others may reach more than
         self._problems: list[str] = []
 
     def go_on(self) -> None:
@@ -108,7 +122,10 @@ class _Collection:
         except NodeError as error:
             self._problems.append(str(error))
         else:
-            if refusal := refusal_of(node, answer):
+            refusal = refusal_of(node, answer)
+            if isinstance(refusal, TooFewPeersReached):
+                self._alone.append(refusal)
+            elif refusal:
                 self._refusals.append(refusal)
             elif answer.endorsement is None:
                 self._problems.append(f"{node.name}: answered without an endorsement")
@@ -120,8 +137,8 @@ class _Collection:
         return " | ".join(", ".join(node.name for node, _ in equal) for equal in self._votes.values())
 
     def _shortfall(self) -> SdkError:
-        if self._refusals:
-            return self._refusals[0]
+        if self._refusals or self._alone:
+            return [*self._refusals, *self._alone][0]
         if len(self._votes) > 1:
             return EndorsementMismatch(
                 f"endorsers answered with different results ({self._camps()}); try again in a moment"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from privysharing.protocol.codes import Status, TxCode
+from privysharing.protocol.dissemination import TooFewPeers
 from privysharing.protocol.envelopes import TxId
 
 if TYPE_CHECKING:  # which goes by nodes, and a profile of these by errors
@@ -86,6 +87,22 @@ class ContractRefused(Refused):
         if self.refusal.found:
             lines.append(f"found: {self.refusal.found}")
         return "; ".join(lines)
+
+
+class TooFewPeersReached(Refused):
+    """A peer's private data did not reach as many other members' peers as its collection requires.
+
+    Nothing was ordered. Some of them do not run, or nobody reaches them: once they are back the same call succeeds.
+    """
+
+    retryable = True
+
+    def __init__(self, node: str, status: int, message: str, lacking: TooFewPeers) -> None:
+        super().__init__(node, status, message)
+        self.chaincode = lacking.chaincode
+        self.collection = lacking.collection
+        self.required = lacking.required
+        self.reached = lacking.reached
 
 
 class EndorsementMismatch(SdkError):

@@ -16,6 +16,7 @@ from functools import partial
 from privysharing.protocol.channel.bundle import ChannelConfig
 from privysharing.protocol.codec.collections import member_msp_ids
 from privysharing.protocol.collections import CollectionConfig
+from privysharing.protocol.dissemination import TooFewPeers
 from privysharing.protocol.msp.identity import InvalidIdentity
 from privysharing.protocol.private_data import PushedTransaction
 from services.peer.private_data.dissemination import NotSpread
@@ -246,9 +247,5 @@ class _Spread:
         for (namespace, name), collection in self._results.collections.items():
             reached = self._reached[namespace, name]
             if reached < collection.required_peer_count:
-                return NotSpread(
-                    f"private data of collection {name} of chaincode {namespace} must reach at least "
-                    f"{collection.required_peer_count} other peers of its members before it is endorsed, and reached "
-                    f"{reached}; try again later"
-                )
+                return NotSpread(str(TooFewPeers(namespace, name, collection.required_peer_count, reached)))
         return None

@@ -10,10 +10,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from privysharing.protocol.dissemination import TooFewPeers
 from privysharing.protocol.transactions import Endorsement, ProposalResponse, Response
 from privysharing.rpc.errors import NodeError, NodeRefused, NodeUnavailable
 from privysharing.sdk.endorsing import collect
-from privysharing.sdk.errors import ContractRefused, EndorsementMismatch, Refused, SdkError, Unavailable
+from privysharing.sdk.errors import (
+    ContractRefused,
+    EndorsementMismatch,
+    Refused,
+    SdkError,
+    TooFewPeersReached,
+    Unavailable,
+)
 from privysharing.sdk.profile import Node
 
 # What a peer does: endorses result A or B, refuses by status, turns the call down, cannot be reached, talks nonsense.
@@ -48,6 +56,8 @@ class Peers:
             raise NodeRefused(peer.name, grpc.StatusCode.UNKNOWN, f"no from {peer.name}")
         if kind == "U":
             raise NodeUnavailable(peer.name, "gone")
+        if kind == "S":
+            return ProposalResponse(Response(500, f"error in simulation: {TooFewPeers('cc', 'critical', 2, 1)}"))
         if kind == "N":
             return ProposalResponse(Response(200), b"A")
         return answer(kind, peer.name)
@@ -133,6 +143,22 @@ async def test_the_refusal_told_is_that_of_the_peer_asked_first() -> None:
     for _ in range(20):
         with pytest.raises(Refused, match="no from peer0"):
             await collect(Peers("RR").ask, [node(0), node(1)], 2)
+
+
+async def test_a_peer_that_reached_too_few_others_with_private_data_leaves_it_to_the_next_one() -> None:
+    assert await outcome(Peers("SA"), 1) == "A"
+    assert await outcome(Peers("SSR"), 1) is Refused  # who says no has the word
+    with pytest.raises(TooFewPeersReached) as caught:
+        await collect(Peers("SS").ask, [node(0), node(1)], 1)
+    short = caught.value
+    assert short.retryable
+    assert (short.node, short.status) == ("peer0", 500)
+    assert (short.chaincode, short.collection, short.required, short.reached) == ("cc", "critical", 2, 1)
+    assert str(short) == (
+        "peer0 refused (500): error in simulation: failed to distribute private collection: private data of collection "
+        "critical of chaincode cc must reach at least 2 other peers of its members before it is endorsed, and reached "
+        "1; see that they run, and try again"
+    )
 
 
 async def test_who_is_unreachable_is_told_by_name() -> None:
