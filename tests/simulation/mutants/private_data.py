@@ -16,15 +16,16 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     mutant(
         "What fellows give is not held against its hash",
         (f"{ROOM}.pulling:Puller.pull", "elif sha256(found.rwset) == want.rwset_hash:", "elif True:"),
-        (SETS, "if is_whole(raw, hashed):", "if True:"),
+        (SETS, "whole = is_whole(raw, hashed)", "whole = True"),
+        (f"{ROOM}.sets:fitting", "if not all(_fits(", "if False and not all(_fits("),
     ),
     mutant(
         "What purges have left of a set is not held against the hashes of its keys",
-        (SETS, "if not all(_fits(", "if False and not all(_fits("),
+        (f"{ROOM}.sets:fitting", "if not all(_fits(", "if False and not all(_fits("),
     ),
     mutant(
         "What a fellow says was purged is done without",
-        (SETS, "if not all(map(is_purged, lacking)):", "if False:"),
+        (SETS, "if not whole and not all(map(is_purged, lacking)):", "if False:"),
     ),
     mutant(
         "Private sets are synced neither before their endorsement nor before their block",
@@ -39,7 +40,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         "Reconciliation knows of no purges",
         (
             f"{SIDEDB}.reconcile",
-            "Changes(self._database, place.block_num).is_purged_at(place)",
+            "self._is_purged_at(place, Changes(self._database, place.block_num))",
             "lambda _: False",
         ),
         (f"{ROOM}.changes:Changes._trim", "if raw is not None and all(", "if raw is not None and not raw and all("),
