@@ -1,9 +1,10 @@
 """From the records of the log to the batches of the blocks. Pure: the same records make the same blocks everywhere.
 
 What Fabric's Kafka orderer does between consuming a record and writing a block (consensus/kafka processRegular,
-processTimeToCut), with three differences, the same in every orderer: a record that makes no sense is skipped and
-counted instead of stopping the chain; a record that is examined again is judged without a clock; and the original
-offset of a resubmitted record counts as dealt with even when its record stays pending, or is found invalid.
+processTimeToCut), with four differences, the same in every orderer: a record that makes no sense is skipped and
+counted instead of stopping the chain; so is a configuration in an envelope that peers do not take; a record that is
+examined again is judged without a clock; and the original offset of a resubmitted record counts as dealt with even when
+its record stays pending, or is found invalid.
 """
 
 from dataclasses import dataclass
@@ -13,9 +14,11 @@ from privysharing.protocol.channel.bundle import ChannelConfig
 from privysharing.protocol.channel.update import derive, validate
 from privysharing.protocol.codec.configs import parse_config_envelope
 from privysharing.protocol.codec.ordering import parse_record
-from privysharing.protocol.codes import HeaderType
+from privysharing.protocol.codes import HeaderType, TxCode
 from privysharing.protocol.errors import MalformedMessage, ProtocolError
 from privysharing.protocol.ordering import LogPosition, RecordClass, Regular, TimeToCut
+from privysharing.protocol.reading import read_transaction
+from privysharing.protocol.signers import formal_verdict, verify_signatures
 from services.orderer.admission import Message, Refusal, judge_config, judge_normal, read_message
 from services.orderer.admitted import Admitted
 from services.orderer.cutter import BlockCutter
@@ -168,6 +171,9 @@ class Sequencer:
         self._resubmitted_config = max(self._resubmitted_config, record.original_offset)
         if record.config_sequence < self.config.sequence:
             return self._derive_again(offset, record, message)
+        verdict = self._formal_verdict(message)
+        if verdict is not TxCode.VALID:
+            return self._drop(record, SkipReason.BAD_CONFIG, verdict.name)
         try:
             config = validate(self.config, message.data)
         except ProtocolError as error:
@@ -178,6 +184,12 @@ class Sequencer:
         effects.append(self._cut((message.canonical,), offset, config))
         self.config = config
         return effects
+
+    def _formal_verdict(self, message: Message) -> TxCode:
+        """What peers make of the envelope itself: a configuration that they do not take must not be in force here."""
+        transaction = read_transaction(message.canonical)
+        signers = verify_signatures(transaction, self.config.channel_id, self.config.msps)
+        return formal_verdict(transaction, signers)
 
     def _examine_again(self, offset: int, record: Regular, message: Message) -> list[Effect]:
         refusal = judge_normal(message, self.config)

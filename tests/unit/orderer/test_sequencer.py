@@ -1,10 +1,21 @@
 """Blocks are a function of the log: what each record leads to, and what a block remembers of its place."""
 
+from dataclasses import replace
+
 from privysharing.protocol.channel.bundle import ChannelConfig
 from privysharing.protocol.channel.settings import BatchSize
 from privysharing.protocol.channel.update import derive
+from privysharing.protocol.codec.envelopes import (
+    encode_channel_header,
+    encode_envelope,
+    encode_payload,
+    encode_signature_header,
+    parse_envelope,
+    split_payload,
+)
 from privysharing.protocol.codec.ordering import encode_record
 from privysharing.protocol.codes import HeaderType
+from privysharing.protocol.envelopes import ChannelHeader, SignatureHeader, TxId
 from privysharing.protocol.ordering import START, Connect, LogPosition, RecordClass, Regular, TimeToCut
 from services.orderer.sealing import config_envelope
 from services.orderer.sequencer import Cut, Effect, Reconfigure, Resubmit, Sequencer, Skip, SkipReason
@@ -148,6 +159,27 @@ def test_a_configuration_that_does_not_apply_is_skipped() -> None:
     stale = configuration(CONFIG, BatchSize(5, 100_000, 5_000), sequence=1)
     assert feed.skip(stale) is SkipReason.BAD_CONFIG
     assert feed.sequencer.config.sequence == 1
+
+
+def test_a_configuration_whose_envelope_no_peer_would_take_is_skipped() -> None:
+    """Orderers would go on under it, and peers without it, until the next one stops the channel."""
+    honest = configuration(CONFIG, BatchSize(1, 100_000, 5_000))
+    signed = parse_envelope(honest.envelope)
+    derived = split_payload(signed.payload)
+    assert derived is not None
+    signature_header = encode_signature_header(SignatureHeader(SIGNER.serialized, b"n" * 24))
+    header = ChannelHeader(HeaderType.CONFIG, CONFIG.channel_id, TxId(""), timestamp_ns=NOW_NS, epoch=1)
+    of_another_epoch = encode_payload(encode_channel_header(header), signature_header, derived[2])
+    feed = Feed()
+    for payload, signature in (
+        (signed.payload, b"no signature"),
+        (signed.payload, STRANGERS.admin.sign(signed.payload)),
+        (of_another_epoch, SIGNER.sign(of_another_epoch)),
+    ):
+        forged = replace(honest, envelope=encode_envelope(payload, signature))
+        assert feed.skip(forged) is SkipReason.BAD_CONFIG
+    assert feed.sequencer.config.sequence == 0
+    assert feed.cut(honest).config is not None
 
 
 def test_a_message_from_before_a_configuration_is_submitted_again() -> None:
