@@ -1,5 +1,7 @@
 """`privy contract`: what the contract offers, and any call to it."""
 
+import re
+
 import click
 
 from privysharing.protocol.codec.lifecycle import encode_query_args, parse_query_result
@@ -7,6 +9,8 @@ from privysharing.protocol.describe.definition import describe_collections, desc
 from privysharing.protocol.lifecycle import LIFECYCLE
 from privysharing.sdk import Call
 from services.client.cli.session import CONTRACT, Session, acting
+
+_FIRST_SENTENCE = re.compile(r"(?<=\.)\s|\n\n")
 
 
 @click.group()
@@ -26,7 +30,7 @@ def functions(session: Session) -> None:
         {
             **row,
             "parameters": " ".join(parameter["name"] for parameter in row["parameters"]),
-            "does": " ".join(row["doc"].split("\n\n")[0].split()),
+            "does": " ".join(_FIRST_SENTENCE.split(row["doc"], maxsplit=1)[0].split()),
         }
         for row in rows
     ]

@@ -60,7 +60,7 @@ def command(keep: Path | None, on: Path | None, ordering: Wish) -> None:
 def _play_on(network: Network, narrator: Narrator) -> None:
     try:
         asyncio.run(Story(network, narrator).play())
-    except ContractRefused as error:
+    except (ContractRefused, StoryBroken) as error:
         raise StoryBroken(
             f"in {narrator.place}: {message_of(error)}; the story needs a network that nobody has used yet"
         ) from error

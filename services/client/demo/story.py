@@ -52,10 +52,10 @@ class Story:
     async def _create(self) -> None:
         self._tell.scene("Alice owns her data")
         ministry, alice = self._actors["admin.ministry"], self._actors["alice"]
+        await alice.does(f"creates the asset {PULSE}", "CreateAsset", "heart_rate", PULSE)
         await ministry.does(
             f"lets a paid day last {DAY_SECONDS} seconds here", "ConfigureChannel", {"day_seconds": DAY_SECONDS}
         )
-        await alice.does(f"creates the asset {PULSE}", "CreateAsset", "heart_rate", PULSE)
         began = datetime.now(UTC) - timedelta(minutes=5)
         rates = heart_rates()
         readings = [
