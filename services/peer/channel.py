@@ -75,7 +75,8 @@ class Channel:
         self.transient: TransientStore = private.transient
         figures = tools.exchange.metrics
         figures.follow(self.channel_id, private)
-        self._eraser = Eraser(private, figures.erasures.of(self.channel_id))
+        erase_expired_s = tools.exchange.settings.erase_expired_seconds
+        self._eraser = Eraser(private, figures.erasures.of(self.channel_id), erase_expired_s)
         self.config = stored_config(ledger)
         self.notifier = CommitNotifier(ledger.height)
         self.exchange = PrivateExchange(

@@ -212,6 +212,7 @@ def _exchange(gossip: Section, address: str) -> ExchangeConfig:
             pause_seconds_min=min(defaults.pause_seconds_min, pause_s),
             pause_seconds_max=pause_s,
         ),
+        erase_expired_seconds=private.seconds("eraseExpiredInterval", "10m", least=0.1),
     )
 
 

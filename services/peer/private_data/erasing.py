@@ -7,15 +7,15 @@ from services.peer.private_data.store import PrivateStore
 from services.runtime.metrics import Counter
 
 REST_S: Final = 1.0  # between two erasures: each writes tables anew
-EXPIRED_ERASED_EVERY_S: Final = 600.0  # what nobody has purged can wait for more
 
 
 class Eraser:
     """Of one channel. On the event loop only."""
 
-    def __init__(self, store: PrivateStore, erasures: Counter) -> None:
-        """`erasures` counts those after which nothing purged is left."""
+    def __init__(self, store: PrivateStore, erasures: Counter, expired_every_s: float) -> None:
+        """`erasures` counts those after which nothing purged is left; what nobody has purged can wait for more."""
         self._store = store
+        self._expired_every_s = expired_every_s
         self._erasures = erasures
         self._awake = asyncio.Event()
         self._awake.set()  # an earlier process may have left something
@@ -27,15 +27,17 @@ class Eraser:
 
     async def run(self) -> None:
         """Erase for ever. Raises StorageError."""
+        expired_too = False
         while True:
-            expired_too = False
             try:
-                async with asyncio.timeout(EXPIRED_ERASED_EVERY_S):
+                async with asyncio.timeout(self._expired_every_s):
                     await self._awake.wait()
             except TimeoutError:
                 expired_too = True
             self._awake.clear()
-            if not await self._erase(expired_too):
+            if await self._erase(expired_too):
+                expired_too = False
+            else:
                 self._awake.set()
             await asyncio.sleep(REST_S)
 

@@ -27,6 +27,7 @@ class ExchangeConfig:
     push: PushConfig = field(default_factory=PushConfig)
     pull: PullConfig = field(default_factory=PullConfig)
     reconciler: ReconcilerConfig = field(default_factory=ReconcilerConfig)
+    erase_expired_seconds: float = 600.0  # eraseExpiredInterval, which is ours: each writes files anew
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

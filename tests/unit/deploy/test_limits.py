@@ -88,6 +88,7 @@ def test_the_page_gives_a_peers_defaults(core_yaml: Path) -> None:
         "privateDataCalls": f"{config.private_data_service.calls_max}",
         "privateDataBytes": f"{config.private_data_service.bytes_max} bytes",
         "pushAckTimeout": f"{config.exchange.push.ack_seconds:g} s",
+        "eraseExpiredInterval": f"{config.exchange.erase_expired_seconds:g} s",
         "pullRetryThreshold": f"{config.exchange.pull.seconds_max:g} s",
     }
     both = {key: value for key, value in BOTH.items() if not key.startswith("General")}

@@ -26,7 +26,7 @@ class Figures:
         self._registry = Registry()
         self.metrics = ExchangeMetrics.register(self._registry)
         self.metrics.follow(CHANNEL, self.member.private)
-        self.eraser = Eraser(self.member.private, self.metrics.erasures.of(CHANNEL))
+        self.eraser = Eraser(self.member.private, self.metrics.erasures.of(CHANNEL), expired_every_s=0.1)
 
     def __getitem__(self, name: str) -> int:
         shown = f'privysharing_{name}{{channel="{CHANNEL}"}}'
@@ -73,7 +73,6 @@ async def test_purged_keys_are_shown_until_they_have_left_the_files(figures: Fig
 async def test_what_has_expired_is_erased_in_time_also_while_blocks_keep_coming(
     figures: Figures, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(erasing, "EXPIRED_ERASED_EVERY_S", 0.1)
     monkeypatch.setattr(erasing, "REST_S", 0.01)
     chain, private = PrivateChain(), figures.member.private
     chain.put("k", b"value", "short")
