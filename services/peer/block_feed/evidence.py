@@ -48,9 +48,10 @@ def kept(disk: Disk, folder: Path, ledger: Callable[[int], Block | None]) -> Seq
     """
     names = disk.list(folder) if disk.exists(folder) else []
     whole = [name for name in names if name.endswith(_BLOCK)]
-    for name in [name for name in whole if name.endswith(_THEIRS)]:
-        ours = name.removesuffix(_THEIRS) + _OURS
-        if ours not in whole and (block := ledger(int(name.removesuffix(_THEIRS)))) is not None:
+    heights = [height for name in whole if (height := name.removesuffix(_THEIRS)) != name and height.isdecimal()]
+    for height in heights:
+        ours = height + _OURS
+        if ours not in whole and (block := ledger(int(height))) is not None:
             write_whole(disk, folder / ours, encode_block(block))
             whole.append(ours)
     return [folder / name for name in sorted(whole)]

@@ -37,3 +37,11 @@ def test_half_a_block_is_no_evidence(chain: OrderedChain) -> None:
         keep(disk, folder, ForkedChain(chain.blocks[5], chain.copy().cut(envelope()), "orderer:7050"))
     assert disk.list(folder)
     assert kept(disk, folder, chain.blocks.__getitem__) == []
+
+
+def test_a_block_that_an_operator_put_there_under_a_name_of_his_own_counts_and_stops_no_start(
+    chain: OrderedChain, tmp_path: Path
+) -> None:
+    disk, theirs = RealDisk(), tmp_path / "copy-theirs.block"
+    theirs.write_bytes(encode_block(chain.blocks[5]))
+    assert kept(disk, tmp_path, chain.blocks.__getitem__) == [theirs]
