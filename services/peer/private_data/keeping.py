@@ -11,7 +11,7 @@ from typing import Final
 
 from privysharing.protocol.crypto import sha256
 from privysharing.protocol.private_data import PushedTransaction
-from services.peer.private_data.records import join
+from services.peer.private_data.records import encode_number, join
 from services.peer.private_data.types import ToKeep, TransientStore
 
 REMEMBERED_MAX: Final = 2048  # transactions, by a hash of what was kept of each
@@ -66,7 +66,8 @@ class Keeping:
 
 
 def _digest(transaction: PushedTransaction) -> bytes:
-    parts = [transaction.tx_id.encode()]
+    """The height counts: what was pushed with a lower one is forgotten sooner, and anybody may say so of his own."""
+    parts = [transaction.tx_id.encode(), encode_number(transaction.height)]
     for each in transaction.sets:
         parts += (each.namespace.encode(), each.collection.encode(), each.rwset)
     return sha256(join(*parts))

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from privysharing.protocol.codec.private_sets import encode_private_set, parse_private_set
 from privysharing.protocol.envelopes import TxId
+from privysharing.protocol.errors import MalformedMessage
 from privysharing.protocol.private_data import PrivateSet, PushedTransaction
 from privysharing.protocol.values import value
 from services.peer.private_data.records import decode_number, encode_number, join, split
@@ -25,6 +26,7 @@ from services.runtime.journal import Journal
 RETAINED_BLOCKS = 20_000  # core.yaml peer.gossip.pvtData.transientstoreMaxBlockRetention
 FORGOTTEN_BYTES_MAX = 16 * 1024 * 1024  # and more than are waited for: then the journal is written anew
 WAITING_BYTES_MAX = 256 * 1024 * 1024  # of sets whose transactions are not committed
+RECORD_BYTES = 512  # that each takes in memory, about, and so counts for more: nobody pushes millions that are empty
 RECENT_BYTES_MAX = 4 * 1024 * 1024  # of those, the newest, in memory too: to read one from the journal takes ten reads
 
 
@@ -68,7 +70,7 @@ class StoredTransient:
         self._recent_bytes = 0
         for index, record in self._journal.records:
             tx_id, height, _ = _decode(record)
-            self._note(tx_id, height, _Record(index, len(record), ""))
+            self._note(tx_id, height, _Record(index, _size(record), ""))
 
     @property
     def waiting(self) -> int:
@@ -99,7 +101,7 @@ class StoredTransient:
             for each in all_to_keep:
                 tx = each.transaction
                 encoded = [_encode(tx.tx_id, tx.height, private) for private in tx.sets]
-                size = sum(map(len, encoded))
+                size = sum(map(_size, encoded))
                 owner = self._who_has_room(each.wanted_by, size)
                 outcomes.append(TransientStoreFull(", ".join(each.wanted_by)) if owner is None else None)
                 if owner is not None:
@@ -109,7 +111,7 @@ class StoredTransient:
             self._bytes, self._shares = bytes_before, shares_before  # they count once they are there
             first = self._journal.append([record for _, _, record, _ in records]) if records else 0
             for index, (tx, private, record, owner) in enumerate(records, start=first):
-                self._note(tx.tx_id, tx.height, _Record(index, len(record), owner))
+                self._note(tx.tx_id, tx.height, _Record(index, _size(record), owner))
                 self._remember(index, private)
         return outcomes
 
@@ -152,7 +154,10 @@ class StoredTransient:
             def is_purged(key_hash: bytes) -> bool:
                 return purged.get((private.namespace, private.collection, key_hash), -1) >= height
 
-            found = parse_private_set(private.rwset)
+            try:
+                found = parse_private_set(private.rwset)
+            except MalformedMessage:  # an earlier release kept whatever came
+                return PrivateSet(private.namespace, private.collection, b"")
             left = without(found, is_purged)
             if left == found:
                 return private
@@ -195,13 +200,13 @@ class StoredTransient:
 
     def _remember(self, index: int, private: PrivateSet) -> None:
         self._recent[index] = private
-        self._recent_bytes += len(private.rwset)
+        self._recent_bytes += _size(private.rwset)
         while self._recent_bytes > RECENT_BYTES_MAX:
             self._let_go(next(iter(self._recent)))
 
     def _let_go(self, index: int) -> None:
         if (private := self._recent.pop(index, None)) is not None:
-            self._recent_bytes -= len(private.rwset)
+            self._recent_bytes -= _size(private.rwset)
 
     def _renew(self, change: Callable[[PrivateSet, int], PrivateSet]) -> None:
         """Write the journal anew, with what is waited for; `change` also gets the height that it was endorsed at."""
@@ -214,7 +219,11 @@ class StoredTransient:
         self._waiting, self._bytes, self._shares = {}, 0, Counter()
         self._recent, self._recent_bytes = {}, 0
         for index, (tx_id, height, raw, owner) in enumerate(kept, start=1):
-            self._note(tx_id, height, _Record(index, len(raw), owner))
+            self._note(tx_id, height, _Record(index, _size(raw), owner))
+
+
+def _size(record: bytes) -> int:
+    return len(record) + RECORD_BYTES
 
 
 def _encode(tx_id: TxId, height: int, private: PrivateSet) -> bytes:

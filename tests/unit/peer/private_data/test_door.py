@@ -252,7 +252,7 @@ async def test_an_organisation_has_its_share_of_what_can_be_asked_at_a_time() ->
 async def test_an_organisation_that_floods_a_peer_with_pushes_leaves_room_for_the_others(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(transient, "WAITING_BYTES_MAX", 20_000)
+    monkeypatch.setattr(transient, "WAITING_BYTES_MAX", 26_000)
     one = Peer(PEER1)
     async with town(one) as network:
         flood = [Secret(SHARED, f"k{number}", b"v" * 1500) for number in range(12)]
@@ -290,6 +290,18 @@ async def test_nobody_makes_a_peer_keep_something_for_ever() -> None:
         assert await sent(one, request(one, PEER1B, ahead)) == PushAnswer(("",))
         one.store.transient.committed([], 100_000)
         assert not one.kept(secret)
+
+
+async def test_nobody_makes_a_peer_forget_what_somebody_else_pushes() -> None:
+    """Who has the same set, and is first to push it as one that is old, leaves the others' pushes what they are."""
+    one = Peer(PEER1)
+    async with town(one):
+        secret = Secret(SHARED, "k", b"v")
+        for who, height in ((PEER2, 0), (PEER1B, 1)):
+            pushed = Push((PushedTransaction(secret.tx_id, height, (secret.set,)),))
+            assert await sent(one, request(one, who, pushed)) == PushAnswer(("",))
+        one.store.transient.committed([], transient.RETAINED_BLOCKS)
+        assert one.kept(secret)
 
 
 async def test_an_answer_holds_no_more_than_it_may() -> None:

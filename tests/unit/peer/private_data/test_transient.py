@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from privysharing.protocol.crypto import sha256
 from privysharing.protocol.envelopes import TxId
 from privysharing.protocol.private_data import PrivateSet, PushedTransaction
 from services.peer.private_data import transient
-from services.peer.private_data.transient import RETAINED_BLOCKS, StoredTransient, TransientStoreFull
-from services.peer.private_data.types import ToKeep
+from services.peer.private_data.transient import RECORD_BYTES, RETAINED_BLOCKS, StoredTransient, TransientStoreFull
+from services.peer.private_data.types import PurgedKey, ToKeep
 from services.runtime.disk import RealDisk
 from services.runtime.memorydisk import MemoryDisk, PowerLoss
 
@@ -57,7 +58,7 @@ def test_what_is_never_committed_goes_after_many_blocks(store: StoredTransient) 
 def test_there_is_a_limit_to_what_waits_and_a_refused_hand_leaves_nothing(
     store: StoredTransient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(transient, "WAITING_BYTES_MAX", 100)
+    monkeypatch.setattr(transient, "WAITING_BYTES_MAX", 1000)
     store.keep(ONE, 1, [private(1)])
     with pytest.raises(TransientStoreFull, match="is full; try again later"):
         store.keep(TWO, 1, [private(number) for number in range(9)])
@@ -71,7 +72,7 @@ def test_there_is_a_limit_to_what_waits_and_a_refused_hand_leaves_nothing(
 def test_what_an_organisation_has_waiting_is_no_more_than_it_leaves(
     flooding: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(transient, "WAITING_BYTES_MAX", 100_000)
+    monkeypatch.setattr(transient, "WAITING_BYTES_MAX", 400_000)
     store, kept, full = StoredTransient(MemoryDisk(), FOLDER), Counter[str](), None
     for number in itertools.count():
         who = f"Org{number % flooding}"
@@ -91,6 +92,25 @@ def test_what_an_organisation_has_waiting_is_no_more_than_it_leaves(
     assert store.keep_all([ToKeep(more, ["Org0"])]) != [None]  # also once the journal is written anew
     store.committed([TxId(str(number)) for number in range(kept.total())], 2)
     assert store.keep_all([ToKeep(more, ["Org0"])]) == [None]
+
+
+def test_nobody_has_room_for_millions_of_sets_that_are_empty(
+    store: StoredTransient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transient, "WAITING_BYTES_MAX", 10 * RECORD_BYTES)
+    empty = [ToKeep(PushedTransaction(TxId(str(number)), 1, (PrivateSet("cc", "c", b""),)), ()) for number in range(10)]
+    assert None not in store.keep_all(empty)[-2:]
+    assert store.waiting > 5
+
+
+def test_a_set_that_nobody_can_read_holds_no_purge_up(tmp_path: Path) -> None:
+    store = StoredTransient(RealDisk(), tmp_path)
+    store.keep(ONE, 1, [PrivateSet("cc", "c", b"\xffgarbage")])
+    store.keep(TWO, 1, [private(2)])
+    store.purge([PurgedKey("cc", "c", sha256(b"other"), 5, 0)])
+    assert list(store.sets_of(TWO)) == [private(2)]
+    assert b"garbage" not in b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+    store.close()
 
 
 def test_what_is_committed_leaves_the_disk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
