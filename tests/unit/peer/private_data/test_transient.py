@@ -99,8 +99,8 @@ def test_nobody_has_room_for_millions_of_sets_that_are_empty(
 ) -> None:
     monkeypatch.setattr(transient, "WAITING_BYTES_MAX", 10 * RECORD_BYTES)
     empty = [ToKeep(PushedTransaction(TxId(str(number)), 1, (PrivateSet("cc", "c", b""),)), ()) for number in range(10)]
-    assert None not in store.keep_all(empty)[-2:]
-    assert store.waiting > 5
+    assert store.keep_all(empty)[-1] is not None
+    assert 5 < store.waiting < 10
 
 
 def test_a_set_that_nobody_can_read_holds_no_purge_up(tmp_path: Path) -> None:
