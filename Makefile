@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 .PHONY: help demo test check bench profile sim chaos canary fuzz soak up down kafka-up kafka-down kafka-ready prometheus-ready image-base images compose-up compose-demo compose-down docker-stop k8s proto lock clean
 
 help: ## This list
-	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 # Where the ordering log is: embedded or kafka, and then with how many BROKERS and ZOOKEEPERS.
 ORDERING ?= embedded
