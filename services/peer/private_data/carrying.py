@@ -31,6 +31,8 @@ def carried_on_commit(
     needed: Sequence[Needed], found: Mapping[Place, PrivateSet], before: Hashes, values: PrivateValues
 ) -> Mapping[Place, bytes]:
     """What the transactions of a block carry on, as far as it is here; `before` is the state before the block."""
+    if not any(each.hashed.metadata_writes for each in needed):
+        return {}
     written: dict[tuple[str, str, bytes], Write | None] = {}  # in this block so far; None: not known here
     carried: dict[Place, bytes] = {}
     for each in needed:

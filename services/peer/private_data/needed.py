@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from privysharing.protocol.codes import TxCode
+from privysharing.protocol.collections import CollectionConfig
 from privysharing.protocol.envelopes import TxId
 from privysharing.protocol.lifecycle import LIFECYCLE
 from privysharing.protocol.lifecycle_state import collections_key_owner
@@ -63,12 +64,16 @@ def private_part(
     """What the valid transactions write to collections that the organisation belongs to."""
     needed: list[Needed] = []
     purges: list[PurgedKey] = []
+    held: dict[tuple[str, str], CollectionConfig | None] = {}  # None: not by this organisation
     for tx_num, tx_id, namespace, hashed in _written(transactions, verdicts):
-        if msp_id not in collections.members(namespace, hashed.collection):
+        name = namespace, hashed.collection
+        if name not in held:
+            held[name] = collections.find(*name) if msp_id in collections.members(*name) else None
+        config = held[name]
+        if config is None:
             continue
-        config = collections.find(namespace, hashed.collection)
-        place = Place(block_num, tx_num, namespace, hashed.collection)
-        expires = expiring_block(block_num, config.block_to_live if config is not None else 0)
+        place = Place(block_num, tx_num, *name)
+        expires = expiring_block(block_num, config.block_to_live)
         needed.append(Needed(Missing(place, tx_id, hashed.private_rwset_hash), hashed, expires))
         purges += [
             PurgedKey(namespace, hashed.collection, write.key_hash, block_num, tx_num)
