@@ -67,7 +67,7 @@ def test_the_demos_story_is_told_on_containers(city: Project) -> None:
     told = city.compose("--profile", DEMO, "run", "--rm", "-T", CITY)
     assert told.strip().endswith("demo ok")
     assert "4 peers at height" in told
-    with pytest.raises(DockerFault, match="such an asset already; the story needs a network that nobody has used yet"):
+    with pytest.raises(DockerFault, match="needed: a network that nobody has used yet; found: 37 minted coins"):
         city.compose("--profile", DEMO, "run", "--rm", "-T", CITY)
 
 

@@ -18,7 +18,6 @@ from deploy.manifest import Network
 from deploy.ordering import Wish, with_ordering
 from deploy.topology import load_topology
 from deploy.wallets import fill_wallet
-from privysharing.sdk.errors import ContractRefused
 from services.client.cli.failures import message_of
 from services.client.demo.narrator import Narrator, StoryBroken
 from services.client.demo.story import Story
@@ -60,10 +59,6 @@ def command(keep: Path | None, on: Path | None, ordering: Wish) -> None:
 def _play_on(network: Network, narrator: Narrator) -> None:
     try:
         asyncio.run(Story(network, narrator).play())
-    except (ContractRefused, StoryBroken) as error:
-        raise StoryBroken(
-            f"in {narrator.place}: {message_of(error)}; the story needs a network that nobody has used yet"
-        ) from error
     except Exception as error:
         raise StoryBroken(f"in {narrator.place}: {message_of(error)}") from error
 

@@ -12,7 +12,7 @@ from privysharing.contract.settings import DAY_SECONDS_DEFAULT
 from privysharing.sdk import Network, connect
 from privysharing.sdk.commits import CommitListener
 from services.client.demo.alert import Alert
-from services.client.demo.narrator import DENIED, Actor, Narrator
+from services.client.demo.narrator import DENIED, Actor, Narrator, StoryBroken
 from services.client.demo.recordings import SOURCE, heart_rates
 from services.client.network.identities import profile_of
 from services.client.network.status import ledger_rows
@@ -52,6 +52,7 @@ class Story:
     async def _create(self) -> None:
         self._tell.scene("Alice owns her data")
         ministry, alice = self._actors["admin.ministry"], self._actors["alice"]
+        await self._need_unused()
         await alice.does(f"creates the asset {PULSE}", "CreateAsset", "heart_rate", PULSE)
         await ministry.does(
             f"lets a paid day last {DAY_SECONDS} seconds here", "ConfigureChannel", {"day_seconds": DAY_SECONDS}
@@ -71,6 +72,14 @@ class Story:
         self._tell.says(
             f"{self._tell.curve([r.bpm for r in rates])}  {min(r.bpm for r in rates)}-{max(r.bpm for r in rates)} bpm"
         )
+
+    async def _need_unused(self) -> None:
+        """The story counts coins and assets from none on. Where there are some, it changes nothing."""
+        minted = (await self._actors["mint"].asks("AuditCoins"))["minted"]
+        assets = (await self._actors["alice"].asks("ListMyAssets"))["items"]
+        if minted or assets:
+            found = f"{minted} minted coins, {len(assets)} assets of Alice's"
+            raise StoryBroken(f"needed: a network that nobody has used yet; found: {found}")
 
     async def _stranger(self) -> None:
         self._tell.scene("Nobody else sees it")

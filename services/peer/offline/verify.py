@@ -46,8 +46,13 @@ def _print(findings: Findings) -> None:
     if findings.fault is not None:
         click.echo(f"{findings.name}: fault: {findings.fault}")
         return
-    counted = f"{findings.blocks} blocks, {findings.transactions} transactions, " if findings.blocks else ""
-    click.echo(f"{findings.name}: {counted}{findings.entries} entries: all as they should be")
+    counts = [(findings.blocks, "block", "blocks"), (findings.transactions, "transaction", "transactions")]
+    counted = "".join(f"{_counted(*count)}, " for count in counts if findings.blocks)
+    click.echo(f"{findings.name}: {counted}{_counted(findings.entries, 'entry', 'entries')}: all as they should be")
+
+
+def _counted(number: int, one: str, many: str) -> str:
+    return f"{number} {one if number == 1 else many}"
 
 
 if __name__ == "__main__":
