@@ -17,6 +17,7 @@ from privysharing.protocol.transactions import ChaincodeInput, Proposal, Proposa
 from privysharing.rpc.errors import NodeError, NodeRefused
 from privysharing.sdk.commits import CommitListener, Verdict, find
 from privysharing.sdk.connections import Connections
+from privysharing.sdk.disclosing import shows_private_values
 from privysharing.sdk.endorsing import NO_STATUS, SUCCESS, Asked, collect, refusal_of
 from privysharing.sdk.errors import (
     CommitRefused,
@@ -24,6 +25,7 @@ from privysharing.sdk.errors import (
     ContractRefused,
     OrderingRefused,
     OrderingUnknown,
+    PrivateDataRefused,
     Refused,
     Unavailable,
 )
@@ -144,6 +146,7 @@ class Channel:
         """Have a call endorsed, by all of `endorsers` or by as many peers as the profile says, and sign the result.
 
         The signatures of endorsers that were found lying are verified; those of all others only if not `believing`.
+        PrivateDataRefused for a question about private values.
         """
         chosen = self._route(call, endorsers)
         signed_proposal, proposal = self._propose(call)
@@ -165,6 +168,11 @@ class Channel:
 
         answers = await collect(ask, self._connections.failures.in_order(chosen.peers), chosen.needed, judge)
         responses = [answer for _, answer in answers]
+        if shows_private_values(responses[0]):
+            raise PrivateDataRefused(
+                f"what {call.function} of {call.chaincode} on {self.name} answers was read in private, and ordering it "
+                "would show it to the whole channel; evaluate it"
+            )
         return Endorsed(
             tx_id=proposal.header.channel.tx_id,
             envelope=signed(make_transaction(proposal, responses), self._connections.identity).raw,

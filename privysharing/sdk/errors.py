@@ -30,7 +30,7 @@ class Unavailable(SdkError):
 
 
 class PrivateDataRefused(SdkError):
-    """Nobody may be shown the call's private data, or not everybody who was named. Nothing was sent."""
+    """The call would show private data to somebody who may not see it. Nothing was sent, or nothing ordered."""
 
 
 class Refused(SdkError):

@@ -69,6 +69,8 @@ async def test_a_private_asset_is_for_its_owner_and_whom_he_shared_it_with(demo:
         await alice.does("ShareAsset", "blood_alcohol", asset, 1, [officer.party])
         answer = json.loads(await read_asset(officer.contract, asset, "", 10))
         assert [reading["value"] for reading in answer["readings"]] == [0.4]
+        with pytest.raises(PrivateDataRefused, match="evaluate it"):  # in a block, everybody would read the answer
+            await officer.contract.submit("ReadAsset", asset, "", "10", collections=(CRITICAL,))
         await alice.does("RevokeGrant", asset, officer.party)
         with pytest.raises(ContractRefused, match="access denied"):
             await officer.contract.evaluate("ReadAsset", asset, collections=(CRITICAL,))
