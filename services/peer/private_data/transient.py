@@ -70,6 +70,7 @@ class StoredTransient:
         self._recent_bytes = 0
         for index, record in self._journal.records:
             tx_id, height, _ = _decode(record)
+            self._charge("", _size(record))
             self._note(tx_id, height, _Record(index, _size(record), ""))
 
     @property
@@ -97,7 +98,6 @@ class StoredTransient:
         records: list[tuple[PushedTransaction, PrivateSet, bytes, str]] = []
         outcomes: list[TransientStoreFull | None] = []
         with self._lock:
-            bytes_before, shares_before = self._bytes, self._shares.copy()
             for each in all_to_keep:
                 tx = each.transaction
                 encoded = [_encode(tx.tx_id, tx.height, private) for private in tx.sets]
@@ -105,10 +105,8 @@ class StoredTransient:
                 owner = self._who_has_room(each.wanted_by, size)
                 outcomes.append(TransientStoreFull(", ".join(each.wanted_by)) if owner is None else None)
                 if owner is not None:
-                    self._bytes += size
-                    self._shares[owner] += size
+                    self._charge(owner, size)
                     records += [(tx, *kept, owner) for kept in zip(tx.sets, encoded, strict=True)]
-            self._bytes, self._shares = bytes_before, shares_before  # they count once they are there
             first = self._journal.append([record for _, _, record, _ in records]) if records else 0
             for index, (tx, private, record, owner) in enumerate(records, start=first):
                 self._note(tx.tx_id, tx.height, _Record(index, _size(record), owner))
@@ -184,15 +182,16 @@ class StoredTransient:
         waiting = self._waiting.setdefault(tx_id, _Waiting(height, []))
         waiting.height = max(waiting.height, height)
         waiting.records.append(record)
-        self._bytes += record.size
-        self._shares[record.owner] += record.size
+
+    def _charge(self, owner: str, size: int) -> None:
+        self._bytes += size
+        self._shares[owner] += size
 
     def _forget(self, tx_id: TxId) -> None:
         waiting = self._waiting.pop(tx_id, None)
         if waiting is not None:
             for record in waiting.records:
-                self._bytes -= record.size
-                self._shares[record.owner] -= record.size
+                self._charge(record.owner, -record.size)
                 self._let_go(record.index)
 
     def _read(self, index: int) -> PrivateSet:
@@ -219,6 +218,7 @@ class StoredTransient:
         self._waiting, self._bytes, self._shares = {}, 0, Counter()
         self._recent, self._recent_bytes = {}, 0
         for index, (tx_id, height, raw, owner) in enumerate(kept, start=1):
+            self._charge(owner, _size(raw))
             self._note(tx_id, height, _Record(index, _size(raw), owner))
 
 
