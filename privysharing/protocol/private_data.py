@@ -6,7 +6,8 @@ from typing import Final
 from privysharing.protocol.envelopes import TxId
 from privysharing.protocol.values import value
 
-WANTED_MAX: Final = 256  # sets, or keys, that one request asks for
+WANTED_MAX: Final = 256  # sets, or keys, that one request asks for; also transactions that it brings, and sets of each
+PARTS_MAX: Final = 1024  # of anything in one answer: two bytes are a part, and a liar may send millions
 
 
 @value

@@ -11,6 +11,7 @@ from typing import Final, Protocol, TypeVar
 
 from privysharing.protocol.channel.bundle import ChannelConfig
 from privysharing.protocol.codec.private_data import (
+    TooManyParts,
     encode_request,
     encode_response,
     encode_signed_request,
@@ -88,6 +89,8 @@ def open_request(signed: bytes) -> OpenedRequest:
     try:
         raw, signature = parse_signed_request(signed)
         return OpenedRequest(parse_request(raw), raw, signature)
+    except TooManyParts as error:
+        raise RequestRefused(Reason.TOO_LARGE, str(error)) from None
     except MalformedMessage as error:
         raise RequestRefused(Reason.MALFORMED, str(error)) from None
 

@@ -39,6 +39,11 @@ class Shares:
                 return f"one organisation's share ({self._organisation_max}) of the concurrency limit ({self.limit})"
         return None
 
+    @property
+    def caller_max(self) -> int:
+        """What one caller can have at most."""
+        return self._caller_max
+
     def take(self, caller: Caller, amount: int = 1) -> None:
         """Count it."""
         self._taken += amount

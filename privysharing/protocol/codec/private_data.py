@@ -1,13 +1,15 @@
 """Messages of privysharing.v1.PrivateData."""
 
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Final, TypeVar
 
 from privysharing.protocol.codec.decode import decode
 from privysharing.protocol.codec.envelopes import timestamp, timestamp_ns
 from privysharing.protocol.envelopes import TxId
 from privysharing.protocol.errors import MalformedMessage
 from privysharing.protocol.private_data import (
+    PARTS_MAX,
+    WANTED_MAX,
     Answer,
     Ask,
     FoundSet,
@@ -32,6 +34,12 @@ from privysharing.protocol.private_data import (
     WantedSet,
 )
 from privysharing.wire.privysharing.v1 import private_data_pb2
+
+P = TypeVar("P")
+
+
+class TooManyParts(MalformedMessage):
+    """A message of more parts than anybody has to look at."""
 
 
 def parse_signed_request(raw: bytes) -> tuple[bytes, bytes]:
@@ -185,39 +193,51 @@ def _push(message: private_data_pb2.Request) -> Push:
             PushedTransaction(
                 TxId(each.tx_id),
                 each.height,
-                tuple(PrivateSet(one.namespace, one.collection, one.rwset) for one in each.sets),
+                tuple(PrivateSet(one.namespace, one.collection, one.rwset) for one in _few(each.sets, WANTED_MAX)),
             )
-            for each in message.push.transactions
+            for each in _few(message.push.transactions, WANTED_MAX)
         )
     )
 
 
 def _pull(message: private_data_pb2.Request) -> Pull:
-    wanted = (WantedSet(TxId(each.tx_id), each.block_num, each.tx_num, each.rwset_hash) for each in message.pull.wanted)
+    wanted = (
+        WantedSet(TxId(each.tx_id), each.block_num, each.tx_num, each.rwset_hash)
+        for each in _few(message.pull.wanted, WANTED_MAX)
+    )
     return Pull(message.pull.namespace, message.pull.collection, tuple(wanted))
 
 
 def _purged(message: private_data_pb2.Request) -> PurgedAsk:
-    return PurgedAsk(message.purged.namespace, message.purged.collection, tuple(message.purged.key_hashes))
+    return PurgedAsk(
+        message.purged.namespace, message.purged.collection, tuple(_few(message.purged.key_hashes, WANTED_MAX))
+    )
 
 
 def _pull_answer(message: private_data_pb2.Response) -> PullAnswer:
-    return PullAnswer(tuple(FoundSet(each.wanted, each.rwset, each.trimmed) for each in message.pull.found))
+    return PullAnswer(tuple(FoundSet(each.wanted, each.rwset, each.trimmed) for each in _few(message.pull.found)))
 
 
 def _purged_answer(message: private_data_pb2.Response) -> PurgedAnswer:
     return PurgedAnswer(
-        tuple(SignedPurgeStatement(each.statement, each.signature) for each in message.purged.statements)
+        tuple(SignedPurgeStatement(each.statement, each.signature) for each in _few(message.purged.statements))
     )
 
 
 def _missing_answer(message: private_data_pb2.Response) -> MissingAnswer:
-    counts = (MissingCount(each.namespace, each.collection, each.count) for each in message.missing.counts)
+    counts = (MissingCount(each.namespace, each.collection, each.count) for each in _few(message.missing.counts))
     sets = (
         MissingSet(each.namespace, each.collection, each.block_num, each.tx_num, TxId(each.tx_id))
-        for each in message.missing.sets
+        for each in _few(message.missing.sets)
     )
     return MissingAnswer(tuple(counts), tuple(sets))
+
+
+def _few(parts: Sequence[P], most: int = PARTS_MAX) -> Sequence[P]:
+    """To be made something of: that takes ten times what decoding them does."""
+    if len(parts) > most:
+        raise TooManyParts(f"a message of {len(parts)} parts, at most {most} are looked at")
+    return parts
 
 
 _ASKS: Final[dict[str, Callable[[private_data_pb2.Request], Ask]]] = {
@@ -229,7 +249,7 @@ _ASKS: Final[dict[str, Callable[[private_data_pb2.Request], Ask]]] = {
 }
 _ANSWERS: Final[dict[str, Callable[[private_data_pb2.Response], Answer]]] = {
     "hello": lambda _: HelloAnswer(),
-    "push": lambda message: PushAnswer(tuple(message.push.refusals)),
+    "push": lambda message: PushAnswer(tuple(_few(message.push.refusals))),
     "pull": _pull_answer,
     "purged": _purged_answer,
     "missing": _missing_answer,

@@ -138,6 +138,8 @@ class PrivateDataService:
         """A SignedResponse to a SignedRequest. `tls_cert_hash`: see `check_request`. Raises RequestRefused."""
         label = "unknown"
         try:
+            if len(signed) > self._bytes.caller_max:  # before it is read: nobody knows yet who asks
+                raise RequestRefused(Reason.QUOTA, f"a request of more than {self._bytes.caller_max} bytes")
             opened = open_request(signed)
             label = _LABELS[type(opened.request.ask)]
             channel = self._channel(opened.request.channel_id)

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -10,6 +11,7 @@ import grpc
 import pytest
 
 from privysharing.protocol.codec.private_data import encode_signed_request, parse_signed_request
+from privysharing.protocol.codec.varint import encode_varint
 from privysharing.protocol.crypto import SigningIdentity, sha256
 from privysharing.protocol.envelopes import TxId
 from privysharing.protocol.private_data import (
@@ -33,6 +35,7 @@ from privysharing.protocol.private_data import (
 from privysharing.protocol.private_exchange import NONCE_BYTES, open_response, peers_of, seal_request
 from privysharing.rpc.channels import ClientTls, open_channel
 from privysharing.rpc.private_data import METHOD
+from privysharing.wire.privysharing.v1 import private_data_pb2
 from services.peer.private_data import transient
 from services.peer.private_data.nonces import Nonces
 from services.peer.private_data.service import ServiceConfig
@@ -238,6 +241,19 @@ async def test_what_is_too_large_is_refused() -> None:
         hashes = tuple(number.to_bytes(32, "big") for number in range(WANTED_MAX + 1))
         assert await sent(one, request(one, CLIENT1, PurgedAsk("cc", "ours", hashes))) == refusal
         assert not one.kept(large)
+
+
+@pytest.mark.parametrize("kind", ["pull", "push", "purged"])
+async def test_nobody_is_kept_busy_with_millions_of_parts(kind: str) -> None:
+    """Two bytes are one: a message may hold millions, and whoever has a connection may send it."""
+    one = Peer(PEER1)
+    field = private_data_pb2.Request.DESCRIPTOR.fields_by_name[kind]
+    parts = bytes((field.message_type.fields[-1].number << 3 | 2, 0)) * 1_500_000
+    ask = encode_varint(field.number << 3 | 2) + encode_varint(len(parts)) + parts
+    async with town(one):
+        began = time.process_time()
+        assert await sent(one, encode_signed_request(ask, b"")) == (grpc.StatusCode.INVALID_ARGUMENT, "too_large")
+        assert time.process_time() - began < 1
 
 
 async def test_an_organisation_has_its_share_of_what_can_be_asked_at_a_time() -> None:
