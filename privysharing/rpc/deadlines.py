@@ -25,7 +25,8 @@ class Deadlines(Generic[W]):
         self._expire = expire
         self._heap: list[tuple[float, int, W]] = []
         self._added = itertools.count()  # two with one deadline are told apart
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.Handle | None = None
+        self._due = 0.0  # when it looks; a handle need not say, where that is now
         self._sweep_at = _SWEEP_LEAST
 
     def add(self, waiting: W, due: float) -> None:
@@ -33,7 +34,7 @@ class Deadlines(Generic[W]):
         heapq.heappush(self._heap, (due, next(self._added), waiting))
         if len(self._heap) > self._sweep_at:
             self._sweep()
-        if self._timer is None or due < self._timer.when():
+        if self._timer is None or due < self._due:
             self._set(due)
 
     def close(self) -> None:
@@ -46,11 +47,10 @@ class Deadlines(Generic[W]):
     def _set(self, due: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = asyncio.get_running_loop().call_at(due, self._look)
+        self._timer, self._due = asyncio.get_running_loop().call_at(due, self._look), due
 
     def _look(self) -> None:
-        assert self._timer is not None
-        now = max(self._timer.when(), asyncio.get_running_loop().time())  # a loop may be a little early
+        now = max(self._due, asyncio.get_running_loop().time())  # a loop may be a little early
         self._timer = None
         while self._heap and (self._heap[0][0] <= now or self._heap[0][2].answer.done()):
             waiting = heapq.heappop(self._heap)[2]

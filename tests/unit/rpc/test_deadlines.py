@@ -2,6 +2,10 @@
 
 import asyncio
 import weakref
+from collections.abc import Callable
+
+import pytest
+import uvloop
 
 from privysharing.rpc.deadlines import Deadlines
 
@@ -39,6 +43,23 @@ async def test_who_has_an_answer_is_left_alone_and_delays_nobody() -> None:
     assert answered.answer.result() == "in time"
     assert not patient.answer.done()
     deadlines.close()
+
+
+@pytest.mark.parametrize("loop_factory", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_a_time_that_is_over_already_stops_nobodys_clock(loop_factory: Callable[[], asyncio.AbstractEventLoop]) -> None:
+    """uvloop makes no timer of what is due: it has no time then."""
+
+    async def wait() -> None:
+        deadlines = Deadlines(late)
+        now = asyncio.get_running_loop().time()
+        calls = [Call() for _ in range(3)]
+        for call, due in zip(calls, (now, now - 1, now + 0.01), strict=True):
+            deadlines.add(call, due)
+        async with asyncio.timeout(5):
+            assert [await call.answer for call in calls] == ["late"] * 3
+
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        runner.run(wait())
 
 
 async def test_after_the_end_nobodys_time_is_over() -> None:
