@@ -65,8 +65,9 @@ class Cast:
         if self.endorser:
             self._voice = LyingVoice(town.node_identity(self.endorser), chance, self._moods(LIES), self.told)
         if self.fellow:
-            moods = self._moods(lying_fellows.LIES)
-            self._gossip = LyingFellow(town.node_identity(self.fellow), chance, moods, self.told)
+            moods = self._moods(lying_fellows.OF_THE_REST, lying_fellows.HONESTY)
+            moods_of_sets = self._moods(lying_fellows.OF_SETS)
+            self._gossip = LyingFellow(town.node_identity(self.fellow), chance, moods, moods_of_sets, self.told)
         if self.orderer:
             signer = town.node_identity(self.orderer)
             if liars.twins is None:
@@ -108,9 +109,11 @@ class Cast:
         assert life is not None
         return LyingLog(self._cluster, life, self._chance, self._log_moods, self.told)
 
-    def _moods(self, lies: Sequence[str]) -> Moods:
+    def _moods(self, lies: Sequence[str], honesty: int = 1) -> Moods:
+        """`honesty`: how many times as often as it tells any one lie it tells none."""
         named = [lie for lie in lies if lie in self._liars.lies]
-        return Moods(self._loop, self._chance, named or [HONEST, *(() if self._liars.lies else lies)])
+        any_of_them = [HONEST] * honesty + ([] if self._liars.lies else list(lies))
+        return Moods(self._loop, self._chance, named or any_of_them)
 
     def _victims(self) -> frozenset[str]:
         """Some peers, and not all of them."""

@@ -108,6 +108,18 @@ async def wiped(place: Place) -> None:
     place.chance.choice([node for node in place.computers.values() if node.expendable]).wipe()
 
 
+async def left_alone(place: Place) -> None:
+    """A peer that has lost its disk, and does not reach the other one of its organisation: it has to ask elsewhere."""
+    lost = next(node for node in place.computers.values() if node.expendable)
+    _, organisation = lost.name.split(".", 1)
+    peers = [name for name in place.computers if name.startswith("peer") and name.endswith(organisation)]
+    other = next(name for name in peers if name != lost.name)
+    place.network.cut(lost.name, other)
+    lost.wipe()
+    await asyncio.sleep(place.soon(CUT_S))
+    place.network.heal(lost.name, other)
+
+
 async def cut_in_two(place: Place) -> None:
     """Two that do not reach each other for a while."""
     one, other = place.chance.sample([*place.computers, *place.clients], 2)
@@ -190,5 +202,17 @@ MISFORTUNES: tuple[Misfortune, ...] = (
     clock_jumps,
     brokers_leaderless,
 )
-# While these last, somebody may hear from nobody else.
-SILENCING: frozenset[Misfortune] = frozenset((all_power_lost, cut_in_two, isolated, slow_network))
+# While these last, somebody may hear from nobody else: a machine that goes dark leaves connections that seem to live.
+SILENCING: frozenset[Misfortune] = frozenset(
+    (
+        power_lost_at_a_deed,
+        power_lost_twice,
+        all_power_lost,
+        cut_in_two,
+        isolated,
+        slow_network,
+        left_alone,
+    )
+)
+# Here somebody forgets what he has seen.
+WIPING: frozenset[Misfortune] = frozenset((wiped, left_alone))

@@ -44,7 +44,8 @@ class Liars:
         return cls(
             client=client,
             endorser=chance.randrange(ENDORSERS) if endorser else None,
-            fellow=gossip.randrange(FELLOWS) if gossip.random() < 0.3 else None,
+            # The first of them is asked most: it is never without a disk, as the other one is.
+            fellow=(0 if gossip.random() < 0.7 else gossip.randrange(FELLOWS)) if gossip.random() < 0.3 else None,
             # Every peer asks the first orderer first.
             orderer=(0 if chance.random() < 0.5 else chance.randrange(orderers)) if orderer else None,
             twins=chance.randint(1, 12) if orderer and twins else None,

@@ -17,7 +17,7 @@ from privysharing.protocol.codec.private_data import (
     parse_signed_response,
 )
 from privysharing.protocol.crypto import SigningIdentity, sha256
-from privysharing.protocol.private_data import Answer, FoundSet, PullAnswer, Push, PushAnswer, Response
+from privysharing.protocol.private_data import FoundSet, PullAnswer, Push, PushAnswer, Response
 from privysharing.protocol.private_exchange import RESPONSE_CONTEXT
 from privysharing.rpc.private_data import METHOD
 from tests.simulation.liars import Moods, Told
@@ -29,33 +29,28 @@ DROPS = "acknowledges a push and drops it"
 HAS_NOTHING, FLIPS, SWAPS = "says that it has nothing", "changes a set", "gives one set for another"
 EMPTIES, TRIMS = "gives an empty set", "says that all was purged"
 FLIPS_AND_TRIMS = "changes a set and says that some was purged"
-LIES: Final = (
-    SILENT,
-    SLOW,
-    OLD_ANSWER,
-    BAD_SIGNATURE,
-    DROPS,
-    HAS_NOTHING,
-    FLIPS,
-    SWAPS,
-    EMPTIES,
-    TRIMS,
-    FLIPS_AND_TRIMS,
-)
+OF_SETS: Final = (HAS_NOTHING, FLIPS, SWAPS, EMPTIES, TRIMS, FLIPS_AND_TRIMS)
+OF_THE_REST: Final = (SILENT, SLOW, OLD_ANSWER, BAD_SIGNATURE, DROPS)
+LIES: Final = (*OF_THE_REST, *OF_SETS)
+HONESTY: Final = 20  # times as often as each lie of the rest: whoever does not greet rightly is asked for no sets
 SLOW_S = 3.0  # mean
 
 
 class LyingFellow(grpc.aio.ServerInterceptor):
     """Stands between the honest service and those who ask it."""
 
-    def __init__(self, signer: SigningIdentity, chance: random.Random, moods: Moods, told: Told) -> None:
+    def __init__(
+        self, signer: SigningIdentity, chance: random.Random, moods: Moods, moods_of_sets: Moods, told: Told
+    ) -> None:
+        """`moods_of_sets`: when it gives some; `moods`: else."""
         self._signer = signer
         self._chance = chance
         self._moods = moods
+        self._moods_of_sets = moods_of_sets
         self._told = told
         self._sets = [b"nothing of the kind"]  # that it has given before
         self._before = b""  # its last answer
-        self._answers: dict[str, Callable[[PullAnswer], PullAnswer]] = {
+        self._gifts: dict[str, Callable[[PullAnswer], PullAnswer]] = {
             HAS_NOTHING: lambda _: PullAnswer(()),
             FLIPS: lambda answer: self._changed(answer, lambda raw: flipped(raw, chance)),
             FLIPS_AND_TRIMS: lambda answer: self._changed(answer, lambda raw: flipped(raw, chance), trimmed=True),
@@ -92,24 +87,26 @@ class LyingFellow(grpc.aio.ServerInterceptor):
 
     def _answered(self, lie: str, honest: bytes) -> bytes:
         raw, signature = parse_signed_response(honest)
-        response = parse_response(raw)
         before, self._before = self._before, honest
-        answer = response.answer
-        told: Answer = answer
-        if isinstance(answer, PullAnswer):
-            if lie in self._answers and answer.found:
-                told = self._answers[lie](answer)
-            self._sets = [*(each.rwset for each in answer.found), *self._sets][:10]
         if lie == OLD_ANSWER and before:
             self._told.tell(LIAR, lie)
             return before
         if lie == BAD_SIGNATURE:
             self._told.tell(LIAR, lie)
             return encode_signed_response(raw, flipped(signature, self._chance))
-        if told == answer:
+        response = parse_response(raw)
+        if not isinstance(response.answer, PullAnswer) or not response.answer.found:
             return honest
-        self._told.tell(LIAR, lie)
-        return self._sealed(replace(response, answer=told))
+        told = self._given(response.answer)
+        return honest if told == response.answer else self._sealed(replace(response, answer=told))
+
+    def _given(self, answer: PullAnswer) -> PullAnswer:
+        lie = self._moods_of_sets.now()
+        told = self._gifts[lie](answer) if lie in self._gifts else answer
+        if told != answer:
+            self._told.tell(LIAR, lie)
+        self._sets = [*(each.rwset for each in answer.found), *self._sets][:10]
+        return told
 
     def _sealed(self, response: Response) -> bytes:
         raw = encode_response(response)

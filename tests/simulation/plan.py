@@ -3,10 +3,19 @@
 import random
 from dataclasses import dataclass, replace
 
-from tests.simulation.faults import CLOCK_JUMP_S_MAX, MISFORTUNES, SILENCING, Misfortune, clock_jumps, wiped
+from tests.simulation.faults import (
+    CLOCK_JUMP_S_MAX,
+    MISFORTUNES,
+    SILENCING,
+    WIPING,
+    Misfortune,
+    clock_jumps,
+    left_alone,
+)
 from tests.simulation.liars import Liars
 
 UNARY_SHARE = 0.3  # of runs whose clients use Fabric's own calls only
+ALONE_WITH_LIARS = 2  # times that a peer needs everything, where a fellow lies: who needs nothing asks nobody
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,19 +45,14 @@ class Plan:
             block_transactions=chance.choice((1, 3, 10)),
             clients=chance.randint(2, 5),
             calls=chance.randint(8, 20),
-            misfortunes=tuple(
-                sorted(
-                    ((chance.uniform(0.0, length_s), chance.choice(MISFORTUNES)) for _ in range(chance.randint(1, 8))),
-                    key=lambda each: each[0],
-                )
-            ),
+            misfortunes=_misfortunes(chance, length_s, liars),
             liars=liars,
             # Who is told two stories would follow two configurations, and an endorser that lies shows any.
             acts=0 if liars.alone or liars.endorser is not None or liars.twins else chance.choice((0, 2, 4)),
             batches=random.Random(f"transport {seed}").random() > UNARY_SHARE,
         )
         if liars.twins is not None:  # whoever has seen two stories is to keep both
-            plan = replace(plan, misfortunes=tuple(each for each in plan.misfortunes if each[1] is not wiped))
+            plan = replace(plan, misfortunes=tuple(each for each in plan.misfortunes if each[1] not in WIPING))
         return replace(plan, misfortunes=()) if liars.alone else plan
 
     @property
@@ -72,3 +76,11 @@ class Plan:
             f"seed {self.seed}: {self.orderers} orderers, blocks of {self.block_transactions}, "
             f"{self.clients} clients with {self.calls} calls; {self.acts} acts of officials; {self.liars}; {what}"
         )
+
+
+def _misfortunes(chance: random.Random, length_s: float, liars: Liars) -> tuple[tuple[float, Misfortune], ...]:
+    """What goes wrong within a time, and when."""
+    found = [(chance.uniform(0.0, length_s), chance.choice(MISFORTUNES)) for _ in range(chance.randint(1, 8))]
+    if liars.fellow is not None:
+        found += ((chance.uniform(0.0, length_s), left_alone) for _ in range(ALONE_WITH_LIARS))
+    return tuple(sorted(found, key=lambda each: each[0]))

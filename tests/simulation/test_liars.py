@@ -1,30 +1,18 @@
 """Liars achieve nothing; and without the check that stops them they would, and the judges would say so."""
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
-from tests.simulation.faults import Place
+from tests.simulation.faults import left_alone
 from tests.simulation.liars import Liars
 from tests.simulation.mutants.catalogue import MUTANTS
 from tests.simulation.mutants.mutation import forget_all, mutant
 from tests.simulation.plan import Plan
 from tests.simulation.storm import Run, carried_out
 
-ALONE_S = 30.0
 SEEDS_MAX = 8  # until chance brings about what a test is about
-
-
-async def left_alone(place: Place) -> None:
-    """A peer that has lost its disk reaches nobody who has what was on it, but for the fellow who lies."""
-    lost = next(node for node in place.computers.values() if node.expendable)
-    honest = next(name for name in place.computers if "medical" in name and name != lost.name)
-    place.network.cut(lost.name, honest)
-    lost.wipe()
-    await asyncio.sleep(ALONE_S)
-    place.network.heal(lost.name, honest)
 
 
 FAIR = Plan(seed=0, orderers=1, block_transactions=3, clients=1, calls=25, misfortunes=(), liars=Liars())
