@@ -60,7 +60,7 @@ QUICK = ExchangeConfig(
     fellows=FellowsConfig(greeting_seconds=1.0, look_seconds=0.05, pause_seconds_min=0.02, pause_seconds_max=0.1),
     push=PushConfig(ack_seconds=1.0),
     pull=PullConfig(seconds_max=1.0),
-    reconciler=ReconcilerConfig(pause_seconds_min=0.02, pause_seconds_max=0.2),
+    reconciler=ReconcilerConfig(pause_seconds_min=0.02, pause_seconds_max=0.2, looked_at_max=2),
 )
 
 

@@ -4,7 +4,6 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 from privysharing.protocol.channel.bundle import ChannelConfig
 from privysharing.protocol.private_data import PrivateSet
@@ -18,8 +17,6 @@ from services.peer.private_data.metrics import ExchangeMetrics
 from services.peer.private_data.pulling import Name, Puller, by_collection
 from services.peer.private_data.types import Missing, Place, PrivateData
 
-LOOKED_AT_MAX: Final = 10_000  # missing sets; older ones come up when these are found, or given up for a while
-
 _log = logging.getLogger(__name__)
 
 
@@ -31,6 +28,7 @@ class ReconcilerConfig:
     pause_seconds_min: float = 0.5
     pause_seconds_max: float = 60.0  # reconcileSleepInterval
     answer_seconds: float = 5.0
+    looked_at_max: int = 10_000  # missing sets in a round; the next one goes on with older ones
 
     def __post_init__(self) -> None:
         if not 0 < self.pause_seconds_min <= self.pause_seconds_max or self.batch < 1:
@@ -67,6 +65,7 @@ class Reconciler:
         self._awake = asyncio.Event()
         self._awake.set()
         self._newest = 0  # block that was committed without something
+        self._before: Place | None = None  # where the last round ended, if there was more
 
     def wake(self) -> None:
         """A fellow is back: what nobody had may be had."""
@@ -101,7 +100,9 @@ class Reconciler:
         """One round through what is missing; how much was found."""
         loop = asyncio.get_running_loop()
         began = loop.time()
-        missing = await asyncio.to_thread(self._private.missing, LOOKED_AT_MAX)
+        looked_at_max = self._settings.looked_at_max
+        missing = await asyncio.to_thread(self._private.missing, looked_at_max, self._before)
+        self._before = missing[-1].place if len(missing) == looked_at_max else None
         found = 0
         for name, sets in by_collection(missing).items():
             for start in range(0, len(sets), self._settings.batch):

@@ -81,11 +81,12 @@ class SideDb:
         stored, trimmed = records.decode_set(raw)
         return PrivateSet(place.namespace, place.collection, stored), trimmed
 
-    def missing(self, limit: int, newest_first: bool = True) -> Sequence[Missing]:
+    def missing(self, limit: int, before: Place | None = None) -> Sequence[Missing]:
         """See `PrivateData`."""
         if not self._missing:
             return ()
-        with closing(self._scanned(records.MISSING, newest_first)) as entries:
+        stop = records.behind(records.MISSING) if before is None else records.place_key(records.MISSING, before)
+        with closing(self._database.scan(records.MISSING, stop, reverse=True)) as entries:
             return [records.decode_missing(records.split_place_key(key), raw)[0] for key, raw in islice(entries, limit)]
 
     def is_missing(self, place: Place) -> bool:
@@ -275,8 +276,8 @@ class SideDb:
         with closing(self._scanned(kind)) as entries:
             return list(entries)
 
-    def _scanned(self, kind: bytes, reverse: bool = False) -> Generator[Entry]:
-        return self._database.scan(kind, records.behind(kind), reverse=reverse)
+    def _scanned(self, kind: bytes) -> Generator[Entry]:
+        return self._database.scan(kind, records.behind(kind))
 
     def _scan(self, start: bytes, stop: bytes) -> list[Entry]:
         with closing(self._database.scan(start, stop)) as entries:

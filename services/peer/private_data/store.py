@@ -104,9 +104,9 @@ class PrivateStore:
         """See `PrivateData`."""
         return self._side.get_set(place)
 
-    def missing(self, limit: int, newest_first: bool = True) -> Sequence[Missing]:
+    def missing(self, limit: int, before: Place | None = None) -> Sequence[Missing]:
         """See `PrivateData`."""
-        return self._side.missing(limit, newest_first)
+        return self._side.missing(limit, before)
 
     def missing_count(self) -> Mapping[tuple[str, str], int]:
         """See `PrivateData`."""

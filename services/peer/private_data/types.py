@@ -94,8 +94,8 @@ class PrivateData(Protocol):
         """A set, and whether purges have taken keys from it: its hash is not the block's then."""
         ...
 
-    def missing(self, limit: int, newest_first: bool = True) -> Sequence[Missing]:
-        """Sets that this peer should hold and does not."""
+    def missing(self, limit: int, before: Place | None = None) -> Sequence[Missing]:
+        """Sets that this peer should hold and does not, newest first; only those before a place, if one is given."""
         ...
 
     def missing_count(self) -> Mapping[tuple[str, str], int]:

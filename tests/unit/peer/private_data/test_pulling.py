@@ -81,6 +81,23 @@ async def test_a_peer_that_lost_everything_gets_everything_back() -> None:
         await fresh.stop()
 
 
+async def test_newer_sets_that_nobody_has_keep_none_from_asking_for_older_ones() -> None:
+    one, two = Peer(PEER1), Peer(PEER1B)
+    async with town(one, two) as network:
+        await one.stop()
+        had = Secret(OURS, "had", b"v")
+        one.keep(had)
+        nobodys = [Secret(OURS, f"k{number}", b"v") for number in range(QUICK.reconciler.looked_at_max)]
+        blocks = [network.order(secret.envelope) for secret in (had, *nobodys)]
+        await two.commit(*blocks)
+        back = Peer(PEER1, before=one)
+        await back.start([two])
+        await back.commit(*blocks)
+        await until(lambda: two.holds(had))
+        assert two.store.missing_count() == {("cc", "ours"): len(nobodys)}
+        await back.stop()
+
+
 async def test_a_peer_that_becomes_a_member_gets_what_is_there_though_it_lacked_nothing_before() -> None:
     one, two = Peer(PEER1), Peer(PEER2)
     async with town(one, two) as network:

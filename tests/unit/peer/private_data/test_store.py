@@ -112,8 +112,8 @@ def test_what_is_not_found_is_missing_and_the_block_is_stored_all_the_same(chain
     peer.follow(chain, wrong)
     assert peer.ledger.height == chain.height
     assert [missing.place for missing in peer.private.missing(9)] == [second, first]
-    assert [missing.place for missing in peer.private.missing(1, newest_first=False)] == [first]
-    (one, _) = peer.private.missing(9, newest_first=False)
+    assert [missing.place for missing in peer.private.missing(1)] == [second]
+    (one,) = peer.private.missing(9, before=second)
     assert one.tx_id == tx_id_at(chain, first)
     assert one.rwset_hash == hashlib.sha256(chain.sets[first].rwset).digest()
     assert peer.private.missing_count() == {(CHAINCODE, "kept"): 2}
@@ -509,7 +509,7 @@ def test_a_peer_that_becomes_a_member_misses_what_is_there_now_and_gets_it(chain
     assert peer.private.missing_count() == {}
     chain.redefine(BOTH)
     peer.follow(chain)
-    assert [missing.place.block_num for missing in peer.private.missing(9, newest_first=False)] == [3, 4]
+    assert [missing.place.block_num for missing in peer.private.missing(9)] == [4, 3]
     assert peer.private.missing_count() == {(CHAINCODE, "others"): 2}
     peer.private.reconciled(chain.sets)
     assert [peer.read(key, "others") for key in ("old", "a", "b")] == [b"2", b"3", b"4"]
