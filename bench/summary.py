@@ -24,7 +24,7 @@ def _middle(name: str, values: Sequence[Any]) -> Any:
     present = [value for value in values if value is not None]
     if name in SUMMED:
         return _sum(present)
-    if all(isinstance(value, bool) for value in present):
+    if present and all(isinstance(value, bool) for value in present):
         return all(present)
     if present and all(map(_is_number, present)):
         return median(present)

@@ -29,6 +29,10 @@ def test_of_several_runs_the_median_is_given_with_the_least_the_greatest_and_eac
     assert (both["p99_ms"], both["transport"]) == (4.0, "batch")
 
 
+def test_what_no_run_has_none_has() -> None:
+    assert summary.of([run(1.0), run(2.0)])["p99_ms"] is None
+
+
 def test_failures_and_disagreement_of_any_run_show() -> None:
     lost = run(2.0, failures={"TIMEOUT": 2}, failures_retryable=1, peers_agree=False)
     both = summary.of([run(1.0, failures={"TIMEOUT": 1, "BUSY": 1}), lost, run(3.0)])
