@@ -29,6 +29,7 @@ from services.runtime.batching import BatchLimits
 from services.runtime.config import Address, ConfigError, Section
 from services.runtime.diskspace import WATERMARK_BYTES
 from services.runtime.grpcserver import GrpcLimits, ServerTls
+from services.runtime.process import HALF_THE_PROCESSORS
 from services.runtime.reporting import ReportingConfig
 from services.runtime.settings import batch_limits, grpc_limits, reporting, signer
 
@@ -124,7 +125,7 @@ def load(path: Path, environment: Mapping[str, str] | None = None) -> PeerConfig
         location=peer.path("fileSystemPath", "/var/hyperledger/production"),
         disk_watermark=ours.integer("diskWatermark", WATERMARK_BYTES),
         seek_window_ns=int(window_s * SECOND_NS),
-        crypto_threads=peer.integer("validatorPoolSize", os.cpu_count() or 1, least=1, most=THREADS_MAX),
+        crypto_threads=peer.integer("validatorPoolSize", HALF_THE_PROCESSORS, least=1, most=THREADS_MAX),
         feed=_feed(peer.section("deliveryclient")),
         endorses=ours.flag("endorses", True),
         endorser=EndorserConfig(time_window_s=window_s, limits=simulation),
