@@ -1,5 +1,6 @@
 """A process drains on a signal, follows the one it belongs to, and says with its code how it ended."""
 
+import os
 import resource
 import signal
 import subprocess
@@ -64,6 +65,15 @@ def test_a_second_signal_ends_it_at_once() -> None:
     code, out, err = finish(process)
     assert (code, out) == (1, "")
     assert "leaving at once" in err
+
+
+def test_no_thread_of_a_process_that_wakes_up_pushes_another_aside() -> None:
+    process = start(
+        "import os, threading; await asyncio.to_thread(lambda: print(os.sched_getscheduler(0), flush=True))"
+    )
+    wait_for(process, "started")
+    wait_for(process, str(os.SCHED_BATCH))
+    assert finish(process)[0] == 0
 
 
 def test_a_process_ends_with_the_one_it_belongs_to() -> None:
