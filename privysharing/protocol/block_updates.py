@@ -57,6 +57,9 @@ class StateBefore(Protocol):
     def get_hashed(self, namespace: str, collection: str, key_hash: bytes) -> VersionedValue | None:
         """A key of a collection's hashed space."""
 
+    def may_have_metadata(self, namespace: str, collection: str = "") -> bool:
+        """Whether any key there may have metadata; without a collection: any public key."""
+
 
 class BlockUpdates:
     """The writes of a block's valid transactions over the state before it, merged: the last word on each key."""
@@ -98,7 +101,8 @@ class BlockUpdates:
             _add_write(operations, write.key, _public_value(write))
         for metadata_write in ns.metadata_writes:
             _add_metadata(operations, metadata_write.key, metadata_write)
-        _settle(pending, operations, lambda key: pending.get(key) or self._before.get(ns.namespace, key), version)
+        may_have_metadata = self._before.may_have_metadata(ns.namespace)
+        _settle(pending, operations, lambda key: self._before.get(ns.namespace, key), may_have_metadata, version)
 
     def _apply_hashed(self, namespace: str, collection: CollectionHashedRwSet, version: Version) -> None:
         place = (namespace, collection.collection)
@@ -108,7 +112,8 @@ class BlockUpdates:
             _add_write(operations, write.key_hash, _hashed_value(write))
         for metadata_write in collection.metadata_writes:
             _add_metadata(operations, metadata_write.key_hash, metadata_write)
-        _settle(pending, operations, lambda key: pending.get(key) or self._before.get_hashed(*place, key), version)
+        may_have_metadata = self._before.may_have_metadata(*place)
+        _settle(pending, operations, lambda key: self._before.get_hashed(*place, key), may_have_metadata, version)
 
 
 def _public_value(write: Write) -> bytes | None:
@@ -142,7 +147,8 @@ def _add_metadata(operations: dict[Key, _Operation], key: Key, write: MetadataWr
 def _settle(
     pending: dict[Key, Update],
     operations: dict[Key, _Operation],
-    latest: Callable[[Key], Latest],
+    committed: Callable[[Key], VersionedValue | None],
+    may_have_metadata: bool,
     version: Version,
 ) -> None:
     """Fill in what stays: metadata under a new value, a value under new metadata (validation prepareTxOps).
@@ -156,9 +162,9 @@ def _settle(
         elif flags & _UPSERT and flags & (_METADATA_UPDATE | _METADATA_DELETE):
             pending[key] = Update(operation.value, version, operation.metadata)
         elif flags in (0, _UPSERT):
-            before = latest(key)
+            before: Latest = pending.get(key) or (committed(key) if may_have_metadata else None)
             pending[key] = Update(operation.value, version, b"" if before is None else before.metadata)
         else:
-            before = latest(key)
+            before = pending.get(key) or committed(key)
             if before is not None and before.value is not None:
                 pending[key] = Update(before.value, version, operation.metadata)

@@ -102,6 +102,11 @@ class DictView:
     def get_hashed(self, namespace: str, collection: str, key_hash: bytes) -> VersionedValue | None:
         return self.hashed.get((namespace, collection, key_hash))
 
+    def may_have_metadata(self, namespace: str, collection: str = "") -> bool:
+        if not collection:
+            return any(value.metadata for (of, _), value in self.public.items() if of == namespace)
+        return any(value.metadata for place, value in self.hashed.items() if place[:2] == (namespace, collection))
+
     def known_ids(self, ids: Iterable[TxId]) -> frozenset[TxId]:
         return frozenset(self.ids & set(ids))
 

@@ -42,15 +42,20 @@ def _calls(ns: NamespaceRwSet, state: State, private_reads: Collection[str]) -> 
     written = {write.key for write in ns.writes}
     if ns.metadata_writes:
         written |= {write.key for write in ns.metadata_writes}
-    policies = [_own_policy(state.get(ns.namespace, key)) for key in sorted(written)]
+    policies: list[bytes | None] = [None] * len(written)
+    if state.may_have_metadata(ns.namespace):
+        policies = [_own_policy(state.get(ns.namespace, key)) for key in sorted(written)]
     own = _those(policies)
     needed, wrote_in_private = set(private_reads), False
     for hashed in ns.collections:
         key_hashes = [write.key_hash for write in hashed.writes] + [write.key_hash for write in hashed.metadata_writes]
         wrote_in_private = wrote_in_private or bool(key_hashes)
-        in_private = [
-            _own_policy(state.get_hashed(ns.namespace, hashed.collection, each)) for each in dict.fromkeys(key_hashes)
-        ]
+        in_private: list[bytes | None] = [None] * len(key_hashes)
+        if state.may_have_metadata(ns.namespace, hashed.collection):
+            in_private = [
+                _own_policy(state.get_hashed(ns.namespace, hashed.collection, each))
+                for each in dict.fromkeys(key_hashes)
+            ]
         own += _those(in_private)
         if None in in_private:
             needed.add(hashed.collection)

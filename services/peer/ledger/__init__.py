@@ -11,5 +11,5 @@ again. A torn tail of the block files was never acknowledged and is cut off. Dam
 failed write or sync is final (`StorageError`).
 
 Read in this order: `types`, `memory` (the reference), `expiry` (hashes of private data that go by themselves),
-`ledger`, `keys`.
+`metadata` (where keys have any), `ledger`, `keys`.
 """

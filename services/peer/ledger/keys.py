@@ -2,9 +2,10 @@
 
 | key                                      | value                                             |
 | ---------------------------------------- | ------------------------------------------------- |
-| `m` name                                 | the savepoint                                     |
+| `m` name                                 | the savepoint; how many blocks have their `k`     |
 | `s` ns, key                              | version, metadata, value                          |
 | `h` ns, collection, key hash             | the same, with the value's hash as value          |
+| `k` ns, collection                       | empty: keys there have, or had, metadata          |
 | `e` expiring block, block, ns, coll., h. | empty: the key hash of that block goes then       |
 | `y` ns, key, block, tx                   | empty: the block holds what was written           |
 | `t` transaction id                       | block, tx, verdict                                |
@@ -23,8 +24,10 @@ from privysharing.protocol.rwsets import HashedKey, Update, Version
 from services.peer.ledger.types import TxLocation, VersionedValue
 
 SAVEPOINT_KEY = b"msavepoint"
+METADATA_HEIGHT_KEY = b"mmetadata"
 STATE = b"s"
 HASHED = b"h"
+METADATA = b"k"
 EXPIRY = b"e"
 HISTORY = b"y"
 TRANSACTION = b"t"
@@ -78,6 +81,17 @@ def split_hashed_key(raw: bytes) -> tuple[str, str, bytes]:
 def collection_prefix(namespace: str, collection: str) -> bytes:
     """What all hashed keys of a collection begin with."""
     return hashed_key(namespace, collection, b"")
+
+
+def metadata_key(namespace: str, collection: str) -> bytes:
+    """What marks the keys of a collection, or with an empty name the namespace's public ones, as having metadata."""
+    return METADATA + _part(namespace.encode()) + collection.encode()
+
+
+def split_metadata_key(raw: bytes) -> tuple[str, str]:
+    """Namespace and collection of a mark."""
+    namespace, collection = _cut(raw, len(METADATA))
+    return namespace.decode(), collection.decode()
 
 
 def expiry_prefix(expires: int) -> bytes:

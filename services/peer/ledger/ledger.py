@@ -13,6 +13,7 @@ from privysharing.protocol.envelopes import TxId
 from services.peer.ledger import expiry, keys
 from services.peer.ledger.contents import key_modification
 from services.peer.ledger.errors import DamagedBlock, LedgerFault, UnsupportedFormat
+from services.peer.ledger.metadata import MetadataPlaces
 from services.peer.ledger.state import StoredSnapshot, StoredState, state_batch
 from services.peer.ledger.types import AppendTimes, Commit, KeyModification, StateView, TxLocation
 from services.runtime.database import Database, Databases
@@ -52,7 +53,8 @@ class Ledger:
         self._store = store
         self._savepoint = _read_savepoint(store)
         self._broken = False
-        self._state = StoredState(store)
+        self._metadata = MetadataPlaces(store, self.height)
+        self._state = StoredState(store, self._metadata)
         self._view = self.snapshot()
         self._next_expiry = self._first_expiry(0)
 
@@ -117,7 +119,7 @@ class Ledger:
         return AppendTimes(stored - started, time.perf_counter() - stored)
 
     def snapshot(self) -> StoredSnapshot:
-        return StoredSnapshot(self._store.snapshot())
+        return StoredSnapshot(self._store.snapshot(), self._metadata)
 
     def block(self, number: int) -> Block | None:
         raw = self.block_bytes(number)
@@ -210,6 +212,7 @@ class Ledger:
         puts += self._expiries(commit)
         puts += [(keys.history_key(w.namespace, w.key, number, w.tx_num), b"") for w in commit.writes]
         puts += self._index(commit)
+        puts += self._metadata.add(commit.updates, savepoint.height)
         puts.append((keys.hash_key(savepoint.tip), keys.encode_number(number)))
         puts.append((keys.SAVEPOINT_KEY, savepoint.encode()))
         self._store.write(puts, deletes)

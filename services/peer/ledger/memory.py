@@ -11,6 +11,7 @@ from privysharing.protocol.rwsets import HashedKey, Update
 from services.peer.ledger import expiry
 from services.peer.ledger.contents import key_modification
 from services.peer.ledger.errors import LedgerFault
+from services.peer.ledger.metadata import metadata_written
 from services.peer.ledger.types import (
     AppendTimes,
     Commit,
@@ -35,18 +36,23 @@ class MemoryState:
         hashed: Mapping[tuple[str, str], Mapping[bytes, VersionedValue]] | None = None,
         transactions: Mapping[str, TxLocation] | None = None,
         expiries: Mapping[int, Sequence[tuple[int, HashedKey]]] | None = None,
+        metadata: frozenset[tuple[str, str]] = frozenset(),
     ) -> None:
         self.height = height
         self.public = public or {}
         self.hashed = hashed or {}
         self.transactions = transactions or {}
         self.expiries = expiries or {}  # by the block with which a key goes: the block that wrote it, and the key
+        self.metadata = metadata  # places where keys have, or had, any: see `metadata_written`
 
     def get(self, namespace: str, key: str) -> VersionedValue | None:
         return self.public.get(namespace, {}).get(key)
 
     def get_hashed(self, namespace: str, collection: str, key_hash: bytes) -> VersionedValue | None:
         return self.hashed.get((namespace, collection), {}).get(key_hash)
+
+    def may_have_metadata(self, namespace: str, collection: str = "") -> bool:
+        return (namespace, collection) in self.metadata
 
     def range(self, namespace: str, start_key: str, end_key: str) -> Iterator[tuple[str, VersionedValue]]:
         values = self.public.get(namespace, {})
@@ -93,7 +99,8 @@ class MemoryState:
         for tx_num, (tx_id, code) in enumerate(zip(commit.tx_ids, commit.verdicts, strict=True)):
             if tx_id:
                 transactions.setdefault(tx_id, TxLocation(number, tx_num, code))
-        return MemoryState(self.height + 1, public, hashed, transactions, expiries)
+        metadata = self.metadata.union(metadata_written(commit.updates))
+        return MemoryState(self.height + 1, public, hashed, transactions, expiries, metadata)
 
     def __enter__(self) -> Self:
         return self

@@ -8,6 +8,7 @@ from privysharing.protocol.envelopes import TxId
 from privysharing.protocol.lifecycle import LIFECYCLE
 from privysharing.protocol.rwsets import UpdateBatch
 from services.peer.ledger import keys
+from services.peer.ledger.metadata import MetadataPlaces
 from services.peer.ledger.types import StateEntry, VersionedValue
 from services.runtime.database import DatabaseReader, DatabaseSnapshot
 
@@ -17,8 +18,9 @@ DEFINITION_KEYS_MAX: Final = 1024  # that a snapshot remembers: whoever asks for
 class StoredState:
     """The state that a reader sees (StateView)."""
 
-    def __init__(self, reader: DatabaseReader) -> None:
+    def __init__(self, reader: DatabaseReader, metadata: MetadataPlaces) -> None:
         self._reader = reader
+        self._metadata = metadata
 
     def get(self, namespace: str, key: str) -> VersionedValue | None:
         raw = self._reader.get(keys.state_key(namespace, key))
@@ -27,6 +29,10 @@ class StoredState:
     def get_hashed(self, namespace: str, collection: str, key_hash: bytes) -> VersionedValue | None:
         raw = self._reader.get(keys.hashed_key(namespace, collection, key_hash))
         return None if raw is None else keys.decode_value(raw)
+
+    def may_have_metadata(self, namespace: str, collection: str = "") -> bool:
+        """Whether any key there may have metadata; without a collection: any public key."""
+        return self._metadata.may_include(namespace, collection)
 
     def range(self, namespace: str, start_key: str, end_key: str) -> Iterator[tuple[str, VersionedValue]]:
         """Keys from `start` up to, not including, `end`; an empty `end` means all that follow."""
@@ -80,8 +86,8 @@ class StoredState:
 class StoredSnapshot(StoredState):
     """The state as one commit left it: a block's effects are one batch, so no snapshot can see half of them."""
 
-    def __init__(self, snapshot: DatabaseSnapshot) -> None:
-        super().__init__(snapshot)
+    def __init__(self, snapshot: DatabaseSnapshot, metadata: MetadataPlaces) -> None:
+        super().__init__(snapshot, metadata)
         self._snapshot = snapshot
         self._definitions: dict[str, VersionedValue | None] = {}
         savepoint = snapshot.get(keys.SAVEPOINT_KEY)

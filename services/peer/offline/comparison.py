@@ -19,9 +19,12 @@ class Difference:
     key: dict[str, str] = field(default_factory=dict)
 
 
-def compare(found: DatabaseReader, expected: DatabaseReader) -> tuple[int, Difference | None]:
-    """How many entries are equal, and the first that is not. Raises LedgerFault where one cannot be read."""
-    theirs, ours = found.scan(b"", keys.BEHIND_ALL), expected.scan(b"", keys.BEHIND_ALL)
+def compare(found: DatabaseReader, expected: DatabaseReader, *, marks: bool) -> tuple[int, Difference | None]:
+    """How many entries are equal, and the first that is not. Raises LedgerFault where one cannot be read.
+
+    `marks`: whether to compare those of metadata, too. A database that is not all marked goes without them.
+    """
+    theirs, ours = _entries(found, marks), _entries(expected, marks)
     equal = 0
     for right in ours:
         left = next(theirs, None)
@@ -35,6 +38,12 @@ def compare(found: DatabaseReader, expected: DatabaseReader) -> tuple[int, Diffe
             return equal, _difference(right[0], _changed(right[0], left[1], right[1]), right[1])
     more = next(theirs, None)
     return equal, None if more is None else _difference(more[0], "follows from no block", more[1])
+
+
+def _entries(reader: DatabaseReader, marks: bool) -> Iterator[tuple[bytes, bytes]]:
+    for key, value in reader.scan(b"", keys.BEHIND_ALL):
+        if marks or not (key.startswith(keys.METADATA) or key == keys.METADATA_HEIGHT_KEY):
+            yield key, value
 
 
 def _difference(raw_key: bytes, what: str, value: bytes) -> Difference:
@@ -66,6 +75,13 @@ def _named(raw: bytes, what: str, value: bytes) -> Difference:
         return Difference("index", f"the transaction {what}", where.block_num, where.tx_num, key)
     if kind == keys.BLOCK_HASH:
         return Difference("index", f"the block {what}", keys.decode_number(value), key={"block_hash": raw[1:].hex()})
+    if kind == keys.METADATA:
+        namespace, collection = keys.split_metadata_key(raw)
+        return Difference(
+            "index", f"the mark of metadata {what}", key={"namespace": namespace, "collection": collection}
+        )
+    if raw == keys.METADATA_HEIGHT_KEY:
+        return Difference("index", f"the height of marks {what}", keys.decode_number(value) - 1)
     if raw == keys.SAVEPOINT_KEY:
         return Difference("savepoint", f"the savepoint {what}", keys.Savepoint.decode(value).height - 1)
     raise ValueError(raw)

@@ -24,6 +24,7 @@ from services.peer.commits import replay
 from services.peer.ledger import keys
 from services.peer.ledger.errors import DamagedBlock, LedgerFault
 from services.peer.ledger.ledger import BLOCKS_FOLDER, LOCK_FILE, STATE_FOLDER, Ledger, check_ledger_format
+from services.peer.ledger.metadata import all_marked
 from services.peer.ledger.types import Commit, StateView
 from services.peer.offline.comparison import compare
 from services.peer.offline.folders import Tell
@@ -175,7 +176,7 @@ class _Verification:
             self._findings.notes.append(f"the state stands at block {self._until - 1}: the next start goes on")
         self._replay()
         with _copy_of(self._shadow / STATE_FOLDER, self._copy.with_name("made")) as made:
-            self._findings.entries, difference = compare(found, made)
+            self._findings.entries, difference = compare(found, made, marks=all_marked(found, self._until))
         if difference is not None:
             _broken(difference.kind, difference.detail, difference.block, difference.transaction, difference.key)
 

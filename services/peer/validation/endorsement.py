@@ -74,6 +74,8 @@ class Endorsements:
 
     def _validation_parameter(self, place: PublicKey | HashedKey) -> bytes:
         """The key's own policy as of before the block (GetValidationParameterForKey); empty when it has none."""
+        if not self._view.may_have_metadata(place[0], place[1] if len(place) == 3 else ""):
+            return b""
         found = self._view.get(*place) if len(place) == 2 else self._view.get_hashed(*place)
         if found is None or not found.metadata:
             return b""

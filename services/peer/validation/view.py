@@ -24,6 +24,9 @@ class StateView(Protocol):
     def get_hashed(self, namespace: str, collection: str, key_hash: bytes) -> VersionedValue | None:
         """A key of a collection's hashed space; the value is the hash of the private value."""
 
+    def may_have_metadata(self, namespace: str, collection: str = "") -> bool:
+        """Whether any key there may have metadata; without a collection: any public key. No: nobody needs to look."""
+
     def known_ids(self, ids: Iterable[TxId]) -> frozenset[TxId]:
         """Those of the ids that some earlier block holds, valid or not."""
 
@@ -54,6 +57,10 @@ class RememberingView:
             self._hashed[place] = self._view.get_hashed(namespace, collection, key_hash)
         return self._hashed[place]
 
+    def may_have_metadata(self, namespace: str, collection: str = "") -> bool:
+        """Whether any key there may have metadata."""
+        return self._view.may_have_metadata(namespace, collection)
+
     def known_ids(self, ids: Iterable[TxId]) -> frozenset[TxId]:
         """Those of the ids that some earlier block holds."""
         return self._view.known_ids(ids)
@@ -73,6 +80,10 @@ class EmptyView:
     def get_hashed(self, namespace: str, collection: str, key_hash: bytes) -> VersionedValue | None:
         """Nothing."""
         return None
+
+    def may_have_metadata(self, namespace: str, collection: str = "") -> bool:
+        """None has."""
+        return False
 
     def known_ids(self, ids: Iterable[TxId]) -> frozenset[TxId]:
         """None."""
