@@ -7,6 +7,10 @@ from typing import Final, Generic, TypeVar
 
 T = TypeVar("T")
 
+# Told what became of something, by any thread: None when it went well, else why it did not. Also told whether more is
+# about to be told: then nobody needs to be woken yet. It must not wait.
+Told = Callable[[Exception | None, bool], None]
+
 ENOUGH: Final = 48  # values that are worth a look by themselves
 PATIENCE_S: Final = 0.02  # for more to come
 

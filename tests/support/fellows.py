@@ -225,7 +225,20 @@ class Peer:
 
     def begin_to_spread(self, secret: Secret, *, more: bool = False) -> "asyncio.Future[None]":
         """`more`: whether others follow soon."""
-        return asyncio.wrap_future(self.exchange.dissemination.spread(secret.results, more))
+        return self.begin(secret.results, more=more)
+
+    def begin(self, results: PrivateResults, *, more: bool = False) -> "asyncio.Future[None]":
+        """Spread what an endorser's simulation came to."""
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def told(fault: Exception | None, _more: bool) -> None:
+            if fault is None:
+                done.set_result(None)
+            else:
+                done.set_exception(fault)
+
+        self.exchange.dissemination.spread(results, told, more)
+        return done
 
     def keep(self, secret: Secret) -> None:
         """As if it had been endorsed here, and pushed to nobody."""

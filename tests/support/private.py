@@ -2,11 +2,11 @@
 
 import hashlib
 from collections.abc import Iterable
-from concurrent.futures import Future
 
 from privysharing.protocol.collections import CollectionConfig
 from privysharing.protocol.rwsets import VersionedValue
 from services.peer.private_data.types import PrivateResults
+from services.runtime.handover import Told
 
 
 class EveryCollection:
@@ -41,7 +41,7 @@ class Values:
 class Nowhere:
     """Where nothing is spread."""
 
-    def spread(self, results: PrivateResults) -> "Future[None]":
+    def spread(self, results: PrivateResults, told: Told, more: bool = False) -> None:
         raise AssertionError(f"nobody spreads {results}")
 
 

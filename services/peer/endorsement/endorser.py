@@ -7,7 +7,6 @@ time stage by stage than one after the other: a processor has at hand what it ha
 import logging
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar
@@ -210,21 +209,20 @@ class Endorser:
             # What it wrote in private is with others, and durable, before an endorsement with its hashes can leave.
             assert channel is not None
             begin = partial(channel.dissemination.spread, simulated.private)
-            return Waiting(begin, lambda spread: self._guarded(self._spread, (simulated, spread)))
+            return Waiting(begin, lambda fault: self._guarded(self._spread, (simulated, fault)))
         if simulated.size > KEPT_BYTES_MAX:
             return self._answer(simulated)
         return partial(self._guarded, self._answer, simulated)
 
-    def _spread(self, simulated_and_spread: "tuple[_Simulated, Future[None]]") -> Stage | Waiting | Outcome:
+    def _spread(self, simulated_and_fault: tuple[_Simulated, Exception | None]) -> Stage | Waiting | Outcome:
         """Go on when its private writes are where they belong. Raises StorageError, TransientStoreFull."""
-        simulated, spread = simulated_and_spread
-        try:
-            spread.result()
-        except NotSpread as error:
-            proposal = simulated.admitted.proposal
-            self._metrics.simulation_failures.of(*self._where(proposal)).inc()
-            return self._finish(simulated.admitted, _failed(f"error in simulation: {error}"))
-        return self._answer(simulated)
+        simulated, fault = simulated_and_fault
+        if fault is None:
+            return self._answer(simulated)
+        if not isinstance(fault, NotSpread):
+            raise fault
+        self._metrics.simulation_failures.of(*self._where(simulated.admitted.proposal)).inc()
+        return self._finish(simulated.admitted, _failed(f"error in simulation: {fault}"))
 
     def _answer(self, simulated: _Simulated) -> Outcome:
         """Sign what it came to, if that is a success."""

@@ -5,6 +5,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 
 from privysharing.protocol.transactions import ProposalResponse
+from services.runtime.handover import Told
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +27,12 @@ Outcome = ProposalResponse | ProposalRefused
 class Waiting:
     """A proposal that needs no thread until something else is done, well or not; then the next stage, which is told."""
 
-    begin: Callable[[bool], "Future[None]"]  # called once, with whether others are about to begin theirs
-    then: Callable[["Future[None]"], "Stage | Waiting | Outcome"]
+    begin: Callable[[Told, bool], None]  # called once: whom to tell, and whether others are about to begin theirs
+    then: "Then"
 
 
 Stage = Callable[[], "Stage | Waiting | Outcome"]  # what is to be done next for a proposal
+Then = Callable[[Exception | None], "Stage | Waiting | Outcome"]  # the same, told what became of what was waited for
 
 
 def onward(at: Stage | Waiting | Outcome) -> Waiting | Outcome:
@@ -43,7 +45,7 @@ def onward(at: Stage | Waiting | Outcome) -> Waiting | Outcome:
 def through(at: Stage | Waiting | Outcome) -> Outcome:
     """A proposal's answer, by all the stages that are left. Waits where there is something to wait for."""
     while isinstance(at := onward(at), Waiting):
-        begun = at.begin(False)
-        begun.exception()
-        at = at.then(begun)
+        done: Future[Exception | None] = Future()
+        at.begin(lambda fault, _: done.set_result(fault), False)  # noqa: B023 - it is waited for right here
+        at = at.then(done.result())
     return at

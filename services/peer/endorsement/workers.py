@@ -14,7 +14,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
@@ -25,7 +24,7 @@ from services.peer.chaincode_host.guard import TIMED_OUT
 from services.peer.chaincode_host.watchdog import Watchdog
 from services.peer.endorsement.endorser import ERROR
 from services.peer.endorsement.line import FairLine
-from services.peer.endorsement.stages import Outcome, ProposalRefused, Stage, Waiting
+from services.peer.endorsement.stages import Outcome, ProposalRefused, Stage, Then, Waiting
 from services.runtime.callers import NOBODY, Caller
 from services.runtime.process import HALF_THE_PROCESSORS
 
@@ -141,6 +140,7 @@ class EndorsementWorkers:
         self._process = process
         self._config = config or WorkersConfig()
         self._line: FairLine[Job] = self._new_line()
+        self._ready: deque[Job] = deque()  # what they waited for is done; about to join the line together
         self._moved = threading.Condition()
         self._idle = 0
         self._working: dict[threading.Thread, Hand | None] = {}
@@ -212,26 +212,31 @@ class EndorsementWorkers:
             if isinstance(at, Outcome):
                 job.answer(at, more)
             elif isinstance(at, Waiting):
-                begun = at.begin(more)
-                job.stage = partial(at.then, begun)
-                begun.add_done_callback(partial(self._go_on_with, job))
+                at.begin(partial(self._go_on_with, job, at.then), more)
             else:
                 job.stage = at
                 hand.waiting.append(job)
             if time.monotonic() > until:
                 return
 
-    def _go_on_with(self, job: Job, _waited_for: "Future[None]") -> None:
-        """What it waited for is done: it is first in the line again. Called by any thread."""
+    def _go_on_with(self, job: Job, then: Then, fault: Exception | None, more: bool) -> None:
+        """What it waited for is done, well or not: it is first in the line again, once no more come with it."""
+        job.stage = partial(then, fault)
+        self._ready.append(job)
+        if more:
+            return
         with self._moved:
             closed = self._closed
+            ready = [self._ready.pop() for _ in range(len(self._ready))]
             if not closed:
-                self._line.put_back(job)
-                self._moved.notify()
+                for each in ready:
+                    self._line.put_back(each)
+                self._moved.notify(min(self._idle, len(ready)))
                 if not self._idle and len(self._working) < self._config.threads:
                     self._join()
         if closed:
-            job.answer(overloaded(self._config.waiting_max))
+            for each in ready:
+                each.answer(overloaded(self._config.waiting_max))
         else:
             self._watchdog.wake()
 

@@ -1,9 +1,9 @@
 """How private writes get to those who may hold them, before an endorsement says that they were made."""
 
-from concurrent.futures import Future
 from typing import Protocol
 
 from services.peer.private_data.types import PrivateResults, TransientStore
+from services.runtime.handover import Told
 
 
 class NotSpread(Exception):
@@ -13,11 +13,11 @@ class NotSpread(Exception):
 class Dissemination(Protocol):
     """Spreads private sets, and keeps them here."""
 
-    def spread(self, results: PrivateResults, more: bool = False) -> "Future[None]":
-        """Push the sets to eligible peers, then keep them here; done once as many as required have them durably.
+    def spread(self, results: PrivateResults, told: Told, more: bool = False) -> None:
+        """Keep the sets here, and push them to eligible peers; `told` once as many as required have them durably.
 
         Called by any thread, and returns at once. `more`: others follow soon, and may share what is sent.
-        The future fails with NotSpread, or with a StorageError.
+        Faults are NotSpread, TransientStoreFull, StorageErrors.
         """
         ...
 
@@ -28,10 +28,10 @@ class KeptHere:
     def __init__(self, store: TransientStore) -> None:
         self._store = store
 
-    def spread(self, results: PrivateResults, more: bool = False) -> "Future[None]":
+    def spread(self, results: PrivateResults, told: Told, more: bool = False) -> None:
         """See `Dissemination.spread`."""
         del more  # nothing is sent
-        done: Future[None] = Future()
+        fault: Exception | None = None
         try:
             for collection in results.collections.values():
                 if collection.required_peer_count > 0:
@@ -40,7 +40,6 @@ class KeptHere:
                         "0 eligible peers"
                     )
             self._store.keep(results.tx_id, results.height, results.sets)
-            done.set_result(None)
         except Exception as error:
-            done.set_exception(error)
-        return done
+            fault = error
+        told(fault, False)

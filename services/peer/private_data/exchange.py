@@ -59,7 +59,7 @@ class PrivateExchange:
         self.ledger = ledger
         self.transient = transient
         self.private = private
-        self.keeping = Keeping(transient, tools.writer)
+        self.keeping = Keeping(transient, tools.writer, lambda: private.last_purge)
         self._config = config
         self._fellows = Fellows(
             tools.me,

@@ -2,9 +2,10 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from itertools import repeat
+from typing import Final, Protocol, TypeVar
 
 from privysharing.protocol.private_data import Push, PushAnswer, PushedTransaction
 from privysharing.rpc.errors import NodeError
@@ -14,8 +15,18 @@ MESSAGE_BYTES: Final = 1024 * 1024  # a message that has grown so far takes no f
 MESSAGE_TRANSACTIONS: Final = 64
 NO_TIME: Final = "no time was left"
 
-# Told once what became of a transaction: None when it is durable there, else why it is not known to be.
-Told = Callable[[str | None], None]
+
+class Sized(Protocol):
+    """Something that takes room in a message."""
+
+    @property
+    def size(self) -> int: ...
+
+
+P = TypeVar("P", bound=Sized)
+
+# Told once what became of each transaction: None when it is durable there, else why it is not known to be.
+ToldEach = Callable[[Sequence[str | None]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +39,20 @@ class LineLimits:
 
 @dataclass(frozen=True, slots=True)
 class Sending:
-    """One transaction's sets for one peer, to be there at a time of the loop's clock."""
+    """The sets of some transactions, for one peer, to be there at a time of the loop's clock. A message holds them."""
 
-    transaction: PushedTransaction
+    transactions: Sequence[PushedTransaction]
     until: float
-    told: Told = field(repr=False)
+    told: ToldEach = field(repr=False)
+
+    @property
+    def size(self) -> int:
+        """In bytes, of what may be large."""
+        return sum(each.size for each in self.transactions)
+
+    def failed(self, why: str) -> None:
+        """None of them is there."""
+        self.told([why] * len(self.transactions))
 
 
 class PushLine:
@@ -48,18 +68,20 @@ class PushLine:
         self._took = took
         self._loop = asyncio.get_running_loop()
         self._waiting: deque[Sending] = deque()
+        self._count = 0  # of transactions that wait
         self._bytes = 0
         self._sending: asyncio.Task[None] | None = None
 
     def put(self, sending: Sending) -> None:
         """Have it sent."""
-        size = sending.transaction.size
-        if len(self._waiting) >= self._limits.transactions_max or (
-            self._waiting and self._bytes + size > self._limits.bytes_max
+        count, size = len(sending.transactions), sending.size
+        if self._waiting and (
+            self._count + count > self._limits.transactions_max or self._bytes + size > self._limits.bytes_max
         ):
-            sending.told("too much waits to be pushed to this peer")
+            sending.failed("too much waits to be pushed to this peer")
             return
         self._waiting.append(sending)
+        self._count += count
         self._bytes += size
         if self._sending is None:
             self._sending = asyncio.create_task(self._send())
@@ -72,37 +94,54 @@ class PushLine:
                     began = self._loop.time()
                     outcomes = await self._exchange(taken)
                     self._took(self._loop.time() - began)
-                    for sending, outcome in zip(taken, outcomes, strict=True):
-                        sending.told(outcome)
+                    for sending in taken:
+                        sending.told([next(outcomes) for _ in sending.transactions])
         finally:
             self._sending = None
 
     def _take(self) -> list[Sending]:
         """What the next message holds. Whatever waits for a peer that does not answer any more waits no longer."""
         taken: list[Sending] = []
-        size = 0
+        in_all = count_in_all = 0
         now = self._loop.time()
-        while self._waiting and len(taken) < MESSAGE_TRANSACTIONS:
+        while self._waiting:
             sending = self._waiting[0]
-            if taken and size + sending.transaction.size > MESSAGE_BYTES:
+            count, size = len(sending.transactions), sending.size
+            if taken and (count_in_all + count > MESSAGE_TRANSACTIONS or in_all + size > MESSAGE_BYTES):
                 break
             self._waiting.popleft()
-            self._bytes -= sending.transaction.size
+            self._count -= count
+            self._bytes -= size
             if sending.until <= now:
-                sending.told(NO_TIME)
+                sending.failed(NO_TIME)
             elif not self._fellow.up:
-                sending.told("the peer does not answer")
+                sending.failed("the peer does not answer")
             else:
                 taken.append(sending)
-                size += sending.transaction.size
+                in_all += size
+                count_in_all += count
         return taken
 
-    async def _exchange(self, taken: Sequence[Sending]) -> Sequence[str | None]:
-        push = Push(tuple(sending.transaction for sending in taken))
+    async def _exchange(self, taken: Sequence[Sending]) -> Iterator[str | None]:
+        push = Push(tuple(transaction for sending in taken for transaction in sending.transactions))
         try:
             answer = await self._fellows.ask(self._fellow, push, taken[0].until - self._loop.time())
         except NodeError as error:
-            return [error.reason] * len(taken)
-        if not isinstance(answer, PushAnswer) or len(answer.refusals) != len(taken):
-            return ["its answer is no answer to a push"] * len(taken)
-        return [refusal or None for refusal in answer.refusals]
+            return repeat(error.reason)
+        if not isinstance(answer, PushAnswer) or len(answer.refusals) != len(push.transactions):
+            return repeat("its answer is no answer to a push")
+        return iter([refusal or None for refusal in answer.refusals])
+
+
+def in_messages(all_to_push: Iterable[P]) -> Iterator[list[P]]:
+    """The same in order, in parts of which each may fill a message."""
+    part: list[P] = []
+    size = 0
+    for each in all_to_push:
+        if part and (len(part) == MESSAGE_TRANSACTIONS or size + each.size > MESSAGE_BYTES):
+            yield part
+            part, size = [], 0
+        part.append(each)
+        size += each.size
+    if part:
+        yield part

@@ -1,17 +1,19 @@
-"""Pushes private sets to those who may hold them, while their endorsement waits.
+"""Keeps private sets, and pushes them to those who may hold them, while their endorsement waits.
 
-One peer of each member organisation first, then more, up to the collection's maximum. An acknowledgement means that the
-set is durable there. Where one fails another is tried, while there are too few and there is time. Once as many have it
-as must, the others have a moment to say so.
+First they are durable here: so whoever is pushed to knows that, and need not push them back. Then one peer of each
+member organisation gets them, then more, up to the collection's maximum. An acknowledgement means that the set is
+durable there. Where one fails another is tried, while there are too few and there is time. Once as many have it as
+must, the others have a moment to say so. Transactions that write to the same collections go together if they can.
 """
 
 import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import Future
-from dataclasses import dataclass
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
 from functools import partial
+from itertools import groupby
 
 from privysharing.protocol.channel.bundle import ChannelConfig
 from privysharing.protocol.codec.collections import member_msp_ids
@@ -22,11 +24,11 @@ from privysharing.protocol.private_data import PushedTransaction
 from services.peer.private_data.dissemination import NotSpread
 from services.peer.private_data.fellows import Fellow, Fellows
 from services.peer.private_data.keeping import Keeping
-from services.peer.private_data.lines import LineLimits, PushLine, Sending
+from services.peer.private_data.lines import LineLimits, PushLine, Sending, ToldEach, in_messages
 from services.peer.private_data.membership import may_hold, one_of_each_first
 from services.peer.private_data.metrics import ExchangeMetrics
 from services.peer.private_data.types import PrivateResults
-from services.runtime.handover import Handover
+from services.runtime.handover import Handover, Told
 
 Name = tuple[str, str]  # of a collection: namespace first
 
@@ -45,6 +47,19 @@ class PushConfig:
     def __post_init__(self) -> None:
         if min(self.ack_seconds, self.grace_seconds) <= 0 or min(self.waiting_max, self.waiting_bytes_max) < 1:
             raise ValueError("peer.gossip.pvtData: pushAckTimeout and what may wait must be positive")
+
+
+@dataclass(frozen=True, slots=True)
+class _Handed:
+    """What is to be spread, and whom to tell."""
+
+    results: PrivateResults
+    told: Told = field(repr=False)
+
+    @property
+    def size(self) -> int:
+        """In bytes, of what may be large."""
+        return self.results.size
 
 
 class Pushing:
@@ -70,26 +85,42 @@ class Pushing:
         self._limits = LineLimits(settings.waiting_max, settings.waiting_bytes_max)
         self._metrics = metrics
         self._loop = asyncio.get_running_loop()
-        self._handed: Handover[tuple[PrivateResults, Future[None]]] = Handover(self._begin)
+        self._handed: Handover[_Handed] = Handover(self._begin)
+        self._begun: set[asyncio.Task[None]] = set()
         self._lines: dict[Fellow, PushLine] = {}
 
-    def spread(self, results: PrivateResults, more: bool = False) -> "Future[None]":
+    def spread(self, results: PrivateResults, told: Told, more: bool = False) -> None:
         """See `Dissemination.spread`."""
-        done: Future[None] = Future()
         try:
-            self._handed.post((results, done), more=more)
+            self._handed.post(_Handed(results, told), more=more)
         except RuntimeError:  # its event loop has gone
-            done.set_exception(NotSpread("this peer has stopped"))
-        return done
+            told(NotSpread("this peer has stopped"), False)
 
-    def _begin(self, handed: Sequence[tuple[PrivateResults, "Future[None]"]]) -> None:
+    def _begin(self, handed: Sequence[_Handed]) -> None:
         until = self._loop.time() + self._settings.ack_seconds
-        for results, done in handed:
-            refusal = self._refusal(results.collections)
-            if refusal is None:
-                _Spread(self, results, done, until).begin()
+        for collections, alike in groupby(handed, lambda each: each.results.collections):
+            refusal = self._refusal(collections)
+            for some in in_messages(alike):
+                if refusal is not None:
+                    _tell(some, refusal)
+                    continue
+                begun = self._loop.create_task(self._spread(some, collections, until))
+                self._begun.add(begun)
+                begun.add_done_callback(self._begun.discard)
+
+    async def _spread(
+        self, some: Sequence[_Handed], collections: Mapping[Name, CollectionConfig], until: float
+    ) -> None:
+        """Keep them; then push those that others do not hold yet."""
+        transactions = [PushedTransaction(each.results.tx_id, each.results.height, each.results.sets) for each in some]
+        by_holders: dict[frozenset[bytes], list[_Handed]] = {}
+        for each, kept in zip(some, await self._keeping.keep(transactions, self._msp_id), strict=True):
+            if kept.fault is not None:
+                each.told(kept.fault, False)
             else:
-                done.set_exception(refusal)
+                by_holders.setdefault(frozenset(kept.holders), []).append(each)
+        for holders, alike in by_holders.items():
+            _Spread(self, alike, collections, until).begin(holders)
 
     def _refusal(self, collections: Mapping[Name, CollectionConfig]) -> NotSpread | None:
         """Whoever may not hold a set does not make one either: nobody would take it from us."""
@@ -106,10 +137,6 @@ class Pushing:
                 )
         return None
 
-    def keep(self, transaction: PushedTransaction) -> "asyncio.Future[None]":
-        """In our own transient store."""
-        return self._keeping.keep(transaction, self._msp_id)
-
     def members(self, collection: CollectionConfig) -> list[Fellow]:
         """Who may be pushed to, in the order in which they are to be."""
         return one_of_each_first(self._fellows.members(collection))
@@ -124,56 +151,75 @@ class Pushing:
         organisations = frozenset[str]().union(*map(member_msp_ids, collections))
         await self._fellows.call_back(organisations, max(0.0, until - self._loop.time()))
 
-    def send(self, fellow: Fellow, sending: Sending) -> None:
+    def send(self, fellow: Fellow, transactions: Sequence[PushedTransaction], until: float, told: ToldEach) -> None:
         """Push to one of them."""
         line = self._lines.get(fellow)
         if line is None:
             took = self._metrics.send.of(self._config().channel_id).observe
             line = self._lines[fellow] = PushLine(fellow, self._fellows, self._limits, took)
-        line.put(sending)
 
-    def count(self, fellow: Fellow, failure: str | None) -> None:
-        """Tell what became of a push."""
+        def count_and_tell(failures: Sequence[str | None]) -> None:
+            self._count(fellow, failures)
+            told(failures)
+
+        line.put(Sending(transactions, until, count_and_tell))
+
+    def _count(self, fellow: Fellow, failures: Sequence[str | None]) -> None:
         channel_id = self._config().channel_id
-        self._metrics.pushed.of(channel_id, "failed" if failure else "acknowledged").inc()
-        if failure:
-            _log.warning(
-                "a push of private data failed",
-                extra={"channel": channel_id, "peer": fellow.source.address, "reason": failure},
-            )
+        for failure, count in Counter(failures).items():
+            self._metrics.pushed.of(channel_id, "failed" if failure else "acknowledged").inc(count)
+            if failure:
+                _log.warning(
+                    "a push of private data failed",
+                    extra={
+                        "channel": channel_id,
+                        "peer": fellow.source.address,
+                        "reason": failure,
+                        "transactions": count,
+                    },
+                )
 
 
 class _Spread:
-    """One transaction's sets, on their way: settled when nothing is to be waited for any more."""
+    """Transactions that write to the same collections, on their way: settled when nothing is to be waited for any more.
 
-    def __init__(self, pushing: Pushing, results: PrivateResults, done: "Future[None]", until: float) -> None:
+    They go together as long as they fare alike.
+    """
+
+    def __init__(
+        self, pushing: Pushing, some: Sequence[_Handed], collections: Mapping[Name, CollectionConfig], until: float
+    ) -> None:
         self._pushing = pushing
-        self._results = results
-        self._done = done
+        self._some = some
+        self._collections = collections
         self._until = until
         self._open = 0  # what is to be waited for
-        self._fault: BaseException | None = None
         self._reached: Counter[Name] = Counter()
         self._under_way: Counter[Name] = Counter()
-        self._tried: dict[Name, set[Fellow]] = {name: set() for name in results.collections}
+        self._tried: dict[Name, set[Fellow]] = {name: set() for name in collections}
         self._called_back: asyncio.Task[None] | None = None
-        self._is_kept = False
         self._grace: asyncio.TimerHandle | None = None
+        self._settled = False
+        self._apart: list[_Spread] = []  # each by itself, since they did not fare alike
 
-    def begin(self) -> None:
-        """Push, and keep."""
-        results = self._results
+    def begin(self, holders: AbstractSet[bytes]) -> None:
+        """Push to others than these, who have it all."""
         self._open += 1
-        kept = self._pushing.keep(PushedTransaction(results.tx_id, results.height, results.sets))
-        kept.add_done_callback(self._kept)
-        self._push({name: collection.maximum_peer_count for name, collection in results.collections.items()})
+        counts: dict[Name, int] = {}
+        for name, collection in self._collections.items():
+            holding = {fellow for fellow in self._pushing.members(collection) if fellow.serialized in holders}
+            self._tried[name] |= holding
+            self._reached[name] = len(holding)
+            counts[name] = max(0, collection.maximum_peer_count - len(holding))
+        self._push(counts)
+        self._step()
 
     def _push(self, counts: Mapping[Name, int]) -> None:
         """Send the set of each collection to so many peers more."""
         names_of: dict[Fellow, list[Name]] = {}
         for name, count in counts.items():
             tried = self._tried[name]
-            members = self._pushing.members(self._results.collections[name])
+            members = self._pushing.members(self._collections[name])
             chosen = [fellow for fellow in members if fellow not in tried][:count]
             tried.update(chosen)
             self._under_way[name] += len(chosen)
@@ -181,53 +227,60 @@ class _Spread:
                 names_of.setdefault(fellow, []).append(name)
         for fellow, names in names_of.items():
             self._open += 1
-            told = partial(self._told, fellow, names)
-            self._pushing.send(fellow, Sending(self._part(names), self._until, told))
+            parts = [_part(each.results, names) for each in self._some]
+            self._pushing.send(fellow, parts, self._until, partial(self._told, names))
         self._call_back_if_short()
 
-    def _part(self, names: Sequence[Name]) -> PushedTransaction:
-        """What one peer is to have of it."""
-        results = self._results
-        sets = tuple(each for each in results.sets if (each.namespace, each.collection) in names)
-        return PushedTransaction(results.tx_id, results.height, sets)
-
-    def _told(self, fellow: Fellow, names: Sequence[Name], failure: str | None) -> None:
-        self._pushing.count(fellow, failure)
+    def _told(self, names: Sequence[Name], failures: Sequence[str | None]) -> None:
+        if self._settled:
+            return
+        if not self._apart and any(failures) and not all(failures):
+            self._go_apart()
+        if self._apart:
+            for each, failure in zip(self._apart, failures, strict=True):
+                each._told(names, [failure])
+            return
         self._under_way.subtract(names)
-        if failure is None:
+        if failures[0] is None:
             self._reached.update(names)
         else:
             self._push({name: short for name in names if (short := self._short_of(name)) > 0})
         self._step()
 
-    def _kept(self, kept: "asyncio.Future[None]") -> None:
-        self._is_kept = True
-        self._fault = kept.exception()
-        self._step()
+    def _go_apart(self) -> None:
+        """What is under way is under way for each of them."""
+        if self._grace is not None:
+            self._grace.cancel()
+        for one in self._some:
+            alone = _Spread(self._pushing, [one], self._collections, self._until)
+            alone._open, alone._called_back = self._open, self._called_back
+            alone._reached, alone._under_way = self._reached.copy(), self._under_way.copy()
+            alone._tried = {name: set(tried) for name, tried in self._tried.items()}
+            self._apart.append(alone)
 
     def _short_of(self, name: Name) -> int:
         """How many peers more are needed than have a collection's set, or may be about to."""
-        return self._results.collections[name].required_peer_count - self._reached[name] - self._under_way[name]
+        return self._collections[name].required_peer_count - self._reached[name] - self._under_way[name]
 
     def _call_back_if_short(self) -> None:
         """Too few answer: those that did not may be back. Asked once."""
-        if self._called_back is None and any(self._short_of(name) > 0 for name in self._results.collections):
+        if self._called_back is None and any(self._short_of(name) > 0 for name in self._collections):
             self._open += 1
             self._called_back = asyncio.create_task(self._push_to_who_is_back())
 
     async def _push_to_who_is_back(self) -> None:
-        collections = self._results.collections
-        short = [name for name in collections if self._short_of(name) > 0]
-        await self._pushing.call_back([collections[name] for name in short], self._until)
-        self._push({name: max(0, self._short_of(name)) for name in short})
-        self._step()
+        short = [name for name in self._collections if self._short_of(name) > 0]
+        await self._pushing.call_back([self._collections[name] for name in short], self._until)
+        for each in self._apart or [self]:
+            each._push({name: max(0, each._short_of(name)) for name in short})
+            each._step()
 
     def _step(self) -> None:
         """One thing less to wait for."""
         self._open -= 1
         if not self._open:
             self._settle()
-        elif self._grace is None and self._is_kept and self._shortage() is None:
+        elif self._grace is None and self._shortage() is None:
             loop = asyncio.get_running_loop()
             self._grace = loop.call_later(self._pushing.grace_seconds, self._settle)
 
@@ -235,17 +288,25 @@ class _Spread:
         """Once; what comes later was not needed."""
         if self._grace is not None:
             self._grace.cancel()
-        if self._done.done():
-            return
-        fault = self._fault or self._shortage()
-        if fault is None:
-            self._done.set_result(None)
-        else:
-            self._done.set_exception(fault)
+        if not self._settled:
+            self._settled = True
+            _tell(self._some, self._shortage())
 
     def _shortage(self) -> NotSpread | None:
-        for (namespace, name), collection in self._results.collections.items():
+        for (namespace, name), collection in self._collections.items():
             reached = self._reached[namespace, name]
             if reached < collection.required_peer_count:
                 return NotSpread(str(TooFewPeers(namespace, name, collection.required_peer_count, reached)))
         return None
+
+
+def _part(results: PrivateResults, names: Sequence[Name]) -> PushedTransaction:
+    """What one peer is to have of it."""
+    sets = tuple([each for each in results.sets if (each.namespace, each.collection) in names])
+    return PushedTransaction(results.tx_id, results.height, sets)
+
+
+def _tell(some: Sequence[_Handed], fault: NotSpread | None) -> None:
+    """All of them, in one go."""
+    for number, each in enumerate(some, start=1):
+        each.told(fault, number < len(some))

@@ -7,7 +7,7 @@ with a reason, counted, and changes nothing.
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -61,6 +61,9 @@ from services.runtime.shares import Shares
 MISSING_SETS: Final = "privysharing/MissingPrivateData"  # for the peer's own admins
 TX_NUM_MAX: Final = 2**32 - 1
 _TX_ID_LENGTH: Final = 64
+
+Name = tuple[str, str]  # of a collection: namespace first
+
 _LABELS: Final[Mapping[type[Ask], str]] = {
     Hello: "hello",
     Push: "push",
@@ -226,22 +229,23 @@ class PrivateDataService:
         """Keep what was pushed, transaction by transaction: one that is refused spoils no other."""
         if not transactions:
             raise RequestRefused(Reason.MALFORMED, "a push of nothing")
-        refusals = [self._refusal(transaction, who, channel) for transaction in transactions]
+        strangers = self._strangers(transactions, who, channel)
+        refusals = [self._refusal(transaction, strangers, channel.keeping) for transaction in transactions]
         if refusals[0] is not None and all(refusals):
             raise refusals[0]
         height = channel.ledger.height
-        kept = {
+        good = {
             # By its height it is forgotten one day; nobody makes that day a later one.
-            place: channel.keeping.keep(PushedTransaction(each.tx_id, min(each.height, height), each.sets), who.msp_id)
+            place: PushedTransaction(each.tx_id, min(each.height, height), each.sets)
             for place, (each, refusal) in enumerate(zip(transactions, refusals, strict=True))
             if refusal is None
         }
-        await asyncio.wait(kept.values())
-        for place, each in kept.items():
-            try:
-                each.result()
-            except TransientStoreFull as full:
-                refusals[place] = RequestRefused(Reason.QUOTA, str(full))
+        kept = await channel.keeping.keep(tuple(good.values()), who.msp_id, who.serialized)
+        for place, each in zip(good, kept, strict=True):
+            if isinstance(each.fault, TransientStoreFull):
+                refusals[place] = RequestRefused(Reason.QUOTA, str(each.fault))
+            elif each.fault is not None:
+                raise each.fault
         if refusals[0] is not None and all(refusals):
             raise refusals[0]
         for refusal in refusals:
@@ -249,7 +253,21 @@ class PrivateDataService:
                 self._metrics.refused.of("push", refusal.reason.value).inc()
         return PushAnswer(tuple("" if refusal is None else str(refusal) for refusal in refusals))
 
-    def _refusal(self, transaction: PushedTransaction, who: Identity, channel: Exchanged) -> RequestRefused | None:
+    def _strangers(
+        self, transactions: Sequence[PushedTransaction], who: Identity, channel: Exchanged
+    ) -> Mapping[Name, RequestRefused]:
+        """Why not, for those collections of what is pushed that it or this peer may not hold."""
+        strangers: dict[Name, RequestRefused] = {}
+        for name in {(each.namespace, each.collection) for transaction in transactions for each in transaction.sets}:
+            try:
+                self._member(*name, who, channel)
+            except RequestRefused as refused:
+                strangers[name] = refused
+        return strangers
+
+    def _refusal(
+        self, transaction: PushedTransaction, strangers: Mapping[Name, RequestRefused], keeping: Keeping
+    ) -> RequestRefused | None:
         settings = self._settings
         if len(transaction.tx_id) != _TX_ID_LENGTH or not transaction.sets:
             return RequestRefused(Reason.MALFORMED, "a push names a transaction and holds its sets")
@@ -257,14 +275,12 @@ class PrivateDataService:
             return RequestRefused(Reason.TOO_LARGE, f"more than {settings.sets_max} sets of one transaction")
         if max(len(each.rwset) for each in transaction.sets) > settings.set_bytes_max:
             return RequestRefused(Reason.TOO_LARGE, f"a private set of more than {settings.set_bytes_max} bytes")
-        try:
-            for each in transaction.sets:
-                self._member(each.namespace, each.collection, who, channel)
-        except RequestRefused as refused:
-            return refused
-        if not all(is_bare(each.rwset) for each in transaction.sets):
-            return RequestRefused(Reason.MALFORMED, "a set holds what it writes, and nothing else")
-        return None
+        for each in transaction.sets:
+            if strangers and (each.namespace, each.collection) in strangers:
+                return strangers[each.namespace, each.collection]
+        if keeping.knows(transaction) or all(is_bare(each.rwset) for each in transaction.sets):
+            return None
+        return RequestRefused(Reason.MALFORMED, "a set holds what it writes, and nothing else")
 
     async def _find(self, pull: Pull, who: Identity, channel: Exchanged) -> PullAnswer:
         _check_count(len(pull.wanted))

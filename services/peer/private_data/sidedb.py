@@ -123,6 +123,11 @@ class SideDb:
         raw = self._database.get(records.place_key(records.CARRIED, place))
         return None if raw is None else records.decode_set(raw)[0]
 
+    @property
+    def last_purge(self) -> int:
+        """The newest block that is known to purge anything; -1 when none is."""
+        return self._last_purge
+
     # --- writing
 
     def add(

@@ -58,6 +58,7 @@ class PrivateStore:
         self._side = side
         self._config = config
         self._msp_id = msp_id
+        self._last_purge = side.last_purge
         self._writing = threading.Lock()
         self._erasing = threading.Lock()  # held while files are written anew: they must not be closed then
 
@@ -116,6 +117,11 @@ class PrivateStore:
         """See `PrivateData`."""
         return self._side.purged(namespace, collection, key_hash)
 
+    @property
+    def last_purge(self) -> int:
+        """See `PrivateData`."""
+        return self._last_purge
+
     def find(
         self, namespace: str, collection: str, key_hash: bytes, stored: VersionedValue
     ) -> tuple[str, bytes] | None:
@@ -136,6 +142,8 @@ class PrivateStore:
     def add(self, block: Block, part: PrivatePart, found: Mapping[Place, PrivateSet]) -> None:
         """Before the block is stored; see `SideDb.add`."""
         with self._writing:
+            if part.purges:
+                self._last_purge = block.header.number
             carried = carried_on_commit(part.needed, found, self._ledger.state, self._side)
             self._side.add(block.header.number, header_hash(block.header), part.needed, found, carried)
 
@@ -205,6 +213,7 @@ class PrivateStore:
                 self._side.add(number, header_hash(block.header), part.needed, found, {})
             self._follow_membership(part.redefined)
             self._side.settle(number, part.purges)
+            self._last_purge = self._side.last_purge
             if number % RECOVERY_REPORT_BLOCKS == 0:
                 _log.info("looked through blocks", extra={"channel": ledger.channel_id, "block": number})
         self.transient.forget(ledger.known_ids)

@@ -51,6 +51,11 @@ class PrivateResults:
     sets: tuple[PrivateSet, ...]
     collections: Mapping[tuple[str, str], CollectionConfig]  # by namespace and collection; of each of the sets
 
+    @property
+    def size(self) -> int:
+        """In bytes, of what may be large."""
+        return sum(len(each.rwset) for each in self.sets)
+
 
 @dataclass(frozen=True, slots=True)
 class ToKeep:
@@ -111,6 +116,11 @@ class PrivateData(Protocol):
 
     def purged(self, namespace: str, collection: str, key_hash: bytes) -> PurgedKey | None:
         """The newest purge of a key, once nothing of it is left in this peer's files; None before, or without one."""
+        ...
+
+    @property
+    def last_purge(self) -> int:
+        """The newest block that purges anything that is held here, known before anybody sees its state; else -1."""
         ...
 
 

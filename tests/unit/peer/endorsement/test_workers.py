@@ -3,7 +3,6 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
 from typing import Any
 
 import pytest
@@ -12,6 +11,7 @@ from privysharing.protocol.transactions import ProposalResponse, Response
 from services.peer.chaincode_host.watchdog import Watchdog
 from services.peer.endorsement.stages import Outcome, Stage, Waiting
 from services.peer.endorsement.workers import EndorsementWorkers, Job, WorkersConfig, overloaded
+from services.runtime.handover import Told
 
 Start = Callable[..., EndorsementWorkers]
 PATIENCE_S = 10.0
@@ -24,7 +24,9 @@ class Desk:
         self.gate = threading.Event()
         self.running = threading.Semaphore(0)
         self.done: list[bytes] = []  # each stage of each proposal
-        self.others: Future[None] = Future()  # what proposals wait for that have no thread meanwhile
+        self._parked: list[Told] = []  # whom to tell of what proposals wait for that have no thread meanwhile
+        self._came: list[Exception | None] = []  # what became of it, once that is known
+        self._telling = threading.Lock()
         self.more: list[bool] = []  # whether others were about to wait, too
 
     def process(self, raw: bytes) -> Stage | Waiting | Outcome:
@@ -40,9 +42,21 @@ class Desk:
             self.gate.wait(PATIENCE_S)
         return ProposalResponse(Response(200, payload=raw))
 
-    def _begin(self, more: bool) -> "Future[None]":
+    def tell(self, fault: Exception | None = None) -> None:
+        """What they wait for is done, for all at once, and for whoever comes to wait for it."""
+        with self._telling:
+            self._came.append(fault)
+            parked, self._parked = self._parked, []
+        for number, told in enumerate(parked, start=1):
+            told(fault, number < len(parked))
+
+    def _begin(self, told: Told, more: bool) -> None:
         self.more.append(more)
-        return self.others
+        with self._telling:
+            if not self._came:
+                self._parked.append(told)
+                return
+        told(self._came[0], False)
 
 
 class Answers:
@@ -121,7 +135,7 @@ def test_what_waits_for_others_needs_no_thread(start: Start, desk: Desk) -> None
     workers.submit(*(Job(b"parked %d" % number, answers.done) for number in range(40)))
     workers.submit(Job(b"quick", answers.done))
     assert answers.wait_for(1) == [b"quick"]
-    desk.others.set_result(None)
+    desk.tell()
     assert sorted(answers.wait_for(41)) == sorted([b"quick", *(b"%d" % number for number in range(40))])
 
 
@@ -130,7 +144,7 @@ def test_what_is_about_to_wait_is_told_whether_others_are(start: Start, desk: De
     workers.submit(*(Job(b"parked %d" % number, answers.done) for number in range(3)))
     for _ in range(3):
         assert desk.running.acquire(timeout=PATIENCE_S)
-    desk.others.set_result(None)
+    desk.tell()
     answers.wait_for(3)
     assert desk.more == [True, True, False]
 
@@ -138,7 +152,7 @@ def test_what_is_about_to_wait_is_told_whether_others_are(start: Start, desk: De
 def test_what_waited_is_answered_also_when_what_it_waited_for_failed(start: Start, desk: Desk) -> None:
     workers, answers = start(threads=1), Answers()
     workers.submit(Job(b"parked 1", answers.done))
-    desk.others.set_exception(ValueError("no"))
+    desk.tell(ValueError("no"))
     assert answers.wait_for(1) == [b"1"]
 
 
@@ -147,7 +161,7 @@ def test_what_waits_for_others_when_the_workers_close_is_refused(start: Start, d
     workers.submit(Job(b"parked 1", answers.done))
     assert desk.running.acquire(timeout=PATIENCE_S)
     workers.close(PATIENCE_S)
-    desk.others.set_result(None)
+    desk.tell()
     answers.wait_for(1)
     assert answers.outcomes == [overloaded(WorkersConfig().waiting_max)]
 

@@ -36,7 +36,7 @@ from privysharing.protocol.private_exchange import NONCE_BYTES, open_response, p
 from privysharing.rpc.channels import ClientTls, open_channel
 from privysharing.rpc.private_data import METHOD
 from privysharing.wire.privysharing.v1 import private_data_pb2
-from services.peer.private_data import transient
+from services.peer.private_data import keeping, transient
 from services.peer.private_data.nonces import Nonces
 from services.peer.private_data.service import ServiceConfig
 from services.peer.rpc import PrivateDataRpc
@@ -282,7 +282,7 @@ async def test_an_organisation_that_floods_a_peer_with_pushes_leaves_room_for_th
         both = Push((*push(flood[10]).transactions, *push(flood[0]).transactions))  # one of them is here already
         full = "Org2MSP's share of the transient store of this peer is full; try again later"
         assert await sent(one, request(one, PEER2, both)) == PushAnswer((full, ""))
-        await one.exchange.keeping.keep(push(flood[10]).transactions[0], "Org1MSP")  # from now on it is here anyway
+        await one.exchange.keeping.keep(push(flood[10]).transactions, "Org1MSP")  # from now on it is here anyway
         assert await sent(one, request(one, PEER2, push(flood[10]))) == PushAnswer(("",))
         await network.commit(*(each.envelope for each in flood[:3]))
         assert await sent(one, request(one, PEER2, push(flood[9]))) == PushAnswer(("",))
@@ -308,8 +308,9 @@ async def test_nobody_makes_a_peer_keep_something_for_ever() -> None:
         assert not one.kept(secret)
 
 
-async def test_nobody_makes_a_peer_forget_what_somebody_else_pushes() -> None:
+async def test_nobody_makes_a_peer_forget_what_somebody_else_pushes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who has the same set, and is first to push it as one that is old, leaves the others' pushes what they are."""
+    monkeypatch.setattr(keeping, "ALIKE_BLOCKS", 0)
     one = Peer(PEER1)
     async with town(one):
         secret = Secret(SHARED, "k", b"v")

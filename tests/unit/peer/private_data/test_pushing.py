@@ -1,11 +1,15 @@
 """What is endorsed is with other members before the endorsement leaves, or is not endorsed."""
 
 import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 
 import pytest
 
 from services.peer.private_data.dissemination import NotSpread
-from services.peer.private_data.types import PrivateResults
+from services.peer.private_data.transient import StoredTransient, TransientStoreFull
+from services.peer.private_data.types import PrivateResults, ToKeep
 from tests.support.fellows import (
     OURS,
     PEER1,
@@ -15,6 +19,7 @@ from tests.support.fellows import (
     QUICK,
     SHARED,
     Peer,
+    Purge,
     Secret,
     collection,
     town,
@@ -70,7 +75,7 @@ async def test_each_peer_gets_the_sets_that_it_may_have_of_one_transaction() -> 
         both = PrivateResults(
             "city", ours.tx_id, 1, (ours.set, shared.set), {**ours.results.collections, **shared.results.collections}
         )
-        await asyncio.wrap_future(one.exchange.dissemination.spread(both))
+        await one.begin(both)
         assert set(two.store.transient.sets_of(ours.tx_id)) == {ours.set, shared.set}
         assert set(three.store.transient.sets_of(ours.tx_id)) == {shared.set}
 
@@ -210,7 +215,7 @@ async def test_what_two_endorsers_push_to_each_other_is_written_once() -> None:
         await one.spread(Secret(SHARED, "l", b"v"))
         assert two.store.transient._journal.size - before == 2 * once
         other = PrivateResults("city", secret.tx_id, 1, (Secret(SHARED, "k", b"w").set,), secret.results.collections)
-        await asyncio.wrap_future(one.exchange.dissemination.spread(other))
+        await one.begin(other)
         assert len(set(two.store.transient.sets_of(secret.tx_id))) == 2  # endorsers differ: both are kept
 
 
@@ -224,3 +229,52 @@ async def test_a_transaction_that_is_refused_spoils_no_other_in_its_message() ->
         assert all(map(two.kept, good))
         assert not two.kept(unknown)
         await until(lambda: two.refused("push", "not_a_member") == 1)
+
+
+async def test_what_another_endorser_pushed_is_not_pushed_back_to_it() -> None:
+    one, two, three = Peer(PEER1), Peer(PEER2), Peer(PEER2B)
+    async with town(one, two, three):
+        secret = Secret(SHARED, "k", b"v")
+        await one.spread(secret)
+        assert (two.served("push"), three.served("push")) == (1, 1)
+        await two.spread(secret)
+        assert (one.served("push"), three.served("push")) == (0, 2)
+        await one.spread(Secret(SHARED, "l", b"v"))
+        await two.spread(Secret(SHARED, "m", b"v"))  # which it was not pushed
+        assert one.served("push") == 1
+
+
+async def test_what_a_purge_may_have_taken_from_who_pushed_it_is_pushed_back() -> None:
+    one, two = Peer(PEER1), Peer(PEER2)
+    async with town(one, two) as network:
+        secret = Secret(SHARED, "k", b"v")
+        await one.spread(secret)
+        await network.commit(Purge(SHARED, "k").envelope)
+        again = replace(secret.results, height=two.ledger.height)
+        await two.begin(again)
+        assert one.served("push") == 1
+        for peer in (one, two):
+            assert peer.store.erase()
+            assert peer.kept(secret)  # endorsed after the purge, too
+        await network.commit(secret.envelope)
+        assert one.holds(secret)
+        assert two.holds(secret)
+
+
+async def test_where_a_peer_has_room_for_some_the_others_go_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    one, two, three = Peer(PEER1), Peer(PEER2), Peer(PEER2B)
+    members = collection("shared", BOTH, required=1, maximum=1)
+    async with town(one, two, three, collections=(members,)):
+        secrets = [Secret(members, f"k{number}", b"v" * 1000) for number in range(4)]
+
+        def two_only(store: StoredTransient, all_to_keep: Sequence[ToKeep]) -> Sequence[TransientStoreFull | None]:
+            return [*keep_all(store, all_to_keep[:2]), *[TransientStoreFull() for _ in all_to_keep[2:]]]
+
+        keep_all = StoredTransient.keep_all
+        for peer in (two, three):
+            monkeypatch.setattr(peer.store.transient, "keep_all", partial(two_only, peer.store.transient))
+        await asyncio.gather(*[one.begin_to_spread(each, more=each is not secrets[-1]) for each in secrets])
+        assert sorted([peer.kept(each) for each in secrets] for peer in (two, three)) == [
+            [False, False, True, True],
+            [True, True, False, False],
+        ]
