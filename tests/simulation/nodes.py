@@ -222,10 +222,10 @@ class _Strands:
         if not isinstance(at, Waiting):
             self._tell(job, at)
             return
-        begun = at.begin(False)
-        stage = partial(at.then, begun)
+        then = at.then
 
-        def resume(_: object) -> None:
-            self._loop.call_later(self._chance.expovariate(1 / ENDORSING_S), self._bring_forward, job, stage)
+        def resume(fault: Exception | None, _more: bool) -> None:
+            delay = self._chance.expovariate(1 / ENDORSING_S)
+            self._loop.call_later(delay, self._bring_forward, job, partial(then, fault))
 
-        begun.add_done_callback(resume)
+        at.begin(resume, False)
