@@ -62,7 +62,8 @@ class StoredTransient:
         """Open the store in a folder, or begin one. Raises DamagedRecord, DiskFault."""
         disk.make_folder(folder)
         self._journal = Journal.open(disk, folder)
-        self._lock = threading.RLock()
+        self._writing = threading.Lock()  # held while the journal is written; taken before the other one
+        self._lock = threading.Lock()  # of what is in memory: a block that is committed waits for no disk
         self._waiting: dict[TxId, _Waiting] = {}
         self._bytes = 0  # of what is waited for
         self._shares: Counter[str] = Counter()  # of that, by the organisation that had it kept
@@ -97,20 +98,22 @@ class StoredTransient:
         """
         records: list[tuple[PushedTransaction, PrivateSet, bytes, str]] = []
         outcomes: list[TransientStoreFull | None] = []
-        with self._lock:
-            for each in all_to_keep:
-                tx = each.transaction
-                encoded = [_encode(tx.tx_id, tx.height, private) for private in tx.sets]
-                size = sum(map(_size, encoded))
-                owner = self._who_has_room(each.wanted_by, size)
-                outcomes.append(TransientStoreFull(", ".join(each.wanted_by)) if owner is None else None)
-                if owner is not None:
-                    self._charge(owner, size)
-                    records += [(tx, *kept, owner) for kept in zip(tx.sets, encoded, strict=True)]
+        with self._writing:
+            with self._lock:
+                for each in all_to_keep:
+                    tx = each.transaction
+                    encoded = [_encode(tx.tx_id, tx.height, private) for private in tx.sets]
+                    size = sum(map(_size, encoded))
+                    owner = self._who_has_room(each.wanted_by, size)
+                    outcomes.append(TransientStoreFull(", ".join(each.wanted_by)) if owner is None else None)
+                    if owner is not None:
+                        self._charge(owner, size)
+                        records += [(tx, *kept, owner) for kept in zip(tx.sets, encoded, strict=True)]
             first = self._journal.append([record for _, _, record, _ in records]) if records else 0
-            for index, (tx, private, record, owner) in enumerate(records, start=first):
-                self._note(tx.tx_id, tx.height, _Record(index, _size(record), owner))
-                self._remember(index, private)
+            with self._lock:
+                for index, (tx, private, record, owner) in enumerate(records, start=first):
+                    self._note(tx.tx_id, tx.height, _Record(index, _size(record), owner))
+                    self._remember(index, private)
         return outcomes
 
     def sets_of(self, tx_id: TxId) -> Iterator[PrivateSet]:
@@ -131,8 +134,9 @@ class StoredTransient:
                 old = [tx_id for tx_id, each in self._waiting.items() if each.height + RETAINED_BLOCKS <= height]
                 for tx_id in old:
                     self._forget(tx_id)
-            if self._journal.size > FORGOTTEN_BYTES_MAX + 2 * self._bytes:
-                self._renew(lambda private, _: private)
+            is_due = self._journal.size > FORGOTTEN_BYTES_MAX + 2 * self._bytes
+        if is_due:
+            self._renew(lambda private, _: private)
 
     def forget(self, known: Callable[[Iterable[TxId]], Iterable[TxId]]) -> None:
         """After opening: forget those transactions that are known to be committed."""
@@ -161,14 +165,13 @@ class StoredTransient:
                 return private
             return PrivateSet(private.namespace, private.collection, encode_private_set(left))
 
-        with self._lock:
-            self._renew(trimmed)
+        self._renew(trimmed)
 
     def close(self) -> None:
         """Release the files; what is forgotten leaves the disk, if that works."""
-        with self._lock:
-            with suppress(StorageError):
-                self._renew(lambda private, _: private)
+        with suppress(StorageError):
+            self._renew(lambda private, _: private)
+        with self._writing, self._lock:
             self._journal.close()
 
     def _who_has_room(self, organisations: Sequence[str], size: int) -> str | None:
@@ -209,17 +212,18 @@ class StoredTransient:
 
     def _renew(self, change: Callable[[PrivateSet, int], PrivateSet]) -> None:
         """Write the journal anew, with what is waited for; `change` also gets the height that it was endorsed at."""
-        kept: list[tuple[TxId, int, bytes, str]] = []
-        for tx_id, waiting in self._waiting.items():
-            for record in waiting.records:
-                private = change(self._read(record.index), waiting.height)
-                kept.append((tx_id, waiting.height, _encode(tx_id, waiting.height, private), record.owner))
-        self._journal.renew([raw for _, _, raw, _ in kept])
-        self._waiting, self._bytes, self._shares = {}, 0, Counter()
-        self._recent, self._recent_bytes = {}, 0
-        for index, (tx_id, height, raw, owner) in enumerate(kept, start=1):
-            self._charge(owner, _size(raw))
-            self._note(tx_id, height, _Record(index, _size(raw), owner))
+        with self._writing, self._lock:
+            kept: list[tuple[TxId, int, bytes, str]] = []
+            for tx_id, waiting in self._waiting.items():
+                for record in waiting.records:
+                    private = change(self._read(record.index), waiting.height)
+                    kept.append((tx_id, waiting.height, _encode(tx_id, waiting.height, private), record.owner))
+            self._journal.renew([raw for _, _, raw, _ in kept])
+            self._waiting, self._bytes, self._shares = {}, 0, Counter()
+            self._recent, self._recent_bytes = {}, 0
+            for index, (tx_id, height, raw, owner) in enumerate(kept, start=1):
+                self._charge(owner, _size(raw))
+                self._note(tx_id, height, _Record(index, _size(raw), owner))
 
 
 def _size(record: bytes) -> int:
