@@ -18,7 +18,6 @@ from privysharing.protocol.codec.transactions import (
     parse_only_action,
     proposal_hash,
 )
-from privysharing.protocol.codec.whole import parse_whole_payload
 from privysharing.protocol.codes import HeaderType, TxCode
 from privysharing.protocol.envelopes import Envelope, Header, SignatureHeader, TxId, compute_tx_id
 from privysharing.protocol.errors import MalformedMessage
@@ -90,39 +89,6 @@ def read_transaction(raw: bytes) -> ReadTransaction:
         envelope = parse_envelope(raw)
     except MalformedMessage:
         return ReadTransaction(raw, TxCode.INVALID_OTHER_REASON)
-    return _read_whole(envelope) or read_by_levels(envelope)
-
-
-def _read_whole(envelope: Envelope) -> ReadTransaction | None:
-    """A transaction with which all is well, as most are; None leaves it to `read_by_levels` to find out what is not."""
-    whole = parse_whole_payload(envelope.payload)
-    if whole is None:
-        return None
-    channel, transaction, action = whole.channel, whole.transaction, whole.action
-    try:
-        header = Header(
-            channel, parse_signature_header(whole.signature_bytes), whole.channel_bytes, whole.signature_bytes
-        )
-        results = UnreadRwSet(action.results)
-        sound = (
-            channel.type == HeaderType.ENDORSER_TRANSACTION
-            and _is_common_header(header)
-            and channel.tx_id == compute_tx_id(header.signature.nonce, header.signature.creator)
-            and transaction.action_header == header.signature_bytes
-            and _is_bound(header, transaction)
-            and _content_fault(_called(channel.extension), action, results) is TxCode.VALID
-        )
-    except MalformedMessage:
-        return None
-    if not sound:
-        return None
-    endorsed = EndorsedAction(transaction, TxCode.VALID, action, results)
-    return ReadTransaction(envelope.raw, TxCode.VALID, TxCode.VALID, envelope, header, b"", endorsed)
-
-
-def read_by_levels(envelope: Envelope) -> ReadTransaction:
-    """Read what is in an envelope level by level, and so find its first fault of each stage."""
-    raw = envelope.raw
     try:
         parts = split_payload(envelope.payload)
     except MalformedMessage:

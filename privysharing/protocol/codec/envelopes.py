@@ -1,6 +1,7 @@
 """common.Envelope and what is inside it: payload, headers, timestamps."""
 
 from privysharing.protocol.codec.decode import decode
+from privysharing.protocol.codec.frames import pair
 from privysharing.protocol.codec.varint import bytes_field, message_field
 from privysharing.protocol.envelopes import ChannelHeader, Envelope, Header, Payload, SignatureHeader, TxId
 from privysharing.protocol.errors import MalformedMessage
@@ -12,12 +13,16 @@ NANOSECONDS = 1_000_000_000
 
 def parse_envelope(raw: bytes) -> Envelope:
     """Read the two fields of an envelope; either may be empty."""
+    if parts := pair(raw):
+        return Envelope(parts[0], parts[1], raw)
     message = decode(common_pb2.Envelope, raw)
     return Envelope(message.payload, message.signature, raw)
 
 
 def parse_and_marshal_envelope(raw: bytes) -> tuple[bytes, bytes, bytes]:
     """An envelope's payload, its signature, and its canonical form: `raw` itself, if that is the one."""
+    if parts := pair(raw):
+        return parts[0], parts[1], raw
     message = decode(common_pb2.Envelope, raw)
     canonical = message.SerializeToString()
     return message.payload, message.signature, raw if canonical == raw else canonical
@@ -38,15 +43,14 @@ def canonical_envelope(raw: bytes) -> bytes:
 
 def split_header(raw: bytes) -> tuple[bytes, bytes] | None:
     """A payload's channel header bytes and signature header bytes, unread; None when it has no header."""
-    message = decode(common_pb2.Payload, raw)
-    if not message.HasField("header"):
-        return None
-    header = message.header
-    return header.channel_header, header.signature_header
+    parts = split_payload(raw)
+    return None if parts is None else parts[:2]
 
 
 def split_payload(raw: bytes) -> tuple[bytes, bytes, bytes] | None:
     """A payload's channel header bytes, signature header bytes and data, unread; None when it has no header."""
+    if (parts := pair(raw)) and (headers := pair(parts[0])):
+        return headers[0], headers[1], parts[1]
     message = decode(common_pb2.Payload, raw)
     if not message.HasField("header"):
         return None
@@ -69,6 +73,8 @@ def encode_payload(channel_header: bytes, signature_header: bytes, data: bytes) 
 
 def parse_header(raw: bytes) -> Header:
     """Read a common.Header, as a proposal carries it."""
+    if parts := pair(raw):
+        return join_header(parts[0], parts[1])
     message = decode(common_pb2.Header, raw)
     return join_header(message.channel_header, message.signature_header)
 
@@ -128,6 +134,8 @@ def encode_channel_header(header: ChannelHeader) -> bytes:
 
 def parse_signature_header(raw: bytes) -> SignatureHeader:
     """Read a signature header."""
+    if parts := pair(raw):
+        return SignatureHeader(parts[0], parts[1])
     message = decode(common_pb2.SignatureHeader, raw)
     return SignatureHeader(message.creator, message.nonce)
 

@@ -1,9 +1,10 @@
 """rwset.TxReadWriteSet and the sets encoded inside it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 
 from privysharing.protocol.codec.decode import decode
+from privysharing.protocol.codec.frames import fields, pair
 from privysharing.protocol.codec.varint import bytes_field, encode_varint, message_field
 from privysharing.protocol.rwsets import (
     CollectionHashedRwSet,
@@ -34,8 +35,7 @@ SHARED_PARTS_MAX = 256
 
 def parse_tx_rwset(raw: bytes) -> TxRwSet:
     """Read a whole read/write set, down to every key (rwsetutil TxRwSetFromProtoMsg)."""
-    entries = decode(outline_pb2.Namespaces, raw).ns_rwset
-    return TxRwSet(tuple([unread_namespace(entry).whole() for entry in entries]))
+    return TxRwSet(tuple([unread_namespace(entry).whole() for entry in _split_namespaces(raw)]))
 
 
 class UnreadNamespace:
@@ -50,16 +50,15 @@ class UnreadNamespace:
     def __init__(self, entry: bytes) -> None:
         """Raises MalformedMessage."""
         decoded = _decode_namespace(entry)
-        namespace, public = decoded
-        self.namespace: str = namespace.namespace
-        self.writes = _writes_anything(namespace, public)  # whether a committer must ask its endorsement policy
-        self.has_metadata = bool(public.metadata_writes or namespace.collection_hashed_rwset)  # perhaps, at least
+        self.namespace, collections, public = decoded
+        self.writes = _writes_anything(collections, public)  # whether a committer must ask its endorsement policy
+        self.has_metadata = bool(public.metadata_writes or collections)  # perhaps, at least
         self._entry = entry
         self._decoded = decoded if len(entry) <= DECODED_BYTES_MAX else None
         self._whole: NamespaceRwSet | None = None
 
     def decoded(self) -> "Decoded":
-        """The messages, for this module."""
+        """Its parts, for this module."""
         return self._decoded or _decode_namespace(self._entry)
 
     def whole(self) -> NamespaceRwSet:
@@ -84,7 +83,7 @@ class UnreadRwSet:
 
     def __init__(self, raw: bytes = b"") -> None:
         """See that all of it can be read; what repeats is looked at once. Raises MalformedMessage."""
-        entries = decode(outline_pb2.Namespaces, raw).ns_rwset
+        entries = _split_namespaces(raw)
         parts = [unread_namespace(entry) for entry in dict.fromkeys(entries)]
         self.written = {part.namespace: part for part in parts if part.writes}  # in order
         self.repeats_namespace = len({part.namespace for part in parts}) < len(entries)
@@ -106,25 +105,24 @@ class UnreadRwSet:
 
 def written_keys(part: UnreadNamespace) -> Iterator[PublicKey | HashedKey]:
     """What one namespace's part writes to, each key when it is asked for; those of values come first."""
-    ns, public = part.decoded()
-    namespace = part.namespace
+    namespace, collections, public = part.decoded()
     for write in public.writes:
         yield namespace, write.key
     for metadata in public.metadata_writes:
         yield namespace, metadata.key
-    if ns.collection_hashed_rwset:
-        for collection in _collections(ns):
+    if collections:
+        for collection in _collections(collections):
             for hashed in decode(kv.HashedRWSet, collection.hashed_rwset).hashed_writes:
                 yield namespace, collection.collection_name, hashed.key_hash
-        yield from _hashed_metadata_keys(ns)
+        yield from _hashed_metadata_keys(namespace, collections)
 
 
 def metadata_keys(part: UnreadNamespace) -> Iterator[PublicKey | HashedKey]:
     """Those keys of one namespace's part whose metadata it replaces, each when it is asked for."""
-    ns, public = part.decoded()
+    namespace, collections, public = part.decoded()
     for metadata in public.metadata_writes:
-        yield part.namespace, metadata.key
-    yield from _hashed_metadata_keys(ns)
+        yield namespace, metadata.key
+    yield from _hashed_metadata_keys(namespace, collections)
 
 
 def encode_tx_rwset(rwset: TxRwSet) -> bytes:
@@ -154,44 +152,52 @@ def encode_state_metadata(entries: Iterable[tuple[str, bytes]]) -> bytes:
     return message.SerializeToString()
 
 
-Decoded = tuple[outline_pb2.Namespace, kv.KVRWSet]
+Decoded = tuple[str, Sequence[bytes], kv.KVRWSet]
+"""A namespace's name, its collections undecoded, and its public part."""
+
+
+def _split_namespaces(raw: bytes) -> Sequence[bytes]:
+    """The entries of a TxReadWriteSet."""
+    tags, entries = fields(raw)
+    return entries if tags and tags.count(b"\x12") == len(tags) else decode(outline_pb2.Namespaces, raw).ns_rwset
 
 
 def _decode_namespace(entry: bytes) -> Decoded:
+    if (parts := pair(entry)) and parts[0].isascii():
+        return parts[0].decode(), (), decode(kv.KVRWSet, parts[1])
     ns = decode(outline_pb2.Namespace, entry)
-    return ns, decode(kv.KVRWSet, ns.rwset)
+    return ns.namespace, ns.collection_hashed_rwset, decode(kv.KVRWSet, ns.rwset)
 
 
-def _writes_anything(ns: outline_pb2.Namespace, public: kv.KVRWSet) -> bool:
+def _writes_anything(collections: Sequence[bytes], public: kv.KVRWSet) -> bool:
     """Whether there are writes of any kind. Reads all collections: each part may be malformed."""
     writes = bool(public.writes or public.metadata_writes)
-    if ns.collection_hashed_rwset:
-        for collection in _collections(ns):
+    if collections:
+        for collection in _collections(collections):
             hashed = decode(kv.HashedRWSet, collection.hashed_rwset)
             writes = writes or bool(hashed.hashed_writes or hashed.metadata_writes)
     return writes
 
 
-def _collections(ns: outline_pb2.Namespace) -> Iterator[rwset_pb2.CollectionHashedReadWriteSet]:
+def _collections(entries: Sequence[bytes]) -> Iterator[rwset_pb2.CollectionHashedReadWriteSet]:
     """The collections of a namespace; what stands there again, byte for byte, says nothing more."""
-    distinct = dict.fromkeys(ns.collection_hashed_rwset)
-    return (decode(rwset_pb2.CollectionHashedReadWriteSet, entry) for entry in distinct)
+    return (decode(rwset_pb2.CollectionHashedReadWriteSet, entry) for entry in dict.fromkeys(entries))
 
 
-def _hashed_metadata_keys(ns: outline_pb2.Namespace) -> Iterator[HashedKey]:
-    for collection in _collections(ns):
+def _hashed_metadata_keys(namespace: str, collections: Sequence[bytes]) -> Iterator[HashedKey]:
+    for collection in _collections(collections):
         for metadata in decode(kv.HashedRWSet, collection.hashed_rwset).metadata_writes:
-            yield ns.namespace, collection.collection_name, metadata.key_hash
+            yield namespace, collection.collection_name, metadata.key_hash
 
 
-def _parse_namespace(ns: outline_pb2.Namespace, public: kv.KVRWSet) -> NamespaceRwSet:
+def _parse_namespace(namespace: str, collections: Sequence[bytes], public: kv.KVRWSet) -> NamespaceRwSet:
     return NamespaceRwSet(
-        ns.namespace,
+        namespace,
         tuple(map(_parse_read, public.reads)),
         tuple(map(_parse_range_query, public.range_queries_info)),
         tuple(map(_parse_write, public.writes)),
         tuple(map(_parse_metadata_write, public.metadata_writes)),
-        tuple(map(_parse_collection, ns.collection_hashed_rwset)),
+        tuple(map(_parse_collection, collections)),
     )
 
 

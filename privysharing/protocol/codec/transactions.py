@@ -7,6 +7,7 @@ from typing import Final
 
 from privysharing.protocol.codec.decode import decode
 from privysharing.protocol.codec.envelopes import encode_header, parse_header, timestamp, timestamp_ns
+from privysharing.protocol.codec.frames import fields, pair
 from privysharing.protocol.codec.varint import bytes_field, encode_varint, message_field
 from privysharing.protocol.codes import TxCode
 from privysharing.protocol.envelopes import Header, TxId
@@ -33,9 +34,11 @@ from privysharing.wire.peer import (
 )
 from privysharing.wire.privysharing.v1 import outline_pb2
 
-# Extensions of channel headers that are read once: there are as many as chaincodes, of some ten bytes each.
-EXTENSIONS_CACHED_MAX: Final = 256
-EXTENSION_BYTES_CACHED_MAX: Final = 256
+# Ids of chaincodes, and extensions of channel headers that name one, are read once: they are few, of some ten bytes.
+CHAINCODES_CACHED_MAX: Final = 256
+CHAINCODE_BYTES_CACHED_MAX: Final = 256
+
+_OK: Final = b"\x08\xc8\x01"  # how a response of status 200 begins
 
 
 def proposal_hash(channel_header: bytes, signature_header: bytes, payload_without_transient: bytes) -> bytes:
@@ -45,6 +48,8 @@ def proposal_hash(channel_header: bytes, signature_header: bytes, payload_withou
 
 def parse_signed_proposal(raw: bytes) -> SignedProposal:
     """Read a signed proposal."""
+    if parts := pair(raw):
+        return SignedProposal(parts[0], parts[1])
     message = decode(proposal_pb2.SignedProposal, raw)
     return SignedProposal(message.proposal_bytes, message.signature)
 
@@ -56,14 +61,14 @@ def encode_signed_proposal(signed: SignedProposal) -> bytes:
 
 def parse_proposal(raw: bytes) -> Proposal:
     """Read a proposal down to the chaincode's arguments (endorser UnpackProposal, its errors in its order)."""
-    message = decode(proposal_pb2.Proposal, raw)
-    header = parse_header(message.header)
+    header_bytes, payload_bytes = _split_proposal(raw)
+    header = parse_header(header_bytes)
     chaincode = parse_chaincode_header_extension(header.channel.extension)
     if chaincode is None:
         raise MalformedMessage("ChaincodeHeaderExtension.ChaincodeId is nil")
     if not chaincode.name:
         raise MalformedMessage("ChaincodeHeaderExtension.ChaincodeId.Name is empty")
-    payload = decode(proposal_pb2.ChaincodeProposalPayload, message.payload)
+    payload = decode(proposal_pb2.ChaincodeProposalPayload, payload_bytes)
     invocation, transient = payload.input, payload.TransientMap
     return Proposal(
         header,
@@ -78,7 +83,15 @@ def parse_proposal(raw: bytes) -> Proposal:
 
 def parse_proposal_header(raw: bytes) -> Header:
     """The header of a proposal, whatever else is in it."""
-    return parse_header(decode(proposal_pb2.Proposal, raw).header)
+    return parse_header(_split_proposal(raw)[0])
+
+
+def _split_proposal(raw: bytes) -> Sequence[bytes]:
+    """Its header and its payload."""
+    if parts := pair(raw):
+        return parts
+    message = decode(proposal_pb2.Proposal, raw)
+    return message.header, message.payload
 
 
 def encode_proposal(channel_header: bytes, signature_header: bytes, payload: bytes) -> bytes:
@@ -129,7 +142,7 @@ def encode_chaincode_input(chaincode_input: ChaincodeInput) -> bytes:
 
 def parse_chaincode_header_extension(raw: bytes) -> ChaincodeId | None:
     """The chaincode that a channel header names; None when it names none."""
-    return _known_extension(raw) if len(raw) <= EXTENSION_BYTES_CACHED_MAX else _parse_extension(raw)
+    return _known_extension(raw) if len(raw) <= CHAINCODE_BYTES_CACHED_MAX else _parse_extension(raw)
 
 
 def _parse_extension(raw: bytes) -> ChaincodeId | None:
@@ -137,7 +150,7 @@ def _parse_extension(raw: bytes) -> ChaincodeId | None:
     return _chaincode_id(message.chaincode_id) if message.HasField("chaincode_id") else None
 
 
-_known_extension = lru_cache(EXTENSIONS_CACHED_MAX)(_parse_extension)
+_known_extension = lru_cache(CHAINCODES_CACHED_MAX)(_parse_extension)
 
 
 def encode_chaincode_header_extension(chaincode: ChaincodeId) -> bytes:
@@ -174,6 +187,8 @@ def encode_proposal_response(answer: ProposalResponse) -> bytes:
 
 def parse_proposal_response_payload(raw: bytes) -> tuple[bytes, bytes]:
     """The proposal hash and the ChaincodeAction bytes that endorsers signed."""
+    if parts := pair(raw):
+        return parts[0], parts[1]
     message = decode(proposal_response_pb2.ProposalResponsePayload, raw)
     return message.proposal_hash, message.extension
 
@@ -185,6 +200,10 @@ def encode_proposal_response_payload(hashed_proposal: bytes, action: bytes) -> b
 
 def parse_chaincode_action(raw: bytes) -> ChaincodeAction:
     """Read what a simulation came to."""
+    tags, found = fields(raw)
+    if tags == b"\x0a\x1a\x22" and len(found[2]) <= CHAINCODE_BYTES_CACHED_MAX:
+        results, response, chaincode = found
+        return ChaincodeAction(results, b"", parse_response(response), _known_chaincode(chaincode))
     message = decode(proposal_pb2.ChaincodeAction, raw)
     return ChaincodeAction(
         results=message.results,
@@ -219,6 +238,10 @@ def encode_chaincode_event(event: ChaincodeEvent) -> bytes:
 
 def parse_response(raw: bytes) -> Response:
     """Read a bare protos.Response."""
+    if raw.startswith(_OK):
+        tags, found = fields(raw[len(_OK) :])
+        if tags == b"\x1a":
+            return Response(200, payload=found[0])
     return _response(decode(proposal_response_pb2.Response, raw))
 
 
@@ -237,6 +260,9 @@ def parse_actions(raw: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 def parse_only_action(raw: bytes) -> tuple[bytes, bytes]:
     """The one action of a protos.Transaction: its header bytes and ChaincodeActionPayload bytes."""
+    tags, found = fields(raw)
+    if tags == b"\x0a" and (parts := pair(found[0])):
+        return parts[0], parts[1]
     actions = decode(transaction_pb2.Transaction, raw).actions
     if len(actions) != 1:
         raise MalformedMessage(f"only one action per transaction is supported, tx contains {len(actions)}")
@@ -245,19 +271,28 @@ def parse_only_action(raw: bytes) -> tuple[bytes, bytes]:
 
 def parse_action(action_header: bytes, action_payload: bytes) -> EndorserTransaction:
     """Read one action of a transaction, down to the endorsements: each once, since they can be millions of nothing."""
-    message = decode(outline_pb2.ActionPayload, action_payload)
-    if not message.HasField("action"):
-        raise MalformedMessage("nil action payload")
-    response_payload = message.action.proposal_response_payload
+    proposal_payload, response_payload, endorsements = _split_action(action_payload)
     hashed_proposal, action_bytes = parse_proposal_response_payload(response_payload)
     return EndorserTransaction(
         action_header=action_header,
-        proposal_payload=message.chaincode_proposal_payload,
+        proposal_payload=proposal_payload,
         response_payload=response_payload,
         proposal_hash=hashed_proposal,
         action_bytes=action_bytes,
-        endorsements=tuple([_endorsement(raw) for raw in dict.fromkeys(message.action.endorsements)]),
+        endorsements=tuple([_endorsement(raw) for raw in dict.fromkeys(endorsements)]),
     )
+
+
+def _split_action(raw: bytes) -> tuple[bytes, bytes, Sequence[bytes]]:
+    """Of a ChaincodeActionPayload, the proposal payload, the response payload and the endorsements."""
+    if parts := pair(raw):
+        tags, found = fields(parts[1])
+        if tags[:1] == b"\x0a" and tags.count(b"\x12") == len(found) - 1:
+            return parts[0], found[0], found[1:]
+    message = decode(outline_pb2.ActionPayload, raw)
+    if not message.HasField("action"):
+        raise MalformedMessage("nil action payload")
+    return message.chaincode_proposal_payload, message.action.proposal_response_payload, message.action.endorsements
 
 
 def parse_endorser_transaction(raw: bytes) -> EndorserTransaction:
@@ -291,6 +326,8 @@ def encode_processed_transaction(envelope: bytes, code: TxCode) -> bytes:
 
 
 def _endorsement(raw: bytes) -> Endorsement:
+    if parts := pair(raw):
+        return Endorsement(parts[0], parts[1])
     message = decode(proposal_response_pb2.Endorsement, raw)
     return Endorsement(message.endorser, message.signature)
 
@@ -301,6 +338,11 @@ def _encode_endorsement(endorsement: Endorsement) -> bytes:
 
 def _chaincode_id(message: chaincode_pb2.ChaincodeID) -> ChaincodeId:
     return ChaincodeId(message.name, message.version, message.path)
+
+
+@lru_cache(CHAINCODES_CACHED_MAX)
+def _known_chaincode(raw: bytes) -> ChaincodeId:
+    return _chaincode_id(decode(chaincode_pb2.ChaincodeID, raw))
 
 
 def _encode_chaincode_id(chaincode: ChaincodeId) -> bytes:

@@ -32,7 +32,6 @@ ONLY_OURS = {
     "privysharing/v1/orderers.proto",
     "privysharing/v1/outline.proto",
     "privysharing/v1/private_data.proto",
-    "privysharing/v1/whole.proto",
 }
 # Traffic between Raft or BFT orderers, and a deprecated twin of peer/collection.proto: nothing here speaks them.
 ONLY_FABRICS = {
