@@ -47,5 +47,4 @@ class MetadataPlaces:
 
 def all_marked(store: DatabaseReader, height: int) -> bool:
     """Whether every block of a database has left its marks. Earlier releases leave none, and the height as it was."""
-    marked = store.get(keys.METADATA_HEIGHT_KEY)
-    return height == (0 if marked is None else keys.decode_number(marked))
+    return store.get(keys.METADATA_HEIGHT_KEY) == (keys.encode_number(height) if height else None)

@@ -170,6 +170,19 @@ def test_every_kind_of_entry_of_the_state_database_is_compared(folder: Path) -> 
     assert verify(folder).fault is None
 
 
+def test_a_mark_of_metadata_that_follows_from_no_block_is_found(folder: Path) -> None:
+    edit(folder, lambda database: database.put(keys.metadata_key("kv", "secret"), b""))
+    found = fault(folder)
+    assert (found.check, found.detail) == ("index", "the mark of metadata follows from no block")
+    assert found.key == {"namespace": "kv", "collection": "secret"}
+
+
+def test_a_state_that_an_earlier_release_made_without_marks_verifies(folder: Path) -> None:
+    edit(folder, lambda database: database.delete(keys.METADATA_HEIGHT_KEY))
+    findings = verify(folder)
+    assert (findings.fault, findings.entries) == (None, len(entries(folder)))
+
+
 @pytest.mark.parametrize("part", ["value", "version", "metadata"])
 def test_a_changed_part_of_a_key_is_named_with_the_transaction_that_wrote_it(folder: Path, part: str) -> None:
     was = keys.decode_value(entries(folder)[KEY])

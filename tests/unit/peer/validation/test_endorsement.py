@@ -260,6 +260,38 @@ def test_a_hashed_key_may_have_its_own_policy(collections: DictView) -> None:
     assert codes(collections, writing(tx, by=(PEER1,)), writing(tx, by=(PEER2,))) == (VALID, FAILED)
 
 
+class WatchedView(DictView):
+    """Knows which keys of the chaincode somebody has looked up."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.looked_up: list[str] = []
+
+    def get(self, namespace: str, key: str) -> VersionedValue | None:
+        if namespace == "cc":
+            self.looked_up.append(key)
+        return super().get(namespace, key)
+
+    def get_hashed(self, namespace: str, collection: str, key_hash: bytes) -> VersionedValue | None:
+        self.looked_up.append(collection)
+        return super().get_hashed(namespace, collection, key_hash)
+
+
+def test_written_keys_are_looked_up_only_where_some_key_has_metadata() -> None:
+    view = WatchedView()
+    view.define("cc", collections=[CollectionConfig(name="plain"), CollectionConfig(name="other")])
+    metadata = encode_state_metadata([("VALIDATION_PARAMETER", ORG1_ONLY)])
+    block = [writing(put()), writing(in_collection("plain")), writing(in_collection("other"))]
+    for expected in ([], ["plain"], ["k", "plain"]):
+        view.looked_up.clear()
+        assert codes(view, *block) == (VALID, VALID, VALID)
+        assert view.looked_up == expected
+        if not expected:
+            view.hashed["cc", "plain", b"another"] = VersionedValue(b"old", Version(1, 0), metadata)
+        else:
+            with_policy(view, "another", ORG1_ONLY)
+
+
 def test_a_later_write_of_a_key_whose_policy_the_block_changed_fails(view: DictView) -> None:
     view.put("cc", "k", b"old", Version(1, 0))
     transactions = (writing(set_policy("k", ORG1_ONLY)), writing(put()), writing(put("other")))
