@@ -23,7 +23,7 @@ from services.peer.ledger.types import AppendTimes, Commit, LedgerPort
 from services.peer.metrics import LedgerMetrics
 from services.peer.notifier import CommitNotifier
 from services.peer.private_data.needed import NOTHING, PrivatePart
-from services.peer.private_data.resolving import kept_sets, lacking
+from services.peer.private_data.resolving import kept_sets
 from services.peer.private_data.store import PrivateStore
 from services.peer.private_data.types import Missing, Place, PrivateSet, Resolver
 from services.peer.validation.validate import accept_genesis, read_block, validate_block
@@ -221,9 +221,9 @@ class Committer:
             part = self._private.part(number, verified.transactions, judgement.verdicts)
         judging = time.perf_counter() - started
         needed = [each.missing for each in part.needed]
-        kept = kept_sets(self._private.transient, needed)
-        judged = JudgedBlock(commit, judgement.config, judging, part, kept, lacking(needed, kept))
-        if judged.lacking:
+        kept, lacking = kept_sets(self._private.transient, needed)
+        judged = JudgedBlock(commit, judgement.config, judging, part, kept, lacking)
+        if lacking:
             return judged
         return self._store_with(judged, kept) if needed else self._append(judged)
 

@@ -204,7 +204,8 @@ def _commit(ledger: Ledger, private: PrivateStore, number: int) -> None:
     commit = replay(large_network()[number], ledger.state, ledger.commit_hash)
     part = private.part(number, read_block(commit.block), commit.verdicts)
     if part.needed:
-        private.add(commit.block, part, kept_sets(private.transient, [each.missing for each in part.needed]))
+        found, _ = kept_sets(private.transient, [each.missing for each in part.needed])
+        private.add(commit.block, part, found)
     ledger.append(commit)
     private.settle(number, part, commit.tx_ids)
 

@@ -161,7 +161,7 @@ class LiveChannel:
         parts = [store.part(header.number, transactions, judged.verdicts) for store in stores]
         for store, part in zip(stores, parts, strict=True):
             missing = [needed.missing for needed in part.needed]
-            found = [kept_sets(other.transient, missing) for other in stores]  # as if they had been pushed
+            found = [kept_sets(other.transient, missing)[0] for other in stores]  # as if they had been pushed
             store.add(commit.block, part, {place: kept for sets in found for place, kept in sets.items()})
         ledger.append(commit)
         for store, part in zip(stores, parts, strict=True):

@@ -129,7 +129,7 @@ class Member:
             commit = replay(chain.block(number), self.ledger.state, self.ledger.commit_hash)
             part = self.private.part(number, read_block(commit.block), commit.verdicts)
             if part.needed:
-                here = kept_sets(self.private.transient, [needed.missing for needed in part.needed])
+                here, _ = kept_sets(self.private.transient, [needed.missing for needed in part.needed])
                 self.private.add(commit.block, part, {**found, **here})
             self.ledger.append(commit)
             self.private.settle(number, part, commit.tx_ids)

@@ -15,22 +15,19 @@ class Alone:
         return {}
 
 
-def kept_sets(store: TransientStore, needed: Iterable[Missing]) -> Mapping[Place, PrivateSet]:
-    """Those of the sets that were endorsed here, or pushed to here, if maybe not as they were endorsed in the end."""
+def kept_sets(store: TransientStore, needed: Iterable[Missing]) -> tuple[Mapping[Place, PrivateSet], Sequence[Missing]]:
+    """Those of the sets that were endorsed here, or pushed to here, and those that were not as they are in the block.
+
+    What was endorsed otherwise is among both.
+    """
     found: dict[Place, PrivateSet] = {}
+    lacking: list[Missing] = []
     for each in needed:
         for kept in store.sets_of(each.tx_id):
             if (kept.namespace, kept.collection) == (each.place.namespace, each.place.collection):
                 found[each.place] = kept
                 if hashlib.sha256(kept.rwset).digest() == each.rwset_hash:
                     break
-    return found
-
-
-def lacking(needed: Iterable[Missing], found: Mapping[Place, PrivateSet]) -> list[Missing]:
-    """Those of the sets that were not found as they were endorsed."""
-    return [
-        each
-        for each in needed
-        if (private := found.get(each.place)) is None or hashlib.sha256(private.rwset).digest() != each.rwset_hash
-    ]
+        else:
+            lacking.append(each)
+    return found, lacking

@@ -46,10 +46,9 @@ def judge(raw: bytes, hashed: CollectionHashedRwSet, is_purged: IsPurged) -> Jud
         return Judged(Fit.WRONG)
     whole = is_whole(raw, hashed)
     written = {write.key_hash for write in hashed.writes} | {write.key_hash for write in hashed.metadata_writes}
-    lacking = written - _key_hashes(found)
-    if not whole and not all(map(is_purged, lacking)):
+    if not whole and not all(map(is_purged, written - _key_hashes(found))):
         return Judged(Fit.TRIMMED)
-    kept = encode_private_set(without(found, is_purged))
+    kept = encode_private_set(without(found, is_purged) if any(map(is_purged, written)) else found)
     return Judged(Fit.COMPLETE, kept, kept != raw or not whole)
 
 
@@ -60,12 +59,14 @@ def fitting(raw: bytes, hashed: CollectionHashedRwSet) -> PrivateRwSet | None:
     except MalformedMessage:
         return None
     writes = {write.key_hash: write for write in hashed.writes}
+    for write in found.writes:
+        if not _fits(write, writes.pop(_sha256(write.key), None)):  # nor does it when it comes twice
+            return None
     metadata = {write.key_hash for write in hashed.metadata_writes}
-    given = [_sha256(write.key) for write in found.writes], [_sha256(key) for key in found.metadata_keys]
-    if any(len(set(hashes)) < len(hashes) for hashes in given) or not metadata.issuperset(given[1]):
-        return None
-    if not all(_fits(write, writes.get(key_hash)) for key_hash, write in zip(given[0], found.writes, strict=True)):
-        return None
+    for key in found.metadata_keys:
+        if (key_hash := _sha256(key)) not in metadata:
+            return None
+        metadata.remove(key_hash)
     return found
 
 

@@ -248,15 +248,16 @@ class SideDb:
             changes.put(records.index_key(place, key_hash), b"")
         if needed.expires != NEVER:
             changes.put(records.expiry_key(needed.expires, place), b"")
-        at, missing_at = records.place_key(records.SET, place), records.place_key(records.MISSING, place)
+        at = records.place_key(records.SET, place)
         if not is_new and changes.get(at) is not None:
             return  # it came with this very block before
         judged = None if found is None else judge(found.rwset, needed.hashed, self._is_purged_at(place, changes))
         if judged is not None and judged.fit is Fit.COMPLETE:
             changes.put(at, records.encode_set(judged.kept, judged.trimmed))
             if not is_new:
-                changes.delete(missing_at)
+                changes.delete(records.place_key(records.MISSING, place))
         else:
+            missing_at = records.place_key(records.MISSING, place)
             if is_new or changes.get(missing_at) is None:
                 self._missing[place.namespace, place.collection] += 1
             changes.put(missing_at, records.encode_missing(needed.missing, needed.key_hashes))

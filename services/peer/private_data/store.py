@@ -209,7 +209,7 @@ class PrivateStore:
             between()
             block, part = self._stored_part(number)
             if part.needed:
-                found = kept_sets(self.transient, [each.missing for each in part.needed])
+                found, _ = kept_sets(self.transient, [each.missing for each in part.needed])
                 self._side.add(number, header_hash(block.header), part.needed, found, {})
             self._follow_membership(part.redefined)
             self._side.settle(number, part.purges)
