@@ -10,8 +10,8 @@ outcome is unknown says so (`CommitUnknown`): `Channel.resubmit` orders the same
 finds its verdict; a new call may do it twice.
 
 Read in this order: `profile`, `wallet`, `network`, `transactions`, `channel`; then what a channel does by them:
-`routing` (whom a call may be shown to), `endorsing` and `vouching` (asking peers, and judging their answers),
-`failures`, `commits`; for private data `salting` and `purging`.
+`gathering` (when a call begins), `routing` (whom it may be shown to), `endorsing` and `vouching` (asking peers, and
+judging their answers), `failures`, `commits`; for private data `salting` and `purging`.
 """
 
 from privysharing.sdk.channel import Channel, Timeouts

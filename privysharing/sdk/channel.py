@@ -149,36 +149,8 @@ class Channel:
         PrivateDataRefused for a question about private values.
         """
         chosen = self._route(call, endorsers)
-        signed_proposal, proposal = self._propose(call)
-        vouching, distrusted = Vouching(proposal), self._connections.distrusted
-
-        def ask(node: Node) -> Awaitable[ProposalResponse]:
-            return self._connections.endorser(node).process_proposal(signed_proposal, self.timeouts.endorse)
-
-        def judge(node: Node, asked: Asked) -> ProposalResponse:
-            with self._connections.failures.watching(node):
-                answer = asked.result()
-                if answer.response.status in SUCCESS:
-                    fault = vouching.fault_of(node, answer)
-                    if fault is None and (not believing or node.name in distrusted) and not is_signed(node, answer):
-                        fault = UNSIGNED
-                    if fault is not None:
-                        raise self._found_lying(node, fault)
-                return answer
-
-        answers = await collect(ask, self._connections.failures.in_order(chosen.peers), chosen.needed, judge)
-        responses = [answer for _, answer in answers]
-        if shows_private_values(responses[0]):
-            raise PrivateDataRefused(
-                f"what {call.function} of {call.chaincode} on {self.name} answers was read in private, and ordering it "
-                "would show it to the whole channel; evaluate it"
-            )
-        return Endorsed(
-            tx_id=proposal.header.channel.tx_id,
-            envelope=signed(make_transaction(proposal, responses), self._connections.identity).raw,
-            payload=responses[0].response.payload,
-            answers=tuple(answers),
-        )
+        async with self._connections.gathering:
+            return await self._endorse(call, chosen, believing=believing)
 
     def blame(self, endorsed: Endorsed) -> tuple[str, ...]:
         """The endorsers whose signatures are bad, of a transaction that came to ENDORSEMENT_POLICY_FAILURE.
@@ -273,6 +245,38 @@ class Channel:
 
     def _route(self, call: Call, named: Sequence[Node]) -> Route:
         return route(self.name, call, self.nodes, self._connections.identity.msp_id, named)
+
+    async def _endorse(self, call: Call, chosen: Route, *, believing: bool) -> Endorsed:
+        signed_proposal, proposal = self._propose(call)
+        vouching, distrusted = Vouching(proposal), self._connections.distrusted
+
+        def ask(node: Node) -> Awaitable[ProposalResponse]:
+            return self._connections.endorser(node).process_proposal(signed_proposal, self.timeouts.endorse)
+
+        def judge(node: Node, asked: Asked) -> ProposalResponse:
+            with self._connections.failures.watching(node):
+                answer = asked.result()
+                if answer.response.status in SUCCESS:
+                    fault = vouching.fault_of(node, answer)
+                    if fault is None and (not believing or node.name in distrusted) and not is_signed(node, answer):
+                        fault = UNSIGNED
+                    if fault is not None:
+                        raise self._found_lying(node, fault)
+                return answer
+
+        answers = await collect(ask, self._connections.failures.in_order(chosen.peers), chosen.needed, judge)
+        responses = [answer for _, answer in answers]
+        if shows_private_values(responses[0]):
+            raise PrivateDataRefused(
+                f"what {call.function} of {call.chaincode} on {self.name} answers was read in private, and ordering it "
+                "would show it to the whole channel; evaluate it"
+            )
+        return Endorsed(
+            tx_id=proposal.header.channel.tx_id,
+            envelope=signed(make_transaction(proposal, responses), self._connections.identity).raw,
+            payload=responses[0].response.payload,
+            answers=tuple(answers),
+        )
 
     async def _ask(self, node: Node, signed_proposal: bytes, timeout_s: float) -> ProposalResponse:
         with self._connections.failures.watching(node):

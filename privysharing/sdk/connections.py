@@ -14,6 +14,7 @@ from privysharing.rpc.endorser import EndorserClient
 from privysharing.rpc.outside import Outside
 from privysharing.rpc.private_data import PrivateDataClient
 from privysharing.sdk.failures import RecentFailures
+from privysharing.sdk.gathering import Gathering
 from privysharing.sdk.profile import ConnectionProfile, Node
 
 # How to propose and to order: many calls on a stream where a node offers it, or Fabric's own calls in any case.
@@ -36,6 +37,7 @@ class Connections:
         self.outside = outside
         self.failures = RecentFailures(outside.monotonic)
         self.distrusted: set[str] = set()  # endorsers that have lied: none of their endorsements counts unverified
+        self.gathering = Gathering()
         self._batches = transport == "batch"
         self.identity = identity
         self._channels: dict[str, grpc.aio.Channel] = {}

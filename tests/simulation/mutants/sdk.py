@@ -66,7 +66,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     mutant(
         "Endorsements are not looked at",
-        (f"{CHANNEL}.endorse", "if answer.response.status in SUCCESS:", "if False:"),
+        (f"{CHANNEL}._endorse", "if answer.response.status in SUCCESS:", "if False:"),
     ),
     mutant(
         "Of a spoilt transaction nobody is blamed",
