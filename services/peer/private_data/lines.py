@@ -12,7 +12,7 @@ from privysharing.rpc.errors import NodeError
 from services.peer.private_data.fellows import Fellow, Fellows
 
 MESSAGE_BYTES: Final = 1024 * 1024  # a message that has grown so far takes no further transaction
-MESSAGE_TRANSACTIONS: Final = 64
+MESSAGE_TRANSACTIONS: Final = 128  # two hands that were endorsed together
 NO_TIME: Final = "no time was left"
 
 
