@@ -56,10 +56,12 @@ class BatchBroadcast:
         last.add_done_callback(lambda _: self._answer_all(waiting))
 
     def _answer_all(self, waiting: list[_Waiting]) -> None:
-        answers = []
+        calls, settled = [], []
         for call, progress in waiting:
             if progress.durable is not None and not progress.durable.done():
                 self._answer_when_durable([(call, progress)])
             else:
-                answers.append((call, encode_batch_answer(call.id, self._encode(self._intake.conclude(progress)))))
-        answer_all(answers)
+                calls.append(call)
+                settled.append(progress)
+        answers = zip(calls, self._intake.conclude(settled), strict=True)
+        answer_all([(call, encode_batch_answer(call.id, self._encode(answer))) for call, answer in answers])

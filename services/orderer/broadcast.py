@@ -31,7 +31,7 @@ class Broadcast:
                 if progress.durable is not None:
                     with contextlib.suppress(StorageError, LogUnavailable):  # the answer says so
                         await progress.durable
-                answer = self._intake.conclude(progress)
+                (answer,) = self._intake.conclude([progress])
                 yield answer
                 if answer.status is not Status.SUCCESS:
                     return

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from privysharing.protocol.channel.bundle import ChannelConfig
@@ -109,24 +109,35 @@ class Intake:
                 "an envelope could not be stored", extra={"channel": progress.chain.channel_id, "why": str(fault)}
             )
 
-    def conclude(self, progress: Progress) -> Answer:
-        """The answer, once the envelope is durable or refused."""
-        channel = progress.chain.channel_id if progress.chain is not None else UNKNOWN
+    def conclude(self, many: Sequence[Progress]) -> list[Answer]:
+        """The answers, once each envelope is durable or refused. They are counted together, as they mostly say the same."""
+        now = time.perf_counter()
+        answers: list[Answer] = []
+        alike: dict[tuple[str, str, str], list[Progress]] = {}
+        for progress in many:
+            channel = progress.chain.channel_id if progress.chain is not None else UNKNOWN
+            answer = self._answer(progress, channel)
+            answers.append(answer)
+            alike.setdefault((channel, progress.type, answer.status.name), []).append(progress)
+        metrics = self._metrics
+        for labels, these in alike.items():
+            metrics.validate_duration.of(*labels).observe_all([each.judged - each.started for each in these])
+            if enqueued := [now - each.judged for each in these if each.durable is not None]:
+                metrics.enqueue_duration.of(*labels).observe_all(enqueued)
+            metrics.processed.of(*labels).inc(len(these))
+        return answers
+
+    def _answer(self, progress: Progress, channel: str) -> Answer:
         if progress.durable is not None and (fault := progress.durable.exception()) is not None:
             progress.refusal = Refusal(Status.SERVICE_UNAVAILABLE, "cannot enqueue")
             _log.error("an envelope could not be stored", extra={"channel": channel, "why": str(fault)})
-        answer = SUCCESS
-        if progress.refusal is not None:
-            answer = Answer(progress.refusal.status, progress.refusal.info)
-            _log.warning(
-                "broadcast refused",
-                extra={"channel": channel, "status": answer.status.name, "why": answer.info},
-            )
-        labels = (channel, progress.type, answer.status.name)
-        self._metrics.validate_duration.of(*labels).observe(progress.judged - progress.started)
-        if progress.durable is not None:
-            self._metrics.enqueue_duration.of(*labels).observe(time.perf_counter() - progress.judged)
-        self._metrics.processed.of(*labels).inc()
+        if progress.refusal is None:
+            return SUCCESS
+        answer = Answer(progress.refusal.status, progress.refusal.info)
+        _log.warning(
+            "broadcast refused",
+            extra={"channel": channel, "status": answer.status.name, "why": answer.info},
+        )
         return answer
 
     def _judged(self, raw: bytes, progress: Progress, clock: Clock) -> Regular | Refusal:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from privysharing.protocol.batches import BatchAnswer, BatchItem, BatchResponse, CallFailed
 from privysharing.protocol.codec.decode import decode
+from privysharing.protocol.codec.varint import bytes_field, message_field, number_field
 from privysharing.protocol.errors import MalformedMessage
 from privysharing.wire.google.rpc.status_pb2 import Status
 from privysharing.wire.privysharing.v1 import batch_pb2
@@ -16,10 +17,11 @@ def parse_batch_request(raw: bytes) -> list[BatchItem]:
 
 def encode_batch_request(items: Sequence[BatchItem]) -> bytes:
     """A request of these items."""
-    message = batch_pb2.BatchRequest()
-    for item in items:
-        message.items.add(id=item.id, deadline_ms=item.deadline_ms, payload=item.payload)
-    return message.SerializeToString()
+    return b"".join([message_field(b"\x0a", _encode_item(item)) for item in items])
+
+
+def _encode_item(item: BatchItem) -> bytes:
+    return number_field(b"\x08", item.id) + number_field(b"\x10", item.deadline_ms) + bytes_field(b"\x1a", item.payload)
 
 
 def parse_batch_response(raw: bytes) -> BatchResponse:
@@ -37,12 +39,11 @@ def encode_batch_response(response: BatchResponse) -> bytes:
 
 def encode_batch_answer(number: int, outcome: bytes | CallFailed) -> bytes:
     """A response of one answer. Several of them, one behind the other, are a response of all their answers."""
-    message = batch_pb2.BatchResponse()
     if isinstance(outcome, bytes):
-        message.answers.add(id=number, result=outcome)
+        told = message_field(b"\x12", outcome)
     else:
-        message.answers.add(id=number, status=Status(code=outcome.code, message=outcome.message))
-    return message.SerializeToString()
+        told = message_field(b"\x1a", Status(code=outcome.code, message=outcome.message).SerializeToString())
+    return message_field(b"\x12", number_field(b"\x08", number) + told)
 
 
 def _outcome(answer: batch_pb2.BatchAnswer) -> bytes | CallFailed:

@@ -32,3 +32,8 @@ def message_field(tag: bytes, message: bytes) -> bytes:
 def bytes_field(tag: bytes, content: bytes) -> bytes:
     """A field of bytes, which protobuf leaves out when it is empty."""
     return tag + encode_varint(len(content)) + content if content else b""
+
+
+def number_field(tag: bytes, number: int) -> bytes:
+    """A field of a non-negative number, which protobuf leaves out when it is zero."""
+    return tag + encode_varint(number) if number else b""

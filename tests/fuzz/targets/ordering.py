@@ -61,7 +61,7 @@ class Admitting:
     def feed(self, raw: bytes) -> str:
         progress = self._intake.judge(raw, self._intake.clock())
         if progress.record is None:
-            answer = self._intake.conclude(progress)
+            (answer,) = self._intake.conclude([progress])
             check_told(answer.info)
             require(answer.status.value >= 400, "a refusal that says nothing")
             return f"refused {answer.status.name}"

@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from privysharing.protocol.batches import BatchItem, CallFailed
 from privysharing.protocol.blocks import Block, BlockHeader
+from privysharing.protocol.codec.batches import encode_batch_answer, encode_batch_request
 from privysharing.protocol.codec.blocks import encode_block, parse_block
 from privysharing.protocol.codec.envelopes import encode_envelope, encode_payload, encode_signature_header
 from privysharing.protocol.codec.ordering import encode_record, parse_record
@@ -51,10 +53,12 @@ from privysharing.protocol.transactions import (
     SignedProposal,
 )
 from privysharing.wire.common import common_pb2
+from privysharing.wire.google.rpc import status_pb2
 from privysharing.wire.ledger.rwset import rwset_pb2
 from privysharing.wire.ledger.rwset.kvrwset import kv_rwset_pb2
 from privysharing.wire.orderer import kafka_pb2
 from privysharing.wire.peer import chaincode_pb2, proposal_pb2, proposal_response_pb2, transaction_pb2
+from privysharing.wire.privysharing.v1 import batch_pb2
 
 INT32 = st.integers(-(2**31), 2**31 - 1)
 UINT64 = st.integers(0, 2**64 - 1)
@@ -94,6 +98,23 @@ def test_an_envelope_with_its_payload_and_header(channel: bytes, creator: bytes,
     assert encode_payload(channel, header, data) == payload
     written = common_pb2.Envelope(payload=payload, signature=nonce).SerializeToString()
     assert encode_envelope(payload, nonce) == written
+
+
+@given(st.lists(st.tuples(UINT64, st.integers(0, 2**32 - 1), CONTENTS), max_size=4))
+def test_calls_of_a_batch(calls: list[tuple[int, int, bytes]]) -> None:
+    written = batch_pb2.BatchRequest(
+        items=[batch_pb2.BatchItem(id=number, deadline_ms=ms, payload=payload) for number, ms, payload in calls]
+    ).SerializeToString()
+    assert encode_batch_request([BatchItem(*call) for call in calls]) == written
+
+
+@given(UINT64, CONTENTS, st.integers(0, 16), st.text())
+def test_an_answer_of_a_batch(number: int, result: bytes, code: int, message: str) -> None:
+    good = batch_pb2.BatchAnswer(id=number, result=result)
+    assert encode_batch_answer(number, result) == batch_pb2.BatchResponse(answers=[good]).SerializeToString()
+    bad = batch_pb2.BatchAnswer(id=number, status=status_pb2.Status(code=code, message=message))
+    failed = encode_batch_answer(number, CallFailed(code, message))
+    assert failed == batch_pb2.BatchResponse(answers=[bad]).SerializeToString()
 
 
 @given(CONTENTS, CONTENTS, CONTENTS, CONTENTS)

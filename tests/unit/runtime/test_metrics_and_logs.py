@@ -57,6 +57,21 @@ def test_a_histogram_counts_below_each_bound() -> None:
     ]
 
 
+def test_what_is_observed_together_counts_as_if_it_were_observed_one_by_one() -> None:
+    pages = []
+    for together in (True, False):
+        registry = Registry()
+        duration = registry.histogram("d", "Duration.", buckets=(0.125, 1.0)).of()
+        if together:
+            duration.observe_all([0.25, 0.0, 0.125, 4.0, 0.5])
+            duration.observe_all([])
+        else:
+            for amount in (0.25, 0.0, 0.125, 4.0, 0.5):
+                duration.observe(amount)
+        pages.append([line for line in registry.render().splitlines() if line.startswith("d")])
+    assert pages[0] == pages[1]
+
+
 def test_a_metric_cannot_be_made_twice() -> None:
     registry = Registry()
     registry.counter("c", "C.")
