@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import TypeVar
 
+from privysharing.protocol.codec.varint import bytes_field, message_field
 from privysharing.protocol.rwsets import Update, UpdateBatch, Version
-from privysharing.wire.ledger.kvledger.txmgmt.txmgr import updates_pb2
 
 Key = TypeVar("Key", str, bytes)
 
@@ -18,22 +18,20 @@ def encode_updates(updates: UpdateBatch) -> bytes:
     Sorted by namespace; in each, public keys, then collections by name. A namespace or collection is named where it
     begins, and not again.
     """
-    message = updates_pb2.Updates()
+    writes: list[bytes] = []
     collections = sorted(updates.hashed)
     for namespace in sorted(set(updates.public) | {namespace for namespace, _ in collections}):
         if not namespace:
             continue  # the channel configuration has no canonical encoding, so Fabric leaves it out
-        first = len(message.kvwrites)
-        _append(message, updates.public.get(namespace, {}))
+        name = bytes_field(b"\x0a", namespace.encode())
+        if _append(writes, name, updates.public.get(namespace, {})):
+            name = b""
         for of, collection in collections:
             if of == namespace:
-                start = len(message.kvwrites)
-                _append(message, updates.hashed[of, collection])
-                if len(message.kvwrites) > start:
-                    message.kvwrites[start].collection = collection
-        if len(message.kvwrites) > first:
-            message.kvwrites[first].namespace = namespace
-    return message.SerializeToString()
+                names = name + bytes_field(b"\x12", collection.encode())
+                if _append(writes, names, updates.hashed[of, collection]):
+                    name = b""
+    return b"".join(writes)
 
 
 def encode_version(version: Version) -> bytes:
@@ -41,15 +39,16 @@ def encode_version(version: Version) -> bytes:
     return _ordered(version.block_num) + _ordered(version.tx_num)
 
 
-def _append(message: updates_pb2.Updates, writes: Mapping[Key, Update]) -> None:
-    for key in sorted(writes):
-        update = writes[key]
-        message.kvwrites.add(
-            key=key.encode() if isinstance(key, str) else key,
-            isDelete=update.value is None,
-            value=update.value or b"",
-            version_bytes=encode_version(update.version),
-        )
+def _append(writes: list[bytes], names: bytes, changes: Mapping[Key, Update]) -> bool:
+    """Add each change as a KVWrite, `names` in front of the first; whether there is one."""
+    for key in sorted(changes):
+        update = changes[key]
+        raw_key = bytes_field(b"\x1a", key.encode() if isinstance(key, str) else key)
+        value = b"\x20\x01" if update.value is None else bytes_field(b"\x2a", update.value)
+        version = bytes_field(b"\x32", encode_version(update.version))
+        writes.append(message_field(b"\x0a", names + raw_key + value + version))
+        names = b""
+    return bool(changes)
 
 
 @lru_cache(NUMBERS_KEPT_MAX)

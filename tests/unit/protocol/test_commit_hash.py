@@ -15,7 +15,9 @@ V = Version(3, 1)
 
 
 def rows(batch: UpdateBatch) -> list[tuple[str, str, bytes, bool, bytes]]:
-    message = Updates.FromString(encode_updates(batch))
+    encoded = encode_updates(batch)
+    message = Updates.FromString(encoded)
+    assert message.SerializeToString() == encoded  # to the byte what protobuf writes
     return [(w.namespace, w.collection, w.key, w.isDelete, w.value) for w in message.kvwrites]
 
 
