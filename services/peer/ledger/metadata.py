@@ -9,7 +9,7 @@ from services.runtime.database import DatabaseReader
 
 
 def metadata_written(updates: UpdateBatch) -> list[tuple[str, str]]:
-    """Where a block writes keys with metadata: namespaces and collections, of which public keys have none."""
+    """Where a block writes keys with metadata: namespace and collection, which is empty for public keys."""
     written = [
         (name, "") for name, changed in updates.public.items() if any(each.metadata for each in changed.values())
     ]
