@@ -68,13 +68,12 @@ def parse_proposal(raw: bytes) -> Proposal:
         raise MalformedMessage("ChaincodeHeaderExtension.ChaincodeId is nil")
     if not chaincode.name:
         raise MalformedMessage("ChaincodeHeaderExtension.ChaincodeId.Name is empty")
-    payload = decode(proposal_pb2.ChaincodeProposalPayload, payload_bytes)
-    invocation, transient = payload.input, payload.TransientMap
+    invocation, transient = _split_proposal_payload(payload_bytes)
     return Proposal(
         header,
         chaincode,
         parse_invocation(invocation),
-        dict(transient) if transient else {},
+        transient,
         # Marshalled again from the input alone: a field that we do not know is not hashed, as in Fabric.
         encode_proposal_payload(invocation),
         raw,
@@ -109,7 +108,16 @@ def encode_proposal_payload(invocation: bytes, transient: Mapping[str, bytes] | 
 
 def parse_proposal_payload(raw: bytes) -> ChaincodeInput:
     """The chaincode's arguments inside a ChaincodeProposalPayload."""
-    return parse_invocation(decode(proposal_pb2.ChaincodeProposalPayload, raw).input)
+    return parse_invocation(_split_proposal_payload(raw)[0])
+
+
+def _split_proposal_payload(raw: bytes) -> tuple[bytes, dict[str, bytes]]:
+    """Its input and its transient fields."""
+    tags, found = fields(raw)
+    if tags == b"\x0a":
+        return found[0], {}
+    message = decode(proposal_pb2.ChaincodeProposalPayload, raw)
+    return message.input, dict(message.TransientMap)
 
 
 def parse_invocation(raw: bytes) -> ChaincodeInput:

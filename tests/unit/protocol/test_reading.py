@@ -20,7 +20,9 @@ from privysharing.protocol.codec.rwsets import parse_tx_rwset
 from privysharing.protocol.codec.transactions import (
     parse_action,
     parse_chaincode_action,
+    parse_invocation,
     parse_only_action,
+    parse_proposal_payload,
     parse_proposal_response_payload,
     parse_response,
     parse_signed_proposal,
@@ -33,6 +35,7 @@ from privysharing.protocol.rwsets import NamespaceRwSet, Read, Version, Write
 from privysharing.protocol.transactions import (
     ChaincodeAction,
     ChaincodeId,
+    ChaincodeInput,
     Endorsement,
     EndorserTransaction,
     Response,
@@ -122,6 +125,10 @@ def signed_proposal(raw: bytes) -> SignedProposal:
     return SignedProposal(found.proposal_bytes, found.signature)
 
 
+def proposal_payload(raw: bytes) -> ChaincodeInput:
+    return parse_invocation(protobuf(proposal_pb2.ChaincodeProposalPayload, raw).input)
+
+
 def namespaces(raw: bytes) -> Any:
     """Of each, its name and what is written to its public keys."""
     found = [protobuf(outline_pb2.Namespace, each) for each in protobuf(outline_pb2.Namespaces, raw).ns_rwset]
@@ -148,6 +155,7 @@ LEVELS: dict[str, tuple[Callable[[bytes], Any], Callable[[bytes], Any]]] = {
     "chaincode action": (parse_chaincode_action, chaincode_action),
     "response": (parse_response, response),
     "signed proposal": (parse_signed_proposal, signed_proposal),
+    "proposal payload": (parse_proposal_payload, proposal_payload),
     "read/write set": (namespaces_by_hand, namespaces),
 }
 
