@@ -10,7 +10,7 @@ import math
 from types import TracebackType
 from typing import Final
 
-APART_S: Final = 0.03  # at least, between one company and the next
+APART_S: Final = 0.024  # at least, between companies: with less there is more to do, with more to wait for
 PATIENCE_S: Final = 0.1  # at most
 ENOUGH: Final = 48  # calls that are a company, whenever the last one left
 
