@@ -126,7 +126,8 @@ class Exchanging:
             self._ledger, Path("/private"), disk, MemoryDatabases(disk), self._config, MEMBER.msp_id
         )
         store.transient.keep(KEPT, 1, [PrivateSet(LIFECYCLE, COLLECTION, SECRET)])
-        return _Channel(self._config, self._ledger, store, Keeping(store.transient, self._writer, lambda: store.last_purge))
+        keeping = Keeping(store.transient, self._writer, lambda: store.last_purge)
+        return _Channel(self._config, self._ledger, store, keeping)
 
     def _service(self, channel: _Channel) -> PrivateDataService:
         """A fresh one: what was asked before is not remembered."""
