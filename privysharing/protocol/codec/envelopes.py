@@ -2,7 +2,7 @@
 
 from privysharing.protocol.codec.decode import decode
 from privysharing.protocol.codec.frames import pair
-from privysharing.protocol.codec.varint import bytes_field, message_field
+from privysharing.protocol.codec.varint import bytes_field, message_field, number_field
 from privysharing.protocol.envelopes import ChannelHeader, Envelope, Header, Payload, SignatureHeader, TxId
 from privysharing.protocol.errors import MalformedMessage
 from privysharing.wire.common import common_pb2
@@ -118,18 +118,21 @@ def parse_address(raw: bytes) -> tuple[int, str, int | None]:
 
 def encode_channel_header(header: ChannelHeader) -> bytes:
     """A channel header; a timestamp of None stays out."""
-    message = common_pb2.ChannelHeader(
-        type=header.type,
-        version=header.version,
-        channel_id=header.channel_id,
-        tx_id=header.tx_id,
-        epoch=header.epoch,
-        extension=header.extension,
-        tls_cert_hash=header.tls_cert_hash,
-    )
+    stamp = b""
     if header.timestamp_ns is not None:
-        message.timestamp.CopyFrom(timestamp(header.timestamp_ns))
-    return message.SerializeToString()
+        seconds, nanos = divmod(header.timestamp_ns, NANOSECONDS)
+        stamp = message_field(b"\x1a", number_field(b"\x08", seconds) + number_field(b"\x10", nanos))
+    fields = (
+        number_field(b"\x08", header.type),
+        number_field(b"\x10", header.version),
+        stamp,
+        bytes_field(b"\x22", header.channel_id.encode()),
+        bytes_field(b"\x2a", header.tx_id.encode()),
+        number_field(b"\x30", header.epoch),
+        bytes_field(b"\x3a", header.extension),
+        bytes_field(b"\x42", header.tls_cert_hash),
+    )
+    return b"".join(fields)
 
 
 def parse_signature_header(raw: bytes) -> SignatureHeader:

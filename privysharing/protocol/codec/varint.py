@@ -16,6 +16,7 @@ def _encode(number: int) -> bytes:
     return bytes(encoded)
 
 
+_UINT64_MAX: Final = 2**64 - 1
 _SHORT: Final = tuple(map(_encode, range(8192)))  # nearly all lengths there are
 
 
@@ -35,5 +36,5 @@ def bytes_field(tag: bytes, content: bytes) -> bytes:
 
 
 def number_field(tag: bytes, number: int) -> bytes:
-    """A field of a non-negative number, which protobuf leaves out when it is zero."""
-    return tag + encode_varint(number) if number else b""
+    """A field of a number, which protobuf leaves out when it is zero, and writes in ten bytes when it is negative."""
+    return tag + encode_varint(number & _UINT64_MAX) if number else b""

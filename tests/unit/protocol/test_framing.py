@@ -10,7 +10,14 @@ from privysharing.protocol.batches import BatchItem, CallFailed
 from privysharing.protocol.blocks import Block, BlockHeader
 from privysharing.protocol.codec.batches import encode_batch_answer, encode_batch_request
 from privysharing.protocol.codec.blocks import encode_block, parse_block
-from privysharing.protocol.codec.envelopes import encode_envelope, encode_payload, encode_signature_header
+from privysharing.protocol.codec.envelopes import (
+    encode_channel_header,
+    encode_envelope,
+    encode_payload,
+    encode_signature_header,
+    parse_channel_header,
+    timestamp,
+)
 from privysharing.protocol.codec.ordering import encode_record, parse_record
 from privysharing.protocol.codec.rwsets import (
     encode_private_writes,
@@ -31,7 +38,7 @@ from privysharing.protocol.codec.transactions import (
     encode_signed_proposal,
     parse_chaincode_header_extension,
 )
-from privysharing.protocol.envelopes import SignatureHeader
+from privysharing.protocol.envelopes import ChannelHeader, SignatureHeader, TxId
 from privysharing.protocol.ordering import RecordClass, Regular
 from privysharing.protocol.rwsets import (
     CollectionHashedRwSet,
@@ -115,6 +122,25 @@ def test_an_answer_of_a_batch(number: int, result: bytes, code: int, message: st
     bad = batch_pb2.BatchAnswer(id=number, status=status_pb2.Status(code=code, message=message))
     failed = encode_batch_answer(number, CallFailed(code, message))
     assert failed == batch_pb2.BatchResponse(answers=[bad]).SerializeToString()
+
+
+@given(INT32, INT32, UINT64, st.none() | st.integers(-(10**18), 10**19), st.text(), CONTENTS)
+def test_a_channel_header(
+    kind: int, version: int, epoch: int, timestamp_ns: int | None, name: str, content: bytes
+) -> None:
+    header = ChannelHeader(kind, name, TxId(name), version, timestamp_ns, epoch, content, content)
+    written = common_pb2.ChannelHeader(
+        type=kind,
+        version=version,
+        timestamp=None if timestamp_ns is None else timestamp(timestamp_ns),
+        channel_id=name,
+        tx_id=name,
+        epoch=epoch,
+        extension=content,
+        tls_cert_hash=content,
+    ).SerializeToString()
+    assert encode_channel_header(header) == written
+    assert parse_channel_header(written) == header
 
 
 @given(CONTENTS, CONTENTS, CONTENTS, CONTENTS)
