@@ -110,7 +110,7 @@ class Intake:
             )
 
     def conclude(self, many: Sequence[Progress]) -> list[Answer]:
-        """The answers, once each envelope is durable or refused. They are counted together, as they mostly say the same."""
+        """The answers, once each envelope is durable or refused. They mostly say the same, and are counted together."""
         now = time.perf_counter()
         answers: list[Answer] = []
         alike: dict[tuple[str, str, str], list[Progress]] = {}
