@@ -3,9 +3,9 @@
 Proposals wait in one line, in which clients take turns. A thread, or a few, take some of them at a time and bring these
 forward by a stage each, in turns. What a thread has not come to the end of after a moment goes back to where it stood,
 with the stage that it has reached; the watchdog returns it when the thread is held up. So a slow proposal delays no
-other for long: whenever the line does not move for `slow_s`, another thread joins, and leaves when it finds nothing to
-do. A contract that cannot be ended (a call into C that never returns) loses its caller that thread, not the peer its
-service: the caller is answered when the time is over, and the thread is counted as lost.
+other for long: whenever the line does not move for `slow_s`, another thread joins, and stays while one is held up and
+nobody else is there. A contract that cannot be ended (a call into C that never returns) loses its caller that thread,
+not the peer its service: the caller is answered when the time is over, and the thread is counted as lost.
 A proposal that waits for other peers has no thread at all, and is first in the line when they have answered.
 """
 
@@ -251,7 +251,7 @@ class EndorsementWorkers:
                 self._hand_max = min(2 * self._hand_max, HAND_MAX)
             self._working[me] = None
             while not self._line:
-                if self._closed or len(self._working) > self._config.threads:
+                if self._closed or self._not_held_up() > self._config.threads:
                     del self._working[me]
                     return None
                 self._idle += 1
@@ -260,6 +260,11 @@ class EndorsementWorkers:
             hand = self._working[me] = self._next()
             self._last_taken = hand.since
             return hand
+
+    def _not_held_up(self) -> int:
+        """How many threads there are to count on; the caller holds the lock."""
+        since = time.monotonic() - self._config.slow_s
+        return sum(hand is None or hand.since >= since for hand in self._working.values())
 
     def _next(self) -> Hand:
         """Those whose turn it is, as many as leave something for threads that are idle; the caller holds the lock."""

@@ -201,6 +201,21 @@ def test_slow_proposals_delay_no_other(start: Start, desk: Desk) -> None:
     slow.wait_for(4)
 
 
+def test_for_a_slow_proposal_others_wait_once_and_not_each(start: Start, desk: Desk) -> None:
+    slow_s = 0.2
+    workers, slow, quick = start(threads=1, slow_s=slow_s), Answers(), Answers()
+    workers.submit(Job(b"wait", slow.done))
+    assert desk.running.acquire(timeout=PATIENCE_S)
+    workers.submit(Job(b"0", quick.done))  # has another thread join
+    quick.wait_for(1)
+    began = time.monotonic()
+    for number in range(1, 5):
+        workers.submit(Job(b"%d" % number, quick.done))
+        quick.wait_for(number + 1)
+    assert time.monotonic() - began < 2 * slow_s  # each by itself would have waited so long
+    assert slow.outcomes == []
+
+
 def test_threads_that_joined_leave_when_there_is_nothing_to_do(start: Start, desk: Desk) -> None:
     workers, answers = start(threads=1, slow_s=0.05), Answers()
     before = threading.active_count()
