@@ -131,6 +131,7 @@ class Peer:
         before: "Peer | None" = None,
         service: ServiceConfig | None = None,
         store: type[PrivateStore] = PrivateStore,
+        door: type[PrivateDataService] = PrivateDataService,
     ) -> None:
         """`before`: what it was until it was stopped; it is at the same address with what it stored."""
         self.signer = signer
@@ -174,7 +175,7 @@ class Peer:
             self.store,
             self.exchange.resolver,
         )
-        self.service = PrivateDataService(
+        self.service = door(
             {CHANNEL: self.exchange}.get,
             signer,
             AccessControl(CONFIG.msps.msp(signer.msp_id)),

@@ -7,8 +7,9 @@ with a reason, counted, and changes nothing.
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache, partial
 from typing import Final, Protocol
 
 from privysharing.protocol.channel.bundle import ChannelConfig
@@ -61,9 +62,6 @@ from services.runtime.shares import Shares
 MISSING_SETS: Final = "privysharing/MissingPrivateData"  # for the peer's own admins
 TX_NUM_MAX: Final = 2**32 - 1
 _TX_ID_LENGTH: Final = 64
-
-Name = tuple[str, str]  # of a collection: namespace first
-
 _LABELS: Final[Mapping[type[Ask], str]] = {
     Hello: "hello",
     Push: "push",
@@ -229,8 +227,8 @@ class PrivateDataService:
         """Keep what was pushed, transaction by transaction: one that is refused spoils no other."""
         if not transactions:
             raise RequestRefused(Reason.MALFORMED, "a push of nothing")
-        strangers = self._strangers(transactions, who, channel)
-        refusals = [self._refusal(transaction, strangers, channel.keeping) for transaction in transactions]
+        stranger = cache(partial(self._stranger, who, channel))
+        refusals = [self._refusal(transaction, stranger, channel.keeping) for transaction in transactions]
         if refusals[0] is not None and all(refusals):
             raise refusals[0]
         height = channel.ledger.height
@@ -253,20 +251,16 @@ class PrivateDataService:
                 self._metrics.refused.of("push", refusal.reason.value).inc()
         return PushAnswer(tuple("" if refusal is None else str(refusal) for refusal in refusals))
 
-    def _strangers(
-        self, transactions: Sequence[PushedTransaction], who: Identity, channel: Exchanged
-    ) -> Mapping[Name, RequestRefused]:
-        """Why not, for those collections of what is pushed that it or this peer may not hold."""
-        strangers: dict[Name, RequestRefused] = {}
-        for name in {(each.namespace, each.collection) for transaction in transactions for each in transaction.sets}:
-            try:
-                self._member(*name, who, channel)
-            except RequestRefused as refused:
-                strangers[name] = refused
-        return strangers
+    def _stranger(self, who: Identity, channel: Exchanged, namespace: str, name: str) -> RequestRefused | None:
+        """Why not, for a collection that it or this peer may not hold."""
+        try:
+            self._member(namespace, name, who, channel)
+        except RequestRefused as refused:
+            return refused
+        return None
 
     def _refusal(
-        self, transaction: PushedTransaction, strangers: Mapping[Name, RequestRefused], keeping: Keeping
+        self, transaction: PushedTransaction, stranger: Callable[[str, str], RequestRefused | None], keeping: Keeping
     ) -> RequestRefused | None:
         settings = self._settings
         if len(transaction.tx_id) != _TX_ID_LENGTH or not transaction.sets:
@@ -276,8 +270,8 @@ class PrivateDataService:
         if max(len(each.rwset) for each in transaction.sets) > settings.set_bytes_max:
             return RequestRefused(Reason.TOO_LARGE, f"a private set of more than {settings.set_bytes_max} bytes")
         for each in transaction.sets:
-            if strangers and (each.namespace, each.collection) in strangers:
-                return strangers[each.namespace, each.collection]
+            if (refusal := stranger(each.namespace, each.collection)) is not None:
+                return refusal
         if keeping.knows(transaction) or all(is_bare(each.rwset) for each in transaction.sets):
             return None
         return RequestRefused(Reason.MALFORMED, "a set holds what it writes, and nothing else")

@@ -12,8 +12,10 @@ import pytest
 
 from privysharing.protocol.codec.private_data import encode_signed_request, parse_signed_request
 from privysharing.protocol.codec.varint import encode_varint
+from privysharing.protocol.collections import CollectionConfig
 from privysharing.protocol.crypto import SigningIdentity, sha256
 from privysharing.protocol.envelopes import TxId
+from privysharing.protocol.msp.identity import Identity
 from privysharing.protocol.private_data import (
     WANTED_MAX,
     Ask,
@@ -38,7 +40,7 @@ from privysharing.rpc.private_data import METHOD
 from privysharing.wire.privysharing.v1 import private_data_pb2
 from services.peer.private_data import keeping, transient
 from services.peer.private_data.nonces import Nonces
-from services.peer.private_data.service import ServiceConfig
+from services.peer.private_data.service import Exchanged, PrivateDataService, ServiceConfig
 from services.peer.rpc import PrivateDataRpc
 from services.runtime.config import Address
 from services.runtime.grpcserver import ServerTls, grpc_server, listen
@@ -254,6 +256,26 @@ async def test_nobody_is_kept_busy_with_millions_of_parts(kind: str) -> None:
         began = time.process_time()
         assert await sent(one, encode_signed_request(ask, b"")) == (grpc.StatusCode.INVALID_ARGUMENT, "too_large")
         assert time.process_time() - began < 1
+
+
+async def test_whoever_names_many_collections_is_refused_at_the_first_that_he_may_not_hold() -> None:
+    looked_for = []
+
+    class Watched(PrivateDataService):
+        def _member(self, namespace: str, name: str, who: Identity, channel: Exchanged) -> CollectionConfig:
+            looked_for.append(name)
+            return super()._member(namespace, name, who, channel)
+
+    one = Peer(PEER1, door=Watched)
+    async with town(one):
+        secret = Secret(OURS, "k", b"v")
+        sets = tuple(replace(secret.set, collection=f"c{number}") for number in range(ServiceConfig().sets_max))
+        for named, reason in ((sets, "not_a_member"), ((*sets, secret.set), "too_large")):
+            pushed = Push((PushedTransaction(secret.tx_id, 1, named),))
+            answer = await sent(one, request(one, CLIENT1, pushed))
+            assert isinstance(answer, tuple)
+            assert answer[1] == reason
+        assert looked_for == ["c0"]
 
 
 async def test_an_organisation_has_its_share_of_what_can_be_asked_at_a_time() -> None:
