@@ -7,7 +7,6 @@ third of what protobuf takes to copy them into a message, and leaves no memory t
 from typing import Final
 
 FIELDS_MAX: Final = 34  # of a message that is taken apart here: bytes can be a million fields
-PAIR: Final = b"\x0a\x12"  # fields 1 and 2, each once
 
 _OTHER: Final[tuple[bytes, list[bytes]]] = (b"", [])
 
