@@ -93,11 +93,7 @@ def join_header(channel_bytes: bytes, signature_bytes: bytes) -> Header:
 
 def parse_channel_header(raw: bytes) -> ChannelHeader:
     """Read a channel header; empty bytes are a header of defaults, as in protobuf."""
-    return channel_header(decode(common_pb2.ChannelHeader, raw))
-
-
-def channel_header(message: common_pb2.ChannelHeader) -> ChannelHeader:
-    """What a decoded channel header says, for codecs of messages that hold one."""
+    message = decode(common_pb2.ChannelHeader, raw)
     return ChannelHeader(
         message.type,
         message.channel_id,
