@@ -149,7 +149,7 @@ class Channel:
         PrivateDataRefused for a question about private values.
         """
         chosen = self._route(call, endorsers)
-        async with self._connections.gathering:
+        async with self._connections.gathering.call():
             return await self._endorse(call, chosen, believing=believing)
 
     def blame(self, endorsed: Endorsed) -> tuple[str, ...]:

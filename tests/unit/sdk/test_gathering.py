@@ -50,7 +50,7 @@ class Calls:
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
 
     async def _one(self, name: str) -> None:
-        async with self._gathering:
+        async with self._gathering.call():
             self.began[name] = asyncio.get_running_loop().time()
             self._begun[name].set()
             await self._done[name].wait()
@@ -102,6 +102,33 @@ async def test_nobody_waits_longer_for_slow_calls_than_patience_lasts() -> None:
         calls.make("d")
         await calls.have_begun("d")
         assert calls.began["d"] - calls.began["b"] >= SHORT - CLOCK_S
+
+
+async def test_a_slow_call_holds_up_only_those_who_come_next() -> None:
+    async with Calls(Gathering(patience_s=SHORT)) as calls:
+        calls.make("slow")
+        await moment()
+        calls.make("next")
+        await calls.have_begun("next")
+        assert calls.began["next"] - calls.began["slow"] >= SHORT - CLOCK_S
+        await calls.end("next")
+        for name in "abc":
+            calls.make(name)
+            await moment()
+            assert name in calls.began
+            await calls.end(name)
+
+
+async def test_who_comes_just_when_others_begin_waits_for_them() -> None:
+    async with Calls(Gathering(patience_s=AGES)) as calls:
+        calls.make("first")
+        await asyncio.sleep(0)  # it is about to begin
+        calls.make("later")
+        await moment()
+        assert calls.began.keys() == {"first"}
+        await calls.end("first")
+        await moment()
+        assert "later" in calls.began
 
 
 async def test_a_company_sets_out_at_some_distance_from_the_one_before() -> None:
@@ -178,7 +205,7 @@ async def test_a_call_that_fails_is_done_like_any_other() -> None:
     gathering = Gathering(patience_s=AGES)
     for _ in range(2):
         with pytest.raises(ValueError, match="no"):
-            async with asyncio.timeout(5), gathering:
+            async with asyncio.timeout(5), gathering.call():
                 raise ValueError("no")
 
 
@@ -190,7 +217,7 @@ def test_a_steady_stream_makes_companies_by_itself() -> None:
         began: list[float] = []
 
         async def call() -> None:
-            async with gathering:
+            async with gathering.call():
                 began.append(loop.time())
                 await asyncio.sleep(0.004)
 
