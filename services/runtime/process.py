@@ -88,9 +88,11 @@ def _take_turns() -> None:
 
     A node's threads wake each other all the time, and what a pushed one had at hand in the caches is gone: 4 % of all
     work when processors are short. Where one is idle, whoever wakes up runs at once, as ever.
+    Another policy stays: an operator chose it.
     """
     with contextlib.suppress(OSError):  # some containers may not choose
-        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+        if os.sched_getscheduler(0) == os.SCHED_OTHER:
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
 async def _supervise(serve: Callable[[asyncio.Event], Awaitable[None]], stop_with: int | None) -> None:

@@ -5,9 +5,12 @@ import resource
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+
+from services.runtime import process as runtime_process
 
 ROOT = Path(__file__).resolve().parents[3]
 PROGRAM = """
@@ -74,6 +77,16 @@ def test_no_thread_of_a_process_that_wakes_up_pushes_another_aside() -> None:
     wait_for(process, "started")
     wait_for(process, str(os.SCHED_BATCH))
     assert finish(process)[0] == 0
+
+
+def test_a_policy_of_scheduling_that_an_operator_chose_stays() -> None:
+    def chosen() -> int:
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))  # of this thread alone
+        runtime_process._take_turns()
+        return os.sched_getscheduler(0)
+
+    with ThreadPoolExecutor(1) as thread:
+        assert thread.submit(chosen).result() == os.SCHED_IDLE
 
 
 def test_a_process_ends_with_the_one_it_belongs_to() -> None:
