@@ -2,9 +2,10 @@
 
 Purpose: `kafkalog` is an `OrderedLog` over `producing` and `reading`, each a blocking client of kafka-python on a
 thread of its own that hands over many records at a time; `topics` makes a channel's topic and says when it is not the
-one that a chain was made from; `connecting` turns `config` into what the clients are told, and `records` reads what
-the library would not; `ordering` gives a process its logs. `ensemble` is what ZooKeeper says, where there is one;
-`migrate` and `migrating` copy an embedded log to a topic; `gauges` shows what the clients measure.
+one that a chain was made from; `connecting` turns `config` into what the clients are told, `records` reads what the
+library would not, and `lastwords` lets it hear why a broker hangs up; `ordering` gives a process its logs. `ensemble`
+is what ZooKeeper says, where there is one; `migrate` and `migrating` copy an embedded log to a topic; `gauges` shows
+what the clients measure.
 Does not: decide anything about blocks. The order of records is the topic's alone. A record whose acknowledgement was
 lost may be in the topic all the same, and one that the client sent again may be there twice: the peers take a
 transaction once.

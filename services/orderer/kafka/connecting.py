@@ -13,6 +13,7 @@ from kafka.net.manager import KafkaConnectionManager
 from kafka.net.selector import NetworkSelector
 
 from services.orderer.kafka.config import KafkaConfig
+from services.orderer.kafka.lastwords import hear_last_words
 from services.orderer.kafka.records import read_all_that_brokers_take
 
 PARTITION = 0
@@ -29,6 +30,7 @@ if (_library := logging.getLogger("kafka")).level == logging.NOTSET:  # else an 
     _library.setLevel(logging.CRITICAL)
 
 read_all_that_brokers_take()
+hear_last_words()
 
 
 def among_many(_topic: str) -> AbstractContextManager[None]:
