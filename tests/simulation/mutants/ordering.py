@@ -44,7 +44,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     mutant(
         "A failed broadcast succeeds",
-        (f"{INTAKE}.conclude", "if progress.durable is not None and (fault", "if False and (fault"),
+        (f"{INTAKE}._answer", "if progress.durable is not None and (fault", "if False and (fault"),
     ),
     mutant(
         "An orderer signs in whoever is no writer",
