@@ -8,7 +8,7 @@ all. One that was caught lying is not asked again for a long time.
 import asyncio
 import logging
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -136,15 +136,18 @@ class Fellows:
             if fellow.noted and fellow.msp_id == who.msp_id and fellow.serialized in (b"", who.serialized):
                 fellow.heard.set()
 
-    def members(self, collection: CollectionConfig) -> list[Fellow]:
-        """Those that answer, are trusted, and may hold a collection's data; another one comes first each time."""
+    def present(self, collection: CollectionConfig) -> Mapping[bytes, Fellow]:
+        """Those that answer, are trusted, and may hold a collection's data, by their identities."""
         config, now = self._config(), self._outside.monotonic()
-        found = {
+        return {
             fellow.serialized: fellow
             for fellow in self._known.values()
             if fellow.up and fellow.distrusted_until <= now and self._is_member(fellow, collection, config)
         }
-        fellows = list(found.values())
+
+    def members(self, collection: CollectionConfig) -> list[Fellow]:
+        """The same, in the order in which they are to be asked; another one comes first each time."""
+        fellows = list(self.present(collection).values())
         if fellows:
             self._turn = (self._turn + 1) % len(fellows)
         return fellows[self._turn :] + fellows[: self._turn]

@@ -35,6 +35,7 @@ class LineLimits:
 
     transactions_max: int
     bytes_max: int
+    seconds_min: float  # that are left: with less a push is not begun
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,11 @@ class PushLine:
             self._sending = None
 
     def _take(self) -> list[Sending]:
-        """What the next message holds. Whatever waits for a peer that does not answer any more waits no longer."""
+        """What the next message holds. Whatever waits for a peer that does not answer any more waits no longer.
+
+        A message has the time of the one in it that has least. With next to none it would fail for all of them, and
+        its peer would count as one that does not answer.
+        """
         taken: list[Sending] = []
         in_all = count_in_all = 0
         now = self._loop.time()
@@ -112,7 +117,7 @@ class PushLine:
             self._waiting.popleft()
             self._count -= count
             self._bytes -= size
-            if sending.until <= now:
+            if sending.until - now <= self._limits.seconds_min:
                 sending.failed(NO_TIME)
             elif not self._fellow.up:
                 sending.failed("the peer does not answer")

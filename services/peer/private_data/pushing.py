@@ -82,7 +82,7 @@ class Pushing:
         self._fellows = fellows
         self._keeping = keeping
         self._settings = settings
-        self._limits = LineLimits(settings.waiting_max, settings.waiting_bytes_max)
+        self._limits = LineLimits(settings.waiting_max, settings.waiting_bytes_max, settings.ack_seconds / 10)
         self._metrics = metrics
         self._loop = asyncio.get_running_loop()
         self._handed: Handover[_Handed] = Handover(self._begin)
@@ -111,7 +111,14 @@ class Pushing:
     async def _spread(
         self, some: Sequence[_Handed], collections: Mapping[Name, CollectionConfig], until: float
     ) -> None:
-        """Keep them; then push those that others do not hold yet."""
+        """Keep them; then push those that others do not hold yet.
+
+        While too few are there nothing is kept: whoever is refused tries again, under another id each time.
+        """
+        shortage = await self._shortage(collections, until)
+        if shortage is not None:
+            _tell(some, shortage)
+            return
         transactions = [PushedTransaction(each.results.tx_id, each.results.height, each.results.sets) for each in some]
         by_holders: dict[frozenset[bytes], list[_Handed]] = {}
         for each, kept in zip(some, await self._keeping.keep(transactions, self._msp_id), strict=True):
@@ -136,6 +143,18 @@ class Pushing:
                     "endorses no private data of it"
                 )
         return None
+
+    async def _shortage(self, collections: Mapping[Name, CollectionConfig], until: float) -> NotSpread | None:
+        """Why nothing can come of it, though those that did not answer were greeted once more."""
+        short = [each for each in collections.values() if len(self.present(each)) < each.required_peer_count]
+        if not short:
+            return None
+        await self.call_back(short, until)
+        return _shortage(collections, {name: len(self.present(each)) for name, each in collections.items()})
+
+    def present(self, collection: CollectionConfig) -> AbstractSet[bytes]:
+        """Identities of those that may be pushed to."""
+        return self._fellows.present(collection).keys()
 
     def members(self, collection: CollectionConfig) -> list[Fellow]:
         """Who may be pushed to, in the order in which they are to be."""
@@ -196,7 +215,7 @@ class _Spread:
         self._open = 0  # what is to be waited for
         self._reached: Counter[Name] = Counter()
         self._under_way: Counter[Name] = Counter()
-        self._tried: dict[Name, set[Fellow]] = {name: set() for name in collections}
+        self._tried: dict[Name, set[bytes]] = {name: set() for name in collections}  # one peer may have two addresses
         self._called_back: asyncio.Task[None] | None = None
         self._grace: asyncio.TimerHandle | None = None
         self._settled = False
@@ -207,7 +226,7 @@ class _Spread:
         self._open += 1
         counts: dict[Name, int] = {}
         for name, collection in self._collections.items():
-            holding = {fellow for fellow in self._pushing.members(collection) if fellow.serialized in holders}
+            holding = holders & self._pushing.present(collection)
             self._tried[name] |= holding
             self._reached[name] = len(holding)
             counts[name] = max(0, collection.maximum_peer_count - len(holding))
@@ -220,8 +239,8 @@ class _Spread:
         for name, count in counts.items():
             tried = self._tried[name]
             members = self._pushing.members(self._collections[name])
-            chosen = [fellow for fellow in members if fellow not in tried][:count]
-            tried.update(chosen)
+            chosen = [fellow for fellow in members if fellow.serialized not in tried][:count]
+            tried.update([fellow.serialized for fellow in chosen])
             self._under_way[name] += len(chosen)
             for fellow in chosen:
                 names_of.setdefault(fellow, []).append(name)
@@ -293,11 +312,14 @@ class _Spread:
             _tell(self._some, self._shortage())
 
     def _shortage(self) -> NotSpread | None:
-        for (namespace, name), collection in self._collections.items():
-            reached = self._reached[namespace, name]
-            if reached < collection.required_peer_count:
-                return NotSpread(str(TooFewPeers(namespace, name, collection.required_peer_count, reached)))
-        return None
+        return _shortage(self._collections, self._reached)
+
+
+def _shortage(collections: Mapping[Name, CollectionConfig], reached: Mapping[Name, int]) -> NotSpread | None:
+    for name, collection in collections.items():
+        if reached[name] < collection.required_peer_count:
+            return NotSpread(str(TooFewPeers(*name, collection.required_peer_count, reached[name])))
+    return None
 
 
 def _part(results: PrivateResults, names: Sequence[Name]) -> PushedTransaction:

@@ -7,7 +7,11 @@ from functools import partial
 
 import pytest
 
+from privysharing.protocol.channel.settings import AnchorPeer
+from privysharing.protocol.private_data import PushedTransaction
 from services.peer.private_data.dissemination import NotSpread
+from services.peer.private_data.fellows import Fellow
+from services.peer.private_data.lines import LineLimits, PushLine, Sending
 from services.peer.private_data.transient import StoredTransient, TransientStoreFull
 from services.peer.private_data.types import PrivateResults, ToKeep
 from tests.support.fellows import (
@@ -68,6 +72,15 @@ async def test_one_peer_of_each_organisation_is_served_first() -> None:
             assert three.kept(secret) != four.kept(secret)
 
 
+async def test_peers_of_an_organisation_are_pushed_to_in_turns() -> None:
+    members = collection("shared", BOTH, required=1, maximum=1)
+    one, two, three = Peer(PEER1), Peer(PEER2), Peer(PEER2B)
+    async with town(one, two, three, collections=(members,)):
+        for number in range(4):
+            await one.spread(Secret(members, f"k{number}", b"v"))
+        assert (two.served("push"), three.served("push")) == (2, 2)
+
+
 async def test_each_peer_gets_the_sets_that_it_may_have_of_one_transaction() -> None:
     one, two, three = Peer(PEER1), Peer(PEER1B), Peer(PEER2)
     async with town(one, two, three):
@@ -86,6 +99,41 @@ async def test_too_few_peers_are_a_refusal_that_says_how_many() -> None:
         await two.stop()
         with pytest.raises(NotSpread, match=r"must reach at least 1 other peers .* and reached 0"):
             await one.spread(Secret(SHARED, "k", b"v"))
+
+
+async def test_while_too_few_peers_are_there_nothing_is_kept() -> None:
+    """Clients try again, under another id each time: that would fill the store, for as long as no block comes."""
+    one, two = Peer(PEER1), Peer(PEER2)
+    async with town(one, two):
+        await two.stop()
+        for each in one.fellows(SHARED):
+            each.lose()
+        for number in range(3):
+            with pytest.raises(NotSpread, match="and reached 0"):
+                await one.spread(Secret(SHARED, f"k{number}", b"v"))
+        assert one.store.transient.waiting == 0
+
+
+async def test_a_peer_with_two_addresses_counts_once() -> None:
+    members = collection("shared", BOTH, required=2, maximum=2)
+    one, two = Peer(PEER1), Peer(PEER2)
+    async with town(one, two, collections=(members,)):
+        orgs = {
+            name: replace(org, anchor_peers=(*org.anchor_peers, AnchorPeer("localhost", two.port)))
+            if org.msp_id == "Org2MSP"
+            else org
+            for name, org in one.config.application_orgs.items()
+        }
+        one.config = replace(one.config, application_orgs=orgs)
+
+        def addresses() -> list[Fellow]:
+            known = one.exchange._fellows._known.values()
+            return [each for each in known if each.up and each.serialized == two.signer.serialized]
+
+        await until(lambda: len(addresses()) == 2)
+        addresses()[1].lose()  # and is back as soon as it is greeted
+        with pytest.raises(NotSpread, match="and reached 1"):
+            await one.spread(Secret(members, "k", b"v"))
 
 
 async def test_nobody_else_is_needed_where_none_is_required() -> None:
@@ -278,3 +326,22 @@ async def test_where_a_peer_has_room_for_some_the_others_go_elsewhere(monkeypatc
             [False, False, True, True],
             [True, True, False, False],
         ]
+
+
+async def test_a_push_that_has_next_to_no_time_left_spoils_no_other() -> None:
+    """It would take their time from those in its message, and its peer would count as one that does not answer."""
+    one, two = Peer(PEER1), Peer(PEER2)
+    async with town(one, two):
+        [fellow] = one.fellows(SHARED)
+        line = PushLine(fellow, one.exchange._fellows, LineLimits(10, 10_000, 0.05))
+        loop, told = asyncio.get_running_loop(), list[str | None]()
+        now = loop.time()
+        with two.store.transient._lock:  # a slow disk
+            for key, seconds in (("late", 0.03), ("in time", 1)):
+                secret = Secret(SHARED, key, b"v")
+                pushed = PushedTransaction(secret.tx_id, 1, (secret.set,))
+                line.put(Sending((pushed,), now + seconds, told.extend))
+            await asyncio.sleep(0.08)
+        await until(lambda: len(told) == 2)
+        assert told == ["no time was left", None]
+        assert fellow.up
