@@ -27,7 +27,7 @@ class Kept:
     """What became of a transaction's sets; `fault` says why they are not durable."""
 
     height: int
-    wanted_by: list[str]  # MSP ids
+    wanted_by: list[str]  # MSP ids, of those who came before it was written
     written: "asyncio.Future[None]"  # others wait for it, too
     fault: Exception | None = None
     holders: set[bytes] = field(default_factory=set)  # identities of other peers that have them durably, too
@@ -59,6 +59,12 @@ class Keeping:
         """
         kept = [self._keep(each, msp_id, holder) for each in transactions]
         await asyncio.wait({each.written for each in kept})
+        # Some were being written when we came, in the names of others who have no room: now they are, in ours.
+        again = [place for place, each in enumerate(kept) if each.fault is not None and msp_id not in each.wanted_by]
+        if again:
+            retried = await self.keep([transactions[place] for place in again], msp_id, holder)
+            for place, each in zip(again, retried, strict=True):
+                kept[place] = each
         return kept
 
     def _keep(self, transaction: PushedTransaction, msp_id: str, holder: bytes) -> Kept:
@@ -71,7 +77,7 @@ class Keeping:
             self._waiting.append((transaction, kept))
             if self._writing is None:
                 self._writing = asyncio.create_task(self._write())
-        elif msp_id not in kept.wanted_by:
+        elif kept.written is self._written and msp_id not in kept.wanted_by:
             kept.wanted_by.append(msp_id)
         if holder and self._is_as_good(height, kept.height):
             kept.holders.add(holder)

@@ -9,6 +9,7 @@ import pytest
 
 from privysharing.protocol.channel.settings import AnchorPeer
 from privysharing.protocol.private_data import PushedTransaction
+from services.peer.private_data import transient
 from services.peer.private_data.dissemination import NotSpread
 from services.peer.private_data.fellows import Fellow
 from services.peer.private_data.lines import LineLimits, PushLine, Sending
@@ -345,3 +346,23 @@ async def test_a_push_that_has_next_to_no_time_left_spoils_no_other() -> None:
         await until(lambda: len(told) == 2)
         assert told == ["no time was left", None]
         assert fellow.up
+
+
+async def test_who_has_no_room_takes_none_from_those_who_come_while_he_is_being_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(transient, "WAITING_BYTES_MAX", 26_000)
+    one = Peer(PEER1)
+    async with town(one):
+        keeping = one.exchange.keeping
+        flood = [Secret(SHARED, f"k{number}", b"v" * 1500) for number in range(7)]
+        for each in flood[:-1]:
+            await keeping.keep([PushedTransaction(each.tx_id, 1, (each.set,))], "Org2MSP")
+        last = [PushedTransaction(flood[-1].tx_id, 1, (flood[-1].set,))]
+        with one.store.transient._writing:
+            theirs = asyncio.create_task(keeping.keep(last, "Org2MSP"))
+            await until(lambda: not keeping._waiting and keeping._writing)  # it is being written
+            ours = asyncio.create_task(keeping.keep(last, "Org1MSP"))
+            await asyncio.sleep(0)
+        assert [type(kept.fault) for [kept] in (await theirs, await ours)] == [TransientStoreFull, type(None)]
+        assert one.kept(flood[-1])
