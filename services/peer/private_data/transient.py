@@ -43,6 +43,7 @@ class _Record:
     """Where one set is, and whose share it counts to: nobody's when it has been here since before the last start."""
 
     index: int
+    height: int  # that it was endorsed at
     size: int  # bytes
     owner: str
 
@@ -51,7 +52,7 @@ class _Record:
 class _Waiting:
     """What is kept for a transaction."""
 
-    height: int
+    height: int  # the newest of its records'
     records: list[_Record]
 
 
@@ -72,7 +73,7 @@ class StoredTransient:
         for index, record in self._journal.records:
             tx_id, height, _ = _decode(record)
             self._charge("", _size(record))
-            self._note(tx_id, height, _Record(index, _size(record), ""))
+            self._note(tx_id, _Record(index, height, _size(record), ""))
 
     @property
     def waiting(self) -> int:
@@ -112,7 +113,7 @@ class StoredTransient:
             first = self._journal.append([record for _, _, record, _ in records]) if records else 0
             with self._lock:
                 for index, (tx, private, record, owner) in enumerate(records, start=first):
-                    self._note(tx.tx_id, tx.height, _Record(index, _size(record), owner))
+                    self._note(tx.tx_id, _Record(index, tx.height, _size(record), owner))
                     self._remember(index, private)
         return outcomes
 
@@ -181,9 +182,9 @@ class StoredTransient:
             return "" if room >= 0 else None
         return next((name for name in organisations if self._shares[name] + size <= room), None)
 
-    def _note(self, tx_id: TxId, height: int, record: _Record) -> None:
-        waiting = self._waiting.setdefault(tx_id, _Waiting(height, []))
-        waiting.height = max(waiting.height, height)
+    def _note(self, tx_id: TxId, record: _Record) -> None:
+        waiting = self._waiting.setdefault(tx_id, _Waiting(record.height, []))
+        waiting.height = max(waiting.height, record.height)
         waiting.records.append(record)
 
     def _charge(self, owner: str, size: int) -> None:
@@ -216,14 +217,14 @@ class StoredTransient:
             kept: list[tuple[TxId, int, bytes, str]] = []
             for tx_id, waiting in self._waiting.items():
                 for record in waiting.records:
-                    private = change(self._read(record.index), waiting.height)
-                    kept.append((tx_id, waiting.height, _encode(tx_id, waiting.height, private), record.owner))
+                    private = change(self._read(record.index), record.height)
+                    kept.append((tx_id, record.height, _encode(tx_id, record.height, private), record.owner))
             self._journal.renew([raw for _, _, raw, _ in kept])
             self._waiting, self._bytes, self._shares = {}, 0, Counter()
             self._recent, self._recent_bytes = {}, 0
             for index, (tx_id, height, raw, owner) in enumerate(kept, start=1):
                 self._charge(owner, _size(raw))
-                self._note(tx_id, height, _Record(index, _size(raw), owner))
+                self._note(tx_id, _Record(index, height, _size(raw), owner))
 
 
 def _size(record: bytes) -> int:

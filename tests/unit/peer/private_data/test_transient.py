@@ -46,6 +46,17 @@ def test_sets_that_endorsers_differ_in_are_all_kept_and_equal_ones_once(store: S
     assert list(store.sets_of(ONE)) == [private(1), private(2)]
 
 
+def test_what_is_endorsed_after_a_purge_saves_nothing_else_of_its_transaction_from_it() -> None:
+    disk = MemoryDisk()
+    store = StoredTransient(disk, FOLDER)
+    purge = PurgedKey("cc", "c", sha256(b"k"), 5, 0)
+    for height, each in ((5, private(1)), (6, private(2))):
+        store.keep(ONE, height, [each])
+    for opened in (store, StoredTransient(disk, FOLDER)):
+        opened.purge([purge])
+        assert list(opened.sets_of(ONE)) == [PrivateSet("cc", "c", b""), private(2)]
+
+
 def test_what_is_never_committed_goes_after_many_blocks(store: StoredTransient) -> None:
     store.keep(ONE, 5, [private(1)])
     store.keep(TWO, 150, [private(2)])
