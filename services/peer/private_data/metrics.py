@@ -1,11 +1,13 @@
 """Metrics of private data between peers: Fabric's names where it has them (gossip/metrics)."""
 
 from dataclasses import dataclass
-from typing import Self
+from typing import Final, Self
 
 from services.peer.private_data.store import PrivateStore
 from services.peer.private_data.transient import WAITING_BYTES_MAX
 from services.runtime.metrics import Counter, Family, Gauge, Histogram, Registry
+
+REASON_LOGGED_MAX: Final = 300  # characters of a text that somebody else has a hand in
 
 
 @dataclass(frozen=True, slots=True)

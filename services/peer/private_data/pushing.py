@@ -26,7 +26,7 @@ from services.peer.private_data.fellows import Fellow, Fellows
 from services.peer.private_data.keeping import Keeping
 from services.peer.private_data.lines import LineLimits, PushLine, Sending, ToldEach, in_messages
 from services.peer.private_data.membership import may_hold, one_of_each_first
-from services.peer.private_data.metrics import ExchangeMetrics
+from services.peer.private_data.metrics import REASON_LOGGED_MAX, ExchangeMetrics
 from services.peer.private_data.types import PrivateResults
 from services.runtime.handover import Handover, Told
 
@@ -184,19 +184,21 @@ class Pushing:
         line.put(Sending(transactions, until, count_and_tell))
 
     def _count(self, fellow: Fellow, failures: Sequence[str | None]) -> None:
+        """And log one reason of each message's: a peer that lies fills no disk with them."""
         channel_id = self._config().channel_id
-        for failure, count in Counter(failures).items():
-            self._metrics.pushed.of(channel_id, "failed" if failure else "acknowledged").inc(count)
-            if failure:
-                _log.warning(
-                    "a push of private data failed",
-                    extra={
-                        "channel": channel_id,
-                        "peer": fellow.source.address,
-                        "reason": failure,
-                        "transactions": count,
-                    },
-                )
+        reasons = [failure for failure in failures if failure]
+        self._metrics.pushed.of(channel_id, "acknowledged").inc(len(failures) - len(reasons))
+        if reasons:
+            self._metrics.pushed.of(channel_id, "failed").inc(len(reasons))
+            _log.warning(
+                "a push of private data failed",
+                extra={
+                    "channel": channel_id,
+                    "peer": fellow.source.address,
+                    "reason": reasons[0][:REASON_LOGGED_MAX],
+                    "transactions": len(reasons),
+                },
+            )
 
 
 class _Spread:

@@ -50,7 +50,7 @@ from services.peer.ledger.types import LedgerPort
 from services.peer.private_data.collections import Collections
 from services.peer.private_data.keeping import Keeping
 from services.peer.private_data.membership import may_hold
-from services.peer.private_data.metrics import ExchangeMetrics
+from services.peer.private_data.metrics import REASON_LOGGED_MAX, ExchangeMetrics
 from services.peer.private_data.nonces import Nonces
 from services.peer.private_data.sets import is_bare
 from services.peer.private_data.statements import state_purges
@@ -150,7 +150,8 @@ class PrivateDataService:
             answer = await self._within_quota(opened, who, channel, len(signed))
         except RequestRefused as refused:
             self._metrics.refused.of(label, refused.reason.value).inc()
-            _log.warning("refused a request", extra={"ask": label, "reason": f"{refused.reason.value}: {refused}"})
+            reason = f"{refused.reason.value}: {refused}"[:REASON_LOGGED_MAX]
+            _log.warning("refused a request", extra={"ask": label, "reason": reason})
             raise
         self._metrics.served.of(opened.request.channel_id, label).inc()
         return seal_response(answer, opened.hash, self._signer)
@@ -244,8 +245,6 @@ class PrivateDataService:
                 refusals[place] = RequestRefused(Reason.QUOTA, str(each.fault))
             elif each.fault is not None:
                 raise each.fault
-        if refusals[0] is not None and all(refusals):
-            raise refusals[0]
         for refusal in refusals:
             if refusal is not None:
                 self._metrics.refused.of("push", refusal.reason.value).inc()

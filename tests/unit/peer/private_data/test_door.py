@@ -39,6 +39,7 @@ from privysharing.rpc.channels import ClientTls, open_channel
 from privysharing.rpc.private_data import METHOD
 from privysharing.wire.privysharing.v1 import private_data_pb2
 from services.peer.private_data import keeping, transient
+from services.peer.private_data.metrics import REASON_LOGGED_MAX
 from services.peer.private_data.nonces import Nonces
 from services.peer.private_data.service import Exchanged, PrivateDataService, ServiceConfig
 from services.peer.rpc import PrivateDataRpc
@@ -230,6 +231,15 @@ async def test_a_set_that_is_none_or_hides_something_is_not_kept(more: bytes) ->
         assert await asyncio.to_thread(one.store.erase)
 
 
+async def test_who_asks_for_something_with_a_long_name_fills_no_log(caplog: pytest.LogCaptureFixture) -> None:
+    one = Peer(PEER1)
+    async with town(one):
+        asked = request(one, PEER2, Pull("cc", "n" * 100_000, (WantedSet(TxId(""), 0, 0, b""),)))
+        assert isinstance(await sent(one, asked), tuple)
+        [line] = [each for each in caplog.records if each.message == "refused a request"]
+        assert len(line.__dict__["reason"]) == REASON_LOGGED_MAX
+
+
 async def test_what_is_too_large_is_refused() -> None:
     limits = ServiceConfig(set_bytes_max=1000, sets_max=2)
     one = Peer(PEER1, service=limits)
@@ -296,13 +306,13 @@ async def test_an_organisation_that_floods_a_peer_with_pushes_leaves_room_for_th
         flood = [Secret(SHARED, f"k{number}", b"v" * 1500) for number in range(12)]
         told = [await sent(one, request(one, PEER2, push(each))) for each in flood[:9]]
         assert told.count(PushAnswer(("",))) == 6
-        assert told[6:] == [(grpc.StatusCode.RESOURCE_EXHAUSTED, "quota")] * 3
+        full = "Org2MSP's share of the transient store of this peer is full; try again later"
+        assert told[6:] == [PushAnswer((full,))] * 3  # an answer: a call that fails says that nobody is there
         assert one.refused("push", "quota") == 3
         other = Secret(SHARED, "other", b"v" * 1500)
         assert await sent(one, request(one, PEER1B, push(other))) == PushAnswer(("",))
         assert one.kept(other)
         both = Push((*push(flood[10]).transactions, *push(flood[0]).transactions))  # one of them is here already
-        full = "Org2MSP's share of the transient store of this peer is full; try again later"
         assert await sent(one, request(one, PEER2, both)) == PushAnswer((full, ""))
         await one.exchange.keeping.keep(push(flood[10]).transactions, "Org1MSP")  # from now on it is here anyway
         assert await sent(one, request(one, PEER2, push(flood[10]))) == PushAnswer(("",))

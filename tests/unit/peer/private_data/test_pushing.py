@@ -8,11 +8,12 @@ from functools import partial
 import pytest
 
 from privysharing.protocol.channel.settings import AnchorPeer
-from privysharing.protocol.private_data import PushedTransaction
+from privysharing.protocol.private_data import PushAnswer, PushedTransaction
 from services.peer.private_data import transient
 from services.peer.private_data.dissemination import NotSpread
 from services.peer.private_data.fellows import Fellow
 from services.peer.private_data.lines import LineLimits, PushLine, Sending
+from services.peer.private_data.metrics import REASON_LOGGED_MAX
 from services.peer.private_data.transient import StoredTransient, TransientStoreFull
 from services.peer.private_data.types import PrivateResults, ToKeep
 from tests.support.fellows import (
@@ -348,6 +349,21 @@ async def test_a_push_that_has_next_to_no_time_left_spoils_no_other() -> None:
         assert fellow.up
 
 
+async def test_a_set_for_which_there_is_no_room_spoils_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transient, "WAITING_BYTES_MAX", 26_000)
+    one, two = Peer(PEER1), Peer(PEER2)
+    async with town(one, two):
+        [fellow] = one.fellows(SHARED)
+        line = PushLine(fellow, one.exchange._fellows, LineLimits(10, 10_000_000, 0.05))
+        until_then, told = asyncio.get_running_loop().time() + 1, list[str | None]()
+        for size in (2_000_000, 1):  # too large for a message with others
+            secret = Secret(SHARED, "k", b"v" * size)
+            line.put(Sending((PushedTransaction(secret.tx_id, 1, (secret.set,)),), until_then, told.extend))
+        await until(lambda: len(told) == 2)
+        assert told == ["Org1MSP's share of the transient store of this peer is full; try again later", None]
+        assert fellow.up
+
+
 async def test_who_has_no_room_takes_none_from_those_who_come_while_he_is_being_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -366,3 +382,19 @@ async def test_who_has_no_room_takes_none_from_those_who_come_while_he_is_being_
             await asyncio.sleep(0)
         assert [type(kept.fault) for [kept] in (await theirs, await ours)] == [TransientStoreFull, type(None)]
         assert one.kept(flood[-1])
+
+
+async def test_a_peer_that_lies_fills_no_log(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    one, two = Peer(PEER1), Peer(PEER2)
+    async with town(one, two):
+        told = PushAnswer(tuple(f"{number}" * 100_000 for number in range(3)))
+
+        async def lie(*_: object) -> PushAnswer:
+            return told
+
+        monkeypatch.setattr(two.service, "_keep", lie)
+        outcomes = [one.begin_to_spread(Secret(SHARED, key, b"v"), more=key != "c") for key in "abc"]
+        assert [type(each) for each in await asyncio.gather(*outcomes, return_exceptions=True)] == [NotSpread] * 3
+        [line] = [each for each in caplog.records if each.message == "a push of private data failed"]
+        assert line.__dict__["transactions"] == 3
+        assert len(line.__dict__["reason"]) == REASON_LOGGED_MAX
