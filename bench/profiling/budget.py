@@ -20,7 +20,7 @@ class Step:
         return all(any(frame.startswith(part) for frame in frames) for part in self.through)
 
 
-_SIGN, _VERIFY = "privysharing.protocol.crypto:SigningIdentity", "privysharing.protocol.crypto:verify"
+_SIGN, _VERIFY = "privysharing.protocol.crypto:SigningIdentity", "privysharing.protocol.crypto:VerifyingKey"
 
 # The first that holds counts, so that what is within another step comes before it.
 _STREAMS = (

@@ -11,8 +11,10 @@ from typing import Final
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, utils
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from privysharing.protocol.errors import ProtocolError
+from privysharing.protocol.p256 import KeyTable, Tables
 
 # SEC 2 and FIPS 186-4: the order of each curve's base point
 CURVE_ORDERS: Final = {
@@ -23,6 +25,10 @@ CURVE_ORDERS: Final = {
 }
 HALF_ORDERS: Final = {name: order // 2 for name, order in CURVE_ORDERS.items()}
 
+# A table takes as long to make as this many verifications gain by it.
+WORTH_A_TABLE: Final = 700
+
+TABLES: Final = Tables()
 _ECDSA: Final = ec.ECDSA(hashes.SHA256())
 _SEQUENCE: Final = 0x30
 _INTEGER: Final = 0x02
@@ -48,20 +54,6 @@ def to_low_s(signature: bytes, curve: ec.EllipticCurve | None = None) -> bytes:
         raise ValueError("not an ECDSA signature on a known curve")
     r, s, der = found
     return der if s <= order - s else utils.encode_dss_signature(r, order - s)
-
-
-def verify(public_key: object, signature: bytes, message: bytes) -> bool:
-    """Whether `signature` is the low-S signature of `message` (bccsp/sw verifyECDSA). Never raises."""
-    if not isinstance(public_key, ec.EllipticCurvePublicKey):
-        return False
-    found = _read(signature)
-    if found is None or found[1] > HALF_ORDERS.get(public_key.curve.name, 0):
-        return False
-    try:
-        public_key.verify(found[2], message, _ECDSA)
-    except InvalidSignature:
-        return False
-    return True
 
 
 def parse_signature(signature: bytes) -> tuple[int, int] | None:
@@ -118,6 +110,44 @@ def _positive(content: bytes) -> int | None:
     number = int.from_bytes(content, "big", signed=True)
     minimal = number.bit_length() // 8 + 1
     return number if number > 0 and len(content) == minimal else None
+
+
+class VerifyingKey:
+    """Somebody's public key. One on P-256 gets a table once it has verified so much that it will pay (see `p256`)."""
+
+    __slots__ = ("_half_order", "_key", "_point", "_verified")
+
+    def __init__(self, public_key: object) -> None:
+        """Any key of a certificate: what is not ECDSA on a NIST curve verifies nothing."""
+        self._key = public_key if isinstance(public_key, ec.EllipticCurvePublicKey) else None
+        curve = "" if self._key is None else self._key.curve.name
+        self._half_order = HALF_ORDERS.get(curve, 0)
+        self._point = b""
+        if self._key is not None and curve == "secp256r1":
+            self._point = self._key.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+        self._verified = 0
+
+    def verify(self, message: bytes, signature: bytes) -> bool:
+        """Whether `signature` is the low-S signature of `message` (bccsp/sw verifyECDSA). Never raises."""
+        found = _read(signature)
+        if found is None or found[1] > self._half_order or self._key is None:
+            return False
+        table = self._table() if self._point else None
+        if table is not None:
+            return table.verify(found[0], found[1], sha256(message))
+        try:
+            self._key.verify(found[2], message, _ECDSA)
+        except InvalidSignature:
+            return False
+        return True
+
+    def _table(self) -> KeyTable | None:
+        table = TABLES.get(self._point)
+        if table is None:
+            self._verified += 1
+            if self._verified >= WORTH_A_TABLE:
+                table = TABLES.make(self._point)
+        return table
 
 
 @dataclass(frozen=True, slots=True, eq=False)

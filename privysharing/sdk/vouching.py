@@ -19,7 +19,7 @@ from privysharing.protocol.codec.transactions import (
     parse_proposal_response_payload,
     proposal_hash,
 )
-from privysharing.protocol.crypto import verify
+from privysharing.protocol.crypto import VerifyingKey
 from privysharing.protocol.errors import ProtocolError
 from privysharing.protocol.msp.certificates import parse_certificate
 from privysharing.protocol.msp.chains import signed_by
@@ -81,7 +81,7 @@ def is_signed(node: Node, answer: ProposalResponse) -> bool:
         _, key = _endorser(endorsement.endorser, node.signing_cas)
     except ProtocolError:
         return False
-    return verify(key, endorsement.signature, endorsement_message(answer.payload, endorsement.endorser))
+    return key.verify(endorsement_message(answer.payload, endorsement.endorser), endorsement.signature)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +90,11 @@ class KnownPeer:
 
     msp_id: str
     serialized: bytes
-    public_key: object = field(repr=False)
+    public_key: VerifyingKey = field(repr=False)
 
     def verify(self, message: bytes, signature: bytes) -> bool:
         """Whether it signed the message."""
-        return verify(self.public_key, signature, message)
+        return self.public_key.verify(message, signature)
 
 
 def known_peer(node: Node) -> Callable[[bytes], KnownPeer]:
@@ -110,7 +110,7 @@ def known_peer(node: Node) -> Callable[[bytes], KnownPeer]:
 
 
 @lru_cache(_ENDORSERS_REMEMBERED)
-def _endorser(serialized: bytes, signing_cas: bytes) -> tuple[str, object]:
+def _endorser(serialized: bytes, signing_cas: bytes) -> tuple[str, VerifyingKey]:
     """MSP id and public key of an identity that one of these CAs has issued, or any if there are none.
 
     Raises ProtocolError.
@@ -119,4 +119,4 @@ def _endorser(serialized: bytes, signing_cas: bytes) -> tuple[str, object]:
     certificate = parse_certificate(id_bytes)
     if signing_cas and not any(signed_by(certificate, ca) for ca in load_pem_x509_certificates(signing_cas)):
         raise InvalidIdentity(f"no CA of {msp_id} has issued the endorser's certificate")
-    return msp_id, certificate.public_key()
+    return msp_id, VerifyingKey(certificate.public_key())

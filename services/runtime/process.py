@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Iterator
 
 import uvloop
 
+from privysharing.protocol.crypto import TABLES
 from services.runtime.config import ConfigError
 from services.runtime.disk import StorageError
 
@@ -108,6 +109,8 @@ async def _supervise(serve: Callable[[asyncio.Event], Awaitable[None]], stop_wit
         watchdog.daemon = True
         watchdog.start()
 
+    if TABLES.fault is not None:
+        _log.warning("each signature takes twice as long to verify as it could", extra={"reason": TABLES.fault})
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ask_to_stop, number.name)
     if stop_with is not None:

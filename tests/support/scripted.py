@@ -25,7 +25,7 @@ from privysharing.protocol.codec.transactions import (
     proposal_hash,
 )
 from privysharing.protocol.codes import HeaderType, Status, TxCode
-from privysharing.protocol.crypto import SigningIdentity, verify
+from privysharing.protocol.crypto import SigningIdentity, VerifyingKey
 from privysharing.protocol.deliver import FilteredBlock, FilteredTransaction, SeekKind
 from privysharing.protocol.msp.certificates import parse_certificate
 from privysharing.protocol.msp.signing import load_signing_identity
@@ -99,7 +99,7 @@ def good_signatures(envelope: bytes) -> int:
     for each in transaction.endorsements:
         _, certificate = parse_serialized_identity(each.endorser)
         message = endorsement_message(transaction.response_payload, each.endorser)
-        if verify(parse_certificate(certificate).public_key(), each.signature, message):
+        if VerifyingKey(parse_certificate(certificate).public_key()).verify(message, each.signature):
             good.add(each.endorser)
     return len(good)
 

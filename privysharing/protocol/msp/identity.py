@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from cryptography import x509
 
-from privysharing.protocol.crypto import verify
+from privysharing.protocol.crypto import VerifyingKey
 from privysharing.protocol.errors import ProtocolError
 from privysharing.protocol.msp.principals import MspRole
 
@@ -24,7 +24,7 @@ class Identity:
     msp_id: str
     serialized: bytes  # as received: transaction ids and hashes are over these bytes
     certificate: x509.Certificate = field(repr=False)  # with its issuer's signature in low-S form
-    public_key: object = field(repr=False)
+    public_key: VerifyingKey = field(repr=False)
     dedupe_key: tuple[str, bytes]  # MSP id and hash of the certificate: two encodings of one identity share it
     expires_at_ns: int  # nanoseconds since the epoch; nothing here asks whether that has passed
     ous: tuple[str, ...]
@@ -34,7 +34,7 @@ class Identity:
 
     def verify(self, message: bytes, signature: bytes) -> bool:
         """Whether this identity's key signed `message`."""
-        return verify(self.public_key, signature, message)
+        return self.public_key.verify(message, signature)
 
 
 def distinct(identities: Iterable[Identity]) -> tuple[Identity, ...]:

@@ -7,7 +7,7 @@ from typing import Final
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from privysharing.protocol.codec.msps import parse_serialized_identity
-from privysharing.protocol.crypto import sha256
+from privysharing.protocol.crypto import VerifyingKey, sha256
 from privysharing.protocol.errors import ProtocolError
 from privysharing.protocol.msp.authorities import chain_identifier, check_tls_authorities, trusted_authorities
 from privysharing.protocol.msp.certificates import der, is_ca, organizational_units, parse_certificate, sanitize
@@ -79,7 +79,7 @@ class Msp:
             msp_id=self.name,
             serialized=serialized,
             certificate=certificate,
-            public_key=public_key,
+            public_key=VerifyingKey(public_key),
             dedupe_key=(self.name, sha256(raw)),
             expires_at_ns=(certificate.not_valid_after_utc - _EPOCH) // timedelta(microseconds=1) * 1000,
             ous=ous,

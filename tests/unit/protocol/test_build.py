@@ -22,7 +22,7 @@ from privysharing.protocol.codec.transactions import (
     proposal_hash,
 )
 from privysharing.protocol.codes import HeaderType, TxCode
-from privysharing.protocol.crypto import verify
+from privysharing.protocol.crypto import VerifyingKey
 from privysharing.protocol.envelopes import compute_tx_id
 from privysharing.protocol.errors import MalformedMessage
 from privysharing.protocol.reading import read_transaction
@@ -69,7 +69,7 @@ def test_transient_data_is_in_the_proposal_and_in_nothing_else() -> None:
 def test_a_proposal_is_signed_as_a_whole() -> None:
     request = sign_proposal(PROPOSAL, CLIENT1)
     assert request.proposal == PROPOSAL.raw
-    assert verify(CLIENT1.private_key.public_key(), request.signature, request.proposal)
+    assert VerifyingKey(CLIENT1.private_key.public_key()).verify(request.proposal, request.signature)
 
 
 def test_a_transaction_carries_the_proposal_and_its_endorsements() -> None:

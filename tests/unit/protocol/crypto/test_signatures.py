@@ -19,12 +19,12 @@ from privysharing.protocol.crypto import (
     HALF_ORDERS,
     SigningIdentity,
     UnusableKey,
+    VerifyingKey,
     _parse_leniently,
     load_private_key,
     parse_signature,
     sha256,
     to_low_s,
-    verify,
 )
 from privysharing.protocol.msp.identity import InvalidIdentity
 from privysharing.protocol.msp.signing import load_signing_identity
@@ -53,12 +53,12 @@ def test_what_a_signer_signs_verifies_and_is_low_s(message: bytes) -> None:
     numbers = parse_signature(signature)
     assert numbers is not None
     assert numbers[1] <= HALF_ORDERS["secp256r1"]
-    assert verify(KEY.public_key(), signature, message)
+    assert VerifyingKey(KEY.public_key()).verify(message, signature)
 
 
 def test_another_message_or_another_key_does_not_verify() -> None:
-    assert not verify(KEY.public_key(), SIGNATURE, MESSAGE + b".")
-    assert not verify(ec.generate_private_key(ec.SECP256R1()).public_key(), SIGNATURE, MESSAGE)
+    assert not VerifyingKey(KEY.public_key()).verify(MESSAGE + b".", SIGNATURE)
+    assert not VerifyingKey(ec.generate_private_key(ec.SECP256R1()).public_key()).verify(MESSAGE, SIGNATURE)
 
 
 @pytest.mark.parametrize("curve", CURVES, ids=lambda curve: curve.name)
@@ -68,8 +68,8 @@ def test_on_every_curve_the_high_form_is_mathematically_right_and_yet_refused(cu
     r, s = utils.decode_dss_signature(low)
     high = utils.encode_dss_signature(r, CURVE_ORDERS[curve.name] - s)
     key.public_key().verify(high, MESSAGE, ec.ECDSA(hashes.SHA256()))  # raises if the order above were wrong
-    assert verify(key.public_key(), low, MESSAGE)
-    assert not verify(key.public_key(), high, MESSAGE)
+    assert VerifyingKey(key.public_key()).verify(MESSAGE, low)
+    assert not VerifyingKey(key.public_key()).verify(MESSAGE, high)
     assert to_low_s(high, curve) == to_low_s(low, curve) == low
 
 
@@ -90,25 +90,25 @@ def test_the_middle_of_the_order_is_still_low() -> None:
     ids=["secp256k1", "ed25519", "rsa", "none"],
 )
 def test_keys_that_fabric_does_not_verify_with_verify_nothing(key: object) -> None:
-    assert not verify(key, SIGNATURE, MESSAGE)
+    assert not VerifyingKey(key).verify(MESSAGE, SIGNATURE)
 
 
 @given(st.binary(max_size=80))
 def test_garbage_is_no_signature_and_no_error(garbage: bytes) -> None:
-    assert not verify(KEY.public_key(), garbage, MESSAGE)
+    assert not VerifyingKey(KEY.public_key()).verify(MESSAGE, garbage)
 
 
 @given(st.integers(0, len(SIGNATURE) - 1), st.integers(1, 255))
 def test_a_changed_byte_never_verifies(place: int, change: int) -> None:
     changed = bytearray(SIGNATURE)
     changed[place] ^= change
-    assert not verify(KEY.public_key(), bytes(changed), MESSAGE)
+    assert not VerifyingKey(KEY.public_key()).verify(MESSAGE, bytes(changed))
 
 
 def test_bytes_after_the_numbers_are_passed_over_as_in_go() -> None:
     content = SIGNATURE[2:]
-    assert verify(KEY.public_key(), SIGNATURE + b"\x00more", MESSAGE)
-    assert verify(KEY.public_key(), sequence(content + b"\x05\x00"), MESSAGE)
+    assert VerifyingKey(KEY.public_key()).verify(MESSAGE, SIGNATURE + b"\x00more")
+    assert VerifyingKey(KEY.public_key()).verify(MESSAGE, sequence(content + b"\x05\x00"))
 
 
 def test_what_go_would_not_parse_is_refused() -> None:
@@ -199,7 +199,7 @@ def test_keys_that_cannot_sign_here_are_refused() -> None:
 def test_a_signer_is_made_of_a_certificate_and_its_own_key() -> None:
     holder, other = root().issue("alice", "client"), root().issue("bob", "client")
     signer = load_signing_identity(holder.pem, holder.key_pem, "Org")
-    assert verify(holder.key.public_key(), signer.sign(MESSAGE), MESSAGE)
+    assert VerifyingKey(holder.key.public_key()).verify(MESSAGE, signer.sign(MESSAGE))
     assert "private_key" not in repr(signer)
     with pytest.raises(UnusableKey, match="does not belong"):
         load_signing_identity(holder.pem, other.key_pem, "Org")
