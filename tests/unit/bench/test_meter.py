@@ -55,3 +55,4 @@ def test_the_floor_falls_with_the_work() -> None:
     light = crypto_floor_tps(CryptoWork.of_query(), 0.2)
     heavy = crypto_floor_tps(CryptoWork.of_transaction(3, 4), 0.2)
     assert 0 < heavy < light
+    assert heavy < crypto_floor_tps(CryptoWork.of_transaction(3, 4), 0.2, with_tables=True)
