@@ -1,7 +1,8 @@
 """The endorser: from a signed proposal to an endorsement (core/endorser/endorser.go).
 
-Read `Endorser.process`, then `_admit`, `_simulate`, `_answer`: they are the stages, in order. Many proposals take less
-time stage by stage than one after the other: a processor has at hand what it has just done.
+Read `Endorser.process`, then `_receive`, `_identify`, `_simulate`, `_sign`, `_answer`: they are the stages, in order.
+Many proposals take less time stage by stage than one after the other: a processor has at hand what it has just done. To
+verify and to sign displace most of that, so little else is in their stages.
 """
 
 import logging
@@ -9,7 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TypeVar
+from typing import TypeVarTuple
 
 from privysharing.chaincode.stub import PEER_TIME_DECORATION
 from privysharing.protocol import build
@@ -30,6 +31,7 @@ from privysharing.protocol.transactions import (
     ChaincodeAction,
     ChaincodeEvent,
     ChaincodeId,
+    Endorsement,
     Proposal,
     ProposalResponse,
     Response,
@@ -48,13 +50,13 @@ from services.peer.endorsement import checks
 from services.peer.endorsement.interest import interest_of
 from services.peer.endorsement.issued import IssuedEndorsements
 from services.peer.endorsement.metrics import EndorserMetrics
-from services.peer.endorsement.stages import Outcome, ProposalRefused, Stage, Waiting, through
+from services.peer.endorsement.stages import Outcome, ProposalRefused, Stage, Waiting, onward, through
 from services.peer.private_data.dissemination import NotSpread
 from services.peer.private_data.transient import TransientStoreFull
 from services.peer.private_data.types import PrivateResults
 from services.runtime.disk import StorageError
 
-T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 _log = logging.getLogger(__name__)
 
@@ -92,11 +94,10 @@ class _NotRunnable(Exception):
 
 
 @value
-class _Admitted:
-    """A proposal that passed the door."""
+class _Received:
+    """A proposal that can be read and came in time."""
 
     proposal: Proposal
-    creator: Identity
     channel: Channel | None
     now_ns: int
     began: float
@@ -106,19 +107,11 @@ class _Admitted:
 class _Simulated:
     """What a chaincode's run came to."""
 
-    admitted: _Admitted
-    info: ChaincodeInfo
+    chaincode: str
     response: Response
-    event: ChaincodeEvent | None = None
-    results: bytes = b""
+    payload: bytes  # protos.ProposalResponsePayload
     interest: bytes = b""
     private: PrivateResults | None = field(default=None, repr=False)
-
-    @property
-    def size(self) -> int:
-        """In bytes, of what may be large."""
-        event = 0 if self.event is None else len(self.event.payload)
-        return len(self.results) + len(self.response.payload) + len(self.response.message) + event
 
 
 class Endorser:
@@ -156,11 +149,11 @@ class Endorser:
 
     def admit(self, signed_proposal: bytes) -> Stage | Waiting | Outcome:
         """The first stage. None of them raises; each may run on another thread than the one before."""
-        return self._guarded(self._admit, signed_proposal)
+        return self._guarded(self._receive, signed_proposal)
 
-    def _guarded(self, stage: Callable[[T], Stage | Waiting | Outcome], of: T) -> Stage | Waiting | Outcome:
+    def _guarded(self, stage: Callable[[*Ts], Stage | Waiting | Outcome], *of: *Ts) -> Stage | Waiting | Outcome:
         try:
-            return stage(of)
+            return stage(*of)
         except checks.Refusal as refusal:
             return ProposalRefused(str(refusal))
         except (_NoRoom, TransientStoreFull) as error:
@@ -171,8 +164,8 @@ class Endorser:
                 self._on_fault(error)
             return ProposalRefused("internal error", internal=True)
 
-    def _admit(self, raw: bytes) -> Stage | Waiting | Outcome:
-        """Read a proposal and check it: its form, who sends it, and whether he may."""
+    def _receive(self, raw: bytes) -> Stage | Waiting | Outcome:
+        """Read a proposal."""
         began = time.perf_counter()
         now_ns = self._clock_ns()
         signed, proposal = self._read(raw, now_ns)
@@ -183,20 +176,31 @@ class Endorser:
         channel = self._channels.get(channel_id) if channel_id else None
         if channel_id and channel is None:
             return _failed(f"channel '{channel_id}' not found")
-        creator = self._creator(proposal, signed, channel)
-        return partial(self._guarded, self._simulate, _Admitted(proposal, creator, channel, now_ns, began))
+        return partial(self._guarded, self._identify, signed, _Received(proposal, channel, now_ns, began))
 
-    def _simulate(self, admitted: _Admitted) -> Stage | Waiting | Outcome:
-        """Run its chaincode on one view of the channel. What comes to much is answered at once."""
-        proposal, channel = admitted.proposal, admitted.channel
-        channel_id, name = proposal.header.channel.channel_id, proposal.chaincode.name
-        if channel is not None and channel.stopped and name not in WITHOUT_SIMULATION:
-            return _failed(f"channel '{channel_id}' has stopped on this peer")  # why is for its operator
+    def _identify(self, signed: SignedProposal, received: _Received) -> Stage:
+        """Check its form, and who sends it."""
         try:
-            simulated = self._run(admitted)
+            checks.check_form(received.proposal, signed)
+            creator = checks.identify_creator(received.proposal, signed, received.channel, self._access)
+        except checks.Refusal as refusal:
+            self._metrics.validation_failures.inc()
+            raise checks.Refusal(f"error validating proposal: {refusal}") from refusal
+        return partial(self._guarded, self._simulate, received, creator)
+
+    def _simulate(self, received: _Received, creator: Identity) -> Stage | Waiting | Outcome:
+        """If he may, run its chaincode on one view of the channel. What comes to much is answered at once."""
+        proposal, channel = received.proposal, received.channel
+        channel_id, name = proposal.header.channel.channel_id, proposal.chaincode.name
+        if channel is not None:
+            self._check_access(proposal, creator, channel)
+            if channel.stopped and name not in WITHOUT_SIMULATION:
+                return _failed(f"channel '{channel_id}' has stopped on this peer")  # why is for its operator
+        try:
+            simulated = self._run(received, creator)
         except _NotRunnable as error:
             return self._finish(
-                admitted,
+                received,
                 _failed(
                     f"make sure the chaincode {name} has been successfully defined on channel {channel_id} and try "
                     f"again: {error}"
@@ -204,38 +208,55 @@ class Endorser:
             )
         except (ChaincodeError, MalformedMessage) as error:
             self._metrics.simulation_failures.of(*self._where(proposal)).inc()
-            return self._finish(admitted, _failed(f"error in simulation: {error}"))
+            return self._finish(received, _failed(f"error in simulation: {error}"))
         if simulated.private is not None:
             # What it wrote in private is with others, and durable, before an endorsement with its hashes can leave.
             assert channel is not None
             begin = partial(channel.dissemination.spread, simulated.private)
-            return Waiting(begin, lambda fault: self._guarded(self._spread, (simulated, fault)))
-        if simulated.size > KEPT_BYTES_MAX:
-            return self._answer(simulated)
-        return partial(self._guarded, self._answer, simulated)
+            return Waiting(begin, lambda fault: self._guarded(self._spread, received, simulated, fault))
+        if len(simulated.payload) > KEPT_BYTES_MAX:
+            return onward(self._sign(received, simulated))
+        return partial(self._guarded, self._sign, received, simulated)
 
-    def _spread(self, simulated_and_fault: tuple[_Simulated, Exception | None]) -> Stage | Waiting | Outcome:
+    def _spread(self, received: _Received, simulated: _Simulated, fault: Exception | None) -> Stage | Waiting | Outcome:
         """Go on when its private writes are where they belong. Raises StorageError, TransientStoreFull."""
-        simulated, fault = simulated_and_fault
         if fault is None:
-            return self._answer(simulated)
+            return self._sign(received, simulated)
         if not isinstance(fault, NotSpread):
             raise fault
-        self._metrics.simulation_failures.of(*self._where(simulated.admitted.proposal)).inc()
-        return self._finish(simulated.admitted, _failed(f"error in simulation: {fault}"))
+        self._metrics.simulation_failures.of(*self._where(received.proposal)).inc()
+        return self._finish(received, _failed(f"error in simulation: {fault}"))
 
-    def _answer(self, simulated: _Simulated) -> Outcome:
+    def _sign(self, received: _Received, simulated: _Simulated) -> Stage | Outcome:
         """Sign what it came to, if that is a success."""
-        return self._finish(simulated.admitted, self._response(simulated.admitted.proposal, simulated))
+        channel_id, response = received.proposal.header.channel.channel_id, simulated.response
+        if response.status >= ERROR:
+            return self._finish(
+                received, ProposalResponse(response, simulated.payload, version=0, interest=simulated.interest)
+            )
+        if not channel_id:
+            return self._finish(received, ProposalResponse(response, version=0))  # about the peer: nothing to order
+        if response.status >= ERROR_THRESHOLD:
+            self._metrics.endorsement_failures.of(channel_id, simulated.chaincode, "true").inc()
+            return self._finish(received, ProposalResponse(response, version=0))
+        endorsement = build.endorse(simulated.payload, self._signer)
+        return partial(self._guarded, self._answer, received, simulated, endorsement)
 
-    def _finish(self, admitted: _Admitted, answer: ProposalResponse) -> ProposalResponse:
+    def _answer(self, received: _Received, simulated: _Simulated, endorsement: Endorsement) -> Outcome:
+        """Hand the endorsement out."""
+        self._issued.add(simulated.payload, endorsement)
+        return self._finish(
+            received, ProposalResponse(simulated.response, simulated.payload, endorsement, interest=simulated.interest)
+        )
+
+    def _finish(self, received: _Received, answer: ProposalResponse) -> ProposalResponse:
         """Count and time what went through."""
-        proposal = admitted.proposal
+        proposal = received.proposal
         endorsed = answer.endorsement is not None or not proposal.header.channel.channel_id
         if endorsed:
             self._metrics.successful.inc()
         duration = self._metrics.duration.of(*self._where(proposal), "true" if endorsed else "false")
-        duration.observe(time.perf_counter() - admitted.began)
+        duration.observe(time.perf_counter() - received.began)
         return answer
 
     def _read(self, raw: bytes, now_ns: int) -> tuple[SignedProposal, Proposal]:
@@ -256,16 +277,8 @@ class Endorser:
         checks.check_expiry(header.signature.creator, now_ns)
         checks.check_time_window(header.channel.timestamp_ns, now_ns, self._config.time_window_s)
 
-    def _creator(self, proposal: Proposal, signed: SignedProposal, channel: Channel | None) -> Identity:
-        """Check header, creator, uniqueness and access, in this order (Endorser.preProcess)."""
-        try:
-            checks.check_form(proposal, signed)
-            creator = checks.identify_creator(proposal, signed, channel, self._access)
-        except checks.Refusal as refusal:
-            self._metrics.validation_failures.inc()
-            raise checks.Refusal(f"error validating proposal: {refusal}") from refusal
-        if channel is None:
-            return creator
+    def _check_access(self, proposal: Proposal, creator: Identity, channel: Channel) -> None:
+        """Check uniqueness and access, in this order (Endorser.preProcess)."""
         try:
             checks.check_new(proposal, channel)
             if proposal.chaincode.name not in SYSTEM_CHAINCODES:  # those check for themselves
@@ -276,22 +289,21 @@ class Endorser:
         except checks.AccessRefusal:
             self._metrics.acl_failures.of(*self._where(proposal)).inc()
             raise
-        return creator
 
     def _where(self, proposal: Proposal) -> tuple[str, str]:
         """Channel and chaincode in the metrics. Not whatever a client writes: every value makes a series, for ever."""
         chaincode = proposal.chaincode.name
         return proposal.header.channel.channel_id, chaincode if self._host.runs(chaincode) else "unknown"
 
-    def _run(self, admitted: _Admitted) -> _Simulated:
+    def _run(self, received: _Received, creator: Identity) -> _Simulated:
         """Run the chaincode and collect what it did (Endorser.simulateProposal). Raises ChaincodeError."""
-        proposal, channel = admitted.proposal, admitted.channel
+        proposal, channel = received.proposal, received.channel
         simulator = None
         if channel is not None and proposal.chaincode.name not in WITHOUT_SIMULATION:
             simulator = simulate(channel, self._config.limits, proposal.header.channel.tx_id)
-        decorations = {PEER_TIME_DECORATION: str(admitted.now_ns).encode()}
+        decorations = {PEER_TIME_DECORATION: str(received.now_ns).encode()}
         channel_id = proposal.header.channel.channel_id
-        transaction = Transaction(proposal, admitted.creator, channel, simulator, channel_id, decorations)
+        transaction = Transaction(proposal, creator, channel, simulator, channel_id, decorations)
         try:
             info = self._host.info(transaction, proposal.chaincode.name)
         except ChaincodeError as error:
@@ -300,39 +312,28 @@ class Endorser:
         if response.status >= ERROR_THRESHOLD:
             event = None
         if simulator is None:
-            return _Simulated(admitted, info, response, event)
+            return _Simulated(info.name, response, _response_payload(proposal, info, response, event, b""))
         results = simulator.results()
         if not self._has_room() and results.writes:
             raise _NoRoom
         private = None
         if results.private and response.status < ERROR_THRESHOLD:
-            private = _private_results(admitted, results, simulator)
+            private = _private_results(proposal, results, simulator)
+        payload = _response_payload(proposal, info, response, event, results.public)
         interest = interest_of(results.rwset, simulator.state, results.private_reads)
-        return _Simulated(admitted, info, response, event, results.public, interest, private)
-
-    def _response(self, proposal: Proposal, simulated: _Simulated) -> ProposalResponse:
-        channel_id, response = proposal.header.channel.channel_id, simulated.response
-        payload = _response_payload(proposal, simulated)
-        if response.status >= ERROR:
-            return ProposalResponse(response, payload, version=0, interest=simulated.interest)
-        if not channel_id:
-            return ProposalResponse(response, version=0)  # about the peer itself: nothing to order
-        if response.status >= ERROR_THRESHOLD:
-            self._metrics.endorsement_failures.of(channel_id, simulated.info.name, "true").inc()
-            return ProposalResponse(response, version=0)
-        endorsement = build.endorse(payload, self._signer)
-        self._issued.add(payload, endorsement)
-        return ProposalResponse(response, payload, endorsement, interest=simulated.interest)
+        return _Simulated(info.name, response, payload, interest, private)
 
 
-def _response_payload(proposal: Proposal, simulated: _Simulated) -> bytes:
+def _response_payload(
+    proposal: Proposal, info: ChaincodeInfo, response: Response, event: ChaincodeEvent | None, results: bytes
+) -> bytes:
     """protos.ProposalResponsePayload: what every endorser of a proposal must come to alike."""
     header = proposal.header
     action = ChaincodeAction(
-        results=simulated.results,
-        events=encode_chaincode_event(simulated.event) if simulated.event is not None else b"",
-        response=simulated.response,
-        chaincode=ChaincodeId(simulated.info.name, simulated.info.version),
+        results=results,
+        events=encode_chaincode_event(event) if event is not None else b"",
+        response=response,
+        chaincode=ChaincodeId(info.name, info.version),
     )
     return encode_proposal_response_payload(
         proposal_hash(header.channel_bytes, header.signature_bytes, proposal.payload_without_transient),
@@ -340,9 +341,9 @@ def _response_payload(proposal: Proposal, simulated: _Simulated) -> bytes:
     )
 
 
-def _private_results(admitted: _Admitted, results: SimulationResults, simulator: TxSimulator) -> PrivateResults:
+def _private_results(proposal: Proposal, results: SimulationResults, simulator: TxSimulator) -> PrivateResults:
     """What goes to the members of the collections that were written to."""
-    channel = admitted.proposal.header.channel
+    channel = proposal.header.channel
     collections = {}
     for each in results.private:
         config = simulator.collections.find(each.namespace, each.collection)
