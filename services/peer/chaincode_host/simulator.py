@@ -24,6 +24,7 @@ from services.peer.private_data.types import PrivateSet, PrivateValues
 
 MIB = 1024 * 1024
 NO_TRANSACTION = TxId("")
+TOUCHED_BYTES = 256  # what it takes to remember one more key, about
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +130,11 @@ class TxSimulator:
         self._wrote = False
         self._ranged_in_private = False
         self._broken: LimitExceeded | None = None
+
+    @property
+    def size(self) -> int:
+        """How many bytes it takes, about."""
+        return self._write_bytes + TOUCHED_BYTES * self._keys
 
     def get(self, namespace: str, key: str) -> bytes | None:
         """The value of a key, None when it does not exist."""

@@ -1,8 +1,8 @@
 """The endorser: from a signed proposal to an endorsement (core/endorser/endorser.go).
 
-Read `Endorser.process`, then `_receive`, `_identify`, `_simulate`, `_sign`, `_answer`: they are the stages, in order.
-Many proposals take less time stage by stage than one after the other: a processor has at hand what it has just done. To
-verify and to sign displace most of that, so little else is in their stages.
+Read `Endorser.process`, then `_receive`, `_identify`, `_simulate`, `_conclude`, `_sign`, `_answer`: they are the
+stages, in order. Many proposals take less time stage by stage than one after the other: a processor has at hand what it
+has just done, as far as there is room. To verify and to sign displace all else, so little more is in their stages.
 """
 
 import logging
@@ -66,7 +66,7 @@ ERROR = 500
 # endorser acquireTxSimulator: these look at ledgers as they are, not at a simulation
 WITHOUT_SIMULATION = frozenset({QSCC, CSCC})
 
-# What a simulation may come to and yet wait to be answered together with others
+# What a simulation may come to and yet wait for those of others
 KEPT_BYTES_MAX = 64 * 1024
 
 
@@ -101,6 +101,23 @@ class _Received:
     channel: Channel | None
     now_ns: int
     began: float
+
+
+@value
+class _Ran:
+    """A chaincode's run."""
+
+    info: ChaincodeInfo
+    simulator: TxSimulator | None
+    response: Response
+    event: ChaincodeEvent | None
+
+    @property
+    def size(self) -> int:
+        """In bytes, about, of what may be large."""
+        event = 0 if self.event is None else len(self.event.payload)
+        simulated = 0 if self.simulator is None else self.simulator.size
+        return simulated + len(self.response.payload) + len(self.response.message) + event
 
 
 @value
@@ -189,7 +206,7 @@ class Endorser:
         return partial(self._guarded, self._simulate, received, creator)
 
     def _simulate(self, received: _Received, creator: Identity) -> Stage | Waiting | Outcome:
-        """If he may, run its chaincode on one view of the channel. What comes to much is answered at once."""
+        """If he may, run its chaincode on one view of the channel. What touches much goes on at once."""
         proposal, channel = received.proposal, received.channel
         channel_id, name = proposal.header.channel.channel_id, proposal.chaincode.name
         if channel is not None:
@@ -197,7 +214,7 @@ class Endorser:
             if channel.stopped and name not in WITHOUT_SIMULATION:
                 return _failed(f"channel '{channel_id}' has stopped on this peer")  # why is for its operator
         try:
-            simulated = self._run(received, creator)
+            ran = self._run(received, creator)
         except _NotRunnable as error:
             return self._finish(
                 received,
@@ -207,12 +224,21 @@ class Endorser:
                 ),
             )
         except (ChaincodeError, MalformedMessage) as error:
-            self._metrics.simulation_failures.of(*self._where(proposal)).inc()
-            return self._finish(received, _failed(f"error in simulation: {error}"))
+            return self._fail(received, error)
+        if ran.size > KEPT_BYTES_MAX:
+            return self._conclude(received, ran)
+        return partial(self._guarded, self._conclude, received, ran)
+
+    def _conclude(self, received: _Received, ran: _Ran) -> Stage | Waiting | Outcome:
+        """Collect what it read and would write. What comes to much is answered at once."""
+        try:
+            simulated = self._collect(received.proposal, ran)
+        except (ChaincodeError, MalformedMessage) as error:
+            return self._fail(received, error)
         if simulated.private is not None:
             # What it wrote in private is with others, and durable, before an endorsement with its hashes can leave.
-            assert channel is not None
-            begin = partial(channel.dissemination.spread, simulated.private)
+            assert received.channel is not None
+            begin = partial(received.channel.dissemination.spread, simulated.private)
             return Waiting(begin, lambda fault: self._guarded(self._spread, received, simulated, fault))
         if len(simulated.payload) > KEPT_BYTES_MAX:
             return onward(self._sign(received, simulated))
@@ -224,8 +250,7 @@ class Endorser:
             return self._sign(received, simulated)
         if not isinstance(fault, NotSpread):
             raise fault
-        self._metrics.simulation_failures.of(*self._where(received.proposal)).inc()
-        return self._finish(received, _failed(f"error in simulation: {fault}"))
+        return self._fail(received, fault)
 
     def _sign(self, received: _Received, simulated: _Simulated) -> Stage | Outcome:
         """Sign what it came to, if that is a success."""
@@ -248,6 +273,11 @@ class Endorser:
         return self._finish(
             received, ProposalResponse(simulated.response, simulated.payload, endorsement, interest=simulated.interest)
         )
+
+    def _fail(self, received: _Received, why: Exception) -> ProposalResponse:
+        """What kept a simulation from its end goes to the client."""
+        self._metrics.simulation_failures.of(*self._where(received.proposal)).inc()
+        return self._finish(received, _failed(f"error in simulation: {why}"))
 
     def _finish(self, received: _Received, answer: ProposalResponse) -> ProposalResponse:
         """Count and time what went through."""
@@ -295,8 +325,8 @@ class Endorser:
         chaincode = proposal.chaincode.name
         return proposal.header.channel.channel_id, chaincode if self._host.runs(chaincode) else "unknown"
 
-    def _run(self, received: _Received, creator: Identity) -> _Simulated:
-        """Run the chaincode and collect what it did (Endorser.simulateProposal). Raises ChaincodeError."""
+    def _run(self, received: _Received, creator: Identity) -> _Ran:
+        """Run the chaincode (Endorser.simulateProposal). Raises _NotRunnable, ChaincodeError."""
         proposal, channel = received.proposal, received.channel
         simulator = None
         if channel is not None and proposal.chaincode.name not in WITHOUT_SIMULATION:
@@ -309,31 +339,31 @@ class Endorser:
         except ChaincodeError as error:
             raise _NotRunnable(str(error)) from error
         response, event = self._host.execute(transaction, info, proposal.input)
-        if response.status >= ERROR_THRESHOLD:
-            event = None
+        return _Ran(info, simulator, response, event if response.status < ERROR_THRESHOLD else None)
+
+    def _collect(self, proposal: Proposal, ran: _Ran) -> _Simulated:
+        """What the run did. Raises ChaincodeError."""
+        simulator, response = ran.simulator, ran.response
         if simulator is None:
-            return _Simulated(info.name, response, _response_payload(proposal, info, response, event, b""))
+            return _Simulated(ran.info.name, response, _response_payload(proposal, ran, b""))
         results = simulator.results()
         if not self._has_room() and results.writes:
             raise _NoRoom
         private = None
         if results.private and response.status < ERROR_THRESHOLD:
             private = _private_results(proposal, results, simulator)
-        payload = _response_payload(proposal, info, response, event, results.public)
         interest = interest_of(results.rwset, simulator.state, results.private_reads)
-        return _Simulated(info.name, response, payload, interest, private)
+        return _Simulated(ran.info.name, response, _response_payload(proposal, ran, results.public), interest, private)
 
 
-def _response_payload(
-    proposal: Proposal, info: ChaincodeInfo, response: Response, event: ChaincodeEvent | None, results: bytes
-) -> bytes:
+def _response_payload(proposal: Proposal, ran: _Ran, results: bytes) -> bytes:
     """protos.ProposalResponsePayload: what every endorser of a proposal must come to alike."""
-    header = proposal.header
+    header, event = proposal.header, ran.event
     action = ChaincodeAction(
         results=results,
         events=encode_chaincode_event(event) if event is not None else b"",
-        response=response,
-        chaincode=ChaincodeId(info.name, info.version),
+        response=ran.response,
+        chaincode=ChaincodeId(ran.info.name, ran.info.version),
     )
     return encode_proposal_response_payload(
         proposal_hash(header.channel_bytes, header.signature_bytes, proposal.payload_without_transient),

@@ -208,11 +208,10 @@ class EndorsementWorkers:
             if not job.wanted():
                 continue
             at = self._process(job.raw) if job.stage is None else job.stage()
-            more = bool(hand.waiting) or len(self._line) > 0
-            if isinstance(at, Outcome):
-                job.answer(at, more)
+            if isinstance(at, (ProposalResponse, ProposalRefused)):
+                job.answer(at, bool(hand.waiting or self._line))
             elif isinstance(at, Waiting):
-                at.begin(partial(self._go_on_with, job, at.then), more)
+                at.begin(partial(self._go_on_with, job, at.then), bool(hand.waiting or self._line))
             else:
                 job.stage = at
                 hand.waiting.append(job)

@@ -16,7 +16,8 @@ from privysharing.protocol.codec.transactions import (
 from privysharing.protocol.codes import TxCode
 from privysharing.protocol.interests import ChaincodeCall
 from privysharing.protocol.transactions import ChaincodeId, ProposalResponse, Response
-from services.peer.endorsement.stages import ProposalRefused
+from services.peer.endorsement.endorser import KEPT_BYTES_MAX
+from services.peer.endorsement.stages import Outcome, ProposalRefused, Stage, Waiting
 from services.runtime.disk import DiskFault
 from tests.support.endorsing import (
     CHAINCODE,
@@ -60,6 +61,22 @@ def test_both_organisations_sign_the_same_bytes(network: Network) -> None:
     one, two = (endorsed(peer.endorser.process(raw)) for peer in network.peers)
     assert one.payload == two.payload
     assert one.endorsement != two.endorsement
+
+
+def test_a_simulation_that_came_to_much_is_answered_at_once_and_keeps_nothing_while_others_run(
+    network: Network,
+) -> None:
+    endorser = network.peers[0].endorser
+
+    def simulated(value: str) -> Stage | Waiting | Outcome:
+        received = endorser.admit(signed(proposal(network.client, CHAINCODE, "put", "a", value), network.client))
+        assert callable(received)
+        identified = received()
+        assert callable(identified)
+        return identified()
+
+    assert callable(simulated("1"))
+    assert isinstance(simulated("1" * KEPT_BYTES_MAX), ProposalResponse)
 
 
 def test_a_channel_that_the_peer_has_not_joined_is_a_500(network: Network) -> None:
