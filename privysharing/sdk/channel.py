@@ -149,8 +149,13 @@ class Channel:
         PrivateDataRefused for a question about private values.
         """
         chosen = self._route(call, endorsers)
-        async with self._connections.gathering.call():
+        gathering = self._connections.gathering
+        turn = gathering.line_up()
+        try:
+            await turn
             return await self._endorse(call, chosen, believing=believing)
+        finally:
+            gathering.leave(turn)
 
     def blame(self, endorsed: Endorsed) -> tuple[str, ...]:
         """The endorsers whose signatures are bad, of a transaction that came to ENDORSEMENT_POLICY_FAILURE.

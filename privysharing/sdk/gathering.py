@@ -7,8 +7,6 @@ the orderer, in a block, in events. So it is here, where they begin, that they w
 
 import asyncio
 import math
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -43,23 +41,21 @@ class Gathering:
         self._last = _Company(size=1, began_at=-math.inf, under_way=0)
         self._next: asyncio.Handle | None = None
 
-    @asynccontextmanager
-    async def call(self) -> AsyncIterator[None]:
-        """One call: entered when it may begin, left when it has arrived."""
+    def line_up(self) -> asyncio.Future[_Company]:
+        """The turn of one call: it may begin when that is done. Say when it `leaves`, whatever comes of it."""
         turn: asyncio.Future[_Company] = asyncio.get_running_loop().create_future()
         self._waiting.append(turn)
         if len(self._waiting) >= self._enough:
             self._begin()
         elif self._next is None:
             self._expect()
-        try:
-            await turn
-            yield
-        finally:
-            if turn.done() and not turn.cancelled():
-                self._arrived(turn.result())
+        return turn
 
-    def _arrived(self, company: _Company) -> None:
+    def leave(self, turn: asyncio.Future[_Company]) -> None:
+        """A call has arrived, or its caller has given up."""
+        if not turn.done() or turn.cancelled():
+            return
+        company = turn.result()
         company.under_way -= 1
         if company is self._last and not company.under_way and self._next is not None:
             self._next.cancel()

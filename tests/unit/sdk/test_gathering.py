@@ -1,7 +1,9 @@
 """Calls of one moment set out together; who makes one after the other never waits for anybody."""
 
 import asyncio
+import contextlib
 from collections import Counter
+from collections.abc import AsyncIterator
 from typing import Self
 
 import pytest
@@ -12,6 +14,17 @@ from privysharing.sdk.gathering import Gathering
 AGES = 60.0  # a test that waits so long fails
 SHORT = 0.05
 CLOCK_S = 0.002  # a loop's clock may be a little old
+
+
+@contextlib.asynccontextmanager
+async def arriving(gathering: Gathering) -> AsyncIterator[None]:
+    """One call: entered when it may begin, left when it has arrived."""
+    turn = gathering.line_up()
+    try:
+        await turn
+        yield
+    finally:
+        gathering.leave(turn)
 
 
 class Calls:
@@ -50,7 +63,7 @@ class Calls:
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
 
     async def _one(self, name: str) -> None:
-        async with self._gathering.call():
+        async with arriving(self._gathering):
             self.began[name] = asyncio.get_running_loop().time()
             self._begun[name].set()
             await self._done[name].wait()
@@ -205,7 +218,7 @@ async def test_a_call_that_fails_is_done_like_any_other() -> None:
     gathering = Gathering(patience_s=AGES)
     for _ in range(2):
         with pytest.raises(ValueError, match="no"):
-            async with asyncio.timeout(5), gathering.call():
+            async with asyncio.timeout(5), arriving(gathering):
                 raise ValueError("no")
 
 
@@ -217,7 +230,7 @@ def test_a_steady_stream_makes_companies_by_itself() -> None:
         began: list[float] = []
 
         async def call() -> None:
-            async with gathering.call():
+            async with arriving(gathering):
                 began.append(loop.time())
                 await asyncio.sleep(0.004)
 
