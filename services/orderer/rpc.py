@@ -1,6 +1,6 @@
 """The orderer's services over gRPC. Messages pass as bytes: what is in them is for other rooms."""
 
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 from contextlib import aclosing
 from typing import Any
 
@@ -15,8 +15,7 @@ from services.orderer.broadcast import Broadcast
 from services.orderer.delivery import Delivery
 from services.orderer.intake import SUCCESS, Answer, Intake
 from services.runtime.batching import BatchCalls, BatchLimits
-from services.runtime.callers import caller_of
-from services.runtime.grpcserver import client_certificate_hash
+from services.runtime.watch import ServedCall
 
 SERVICE = "orderer.AtomicBroadcast"
 BATCH_SERVICE = "privysharing.v1.BatchBroadcast"
@@ -43,18 +42,16 @@ class AtomicBroadcastRpc:
             },
         )
 
-    async def broadcast(self, requests: AsyncIterator[bytes], context: Any) -> AsyncIterator[bytes]:
+    async def broadcast(self, requests: AsyncIterator[bytes], _call: ServedCall) -> AsyncIterator[bytes]:
         """AtomicBroadcast.Broadcast."""
         async with aclosing(self._broadcast.serve(requests)) as answers:
             async for answer in answers:
                 yield _encode(answer)
 
-    async def deliver(self, requests: AsyncIterator[bytes], context: Any) -> AsyncIterator[bytes]:
+    def deliver(self, requests: AsyncIterator[bytes], call: ServedCall) -> AsyncGenerator[bytes]:
         """AtomicBroadcast.Deliver."""
-        certificate_hash = client_certificate_hash(context) if self._binds_to_certificate else None
-        async with aclosing(self._delivery.serve(requests, certificate_hash, caller_of(context))) as responses:
-            async for response in responses:
-                yield response
+        certificate_hash = call.caller.certificate if self._binds_to_certificate else None
+        return self._delivery.serve(requests, certificate_hash, call.caller)
 
 
 class BatchBroadcastRpc:
@@ -69,11 +66,9 @@ class BatchBroadcastRpc:
             BATCH_SERVICE, {"Broadcast": grpc.stream_stream_rpc_method_handler(self.broadcast)}
         )
 
-    async def broadcast(self, requests: AsyncIterator[bytes], context: Any) -> AsyncIterator[bytes]:
+    def broadcast(self, requests: AsyncIterator[bytes], call: ServedCall) -> AsyncGenerator[bytes]:
         """BatchBroadcast.Broadcast."""
-        async with aclosing(self._calls.serve(requests, caller_of(context))) as responses:
-            async for response in responses:
-                yield response
+        return self._calls.serve(requests, call.caller)
 
     def hang_up(self) -> None:
         """Take no more envelopes; what has its place in the log is answered."""
@@ -91,7 +86,7 @@ class DirectoryRpc:
         method: Any = grpc.unary_unary_rpc_method_handler(self.live)
         return grpc.method_handlers_generic_handler(DIRECTORY_SERVICE, {"Live": method})
 
-    async def live(self, _request: bytes, _context: Any) -> bytes:
+    async def live(self, _request: bytes, _call: ServedCall) -> bytes:
         """OrdererDirectory.Live."""
         return encode_live_orderers(self._live())
 

@@ -1,9 +1,8 @@
 """The peer's services over gRPC. Messages pass as bytes: what is in them is for other rooms."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import aclosing
-from typing import Any, Final
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from typing import Final
 
 import grpc
 
@@ -16,10 +15,9 @@ from services.peer.endorsement.workers import Job, Workers
 from services.peer.events.delivery import BLOCKS, FILTERED, WITH_PRIVATE_DATA, Deliveries, Form
 from services.peer.private_data.service import PrivateDataService
 from services.runtime.batching import BatchCalls, BatchLimits, Call, answer_all, failed
-from services.runtime.callers import caller_of
 from services.runtime.disk import StorageError
-from services.runtime.grpcserver import client_certificate_hash
 from services.runtime.handover import Handover
+from services.runtime.watch import ServedCall
 
 ENDORSER = "protos.Endorser"
 BATCH_ENDORSER = "privysharing.v1.BatchEndorser"
@@ -53,7 +51,7 @@ class EndorserRpc:
             ENDORSER, {"ProcessProposal": grpc.unary_unary_rpc_method_handler(self.process_proposal)}
         )
 
-    async def process_proposal(self, signed_proposal: bytes, context: Any) -> bytes:
+    async def process_proposal(self, signed_proposal: bytes, call: ServedCall) -> bytes:
         """Endorser.ProcessProposal. What is refused at the door is a gRPC error, as in Fabric."""
         answer: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         self._workers.submit(
@@ -61,13 +59,12 @@ class EndorserRpc:
                 signed_proposal,
                 lambda outcome, more: self._answered.post((answer, outcome), more=more),
                 lambda: not answer.done(),
-                caller_of(context),
+                call.caller,
             )
         )
         outcome = await answer
         if isinstance(outcome, ProposalRefused):
-            await context.abort(_status(outcome), outcome.message)
-            raise AssertionError("abort raises")
+            await call.abort(_status(outcome), outcome.message)
         return encode_proposal_response(outcome)
 
 
@@ -85,11 +82,9 @@ class BatchEndorserRpc:
             BATCH_ENDORSER, {"Endorse": grpc.stream_stream_rpc_method_handler(self.endorse)}
         )
 
-    async def endorse(self, requests: AsyncIterator[bytes], context: Any) -> AsyncIterator[bytes]:
+    def endorse(self, requests: AsyncIterator[bytes], call: ServedCall) -> AsyncGenerator[bytes]:
         """BatchEndorser.Endorse."""
-        async with aclosing(self._calls.serve(requests, caller_of(context))) as responses:
-            async for response in responses:
-                yield response
+        return self._calls.serve(requests, call.caller)
 
     def hang_up(self) -> None:
         """Take no more proposals; what is being endorsed is answered."""
@@ -141,27 +136,21 @@ class DeliverRpc:
             },
         )
 
-    async def deliver(self, requests: AsyncIterator[bytes], context: Any) -> AsyncIterator[bytes]:
+    def deliver(self, requests: AsyncIterator[bytes], call: ServedCall) -> AsyncGenerator[bytes]:
         """Deliver.Deliver: whole blocks."""
-        async with aclosing(self._serve(requests, BLOCKS, context)) as answers:
-            async for answer in answers:
-                yield answer
+        return self._serve(requests, BLOCKS, call)
 
-    async def deliver_filtered(self, requests: AsyncIterator[bytes], context: Any) -> AsyncIterator[bytes]:
+    def deliver_filtered(self, requests: AsyncIterator[bytes], call: ServedCall) -> AsyncGenerator[bytes]:
         """Deliver.DeliverFiltered: verdicts and names of events."""
-        async with aclosing(self._serve(requests, FILTERED, context)) as answers:
-            async for answer in answers:
-                yield answer
+        return self._serve(requests, FILTERED, call)
 
-    async def deliver_with_private_data(self, requests: AsyncIterator[bytes], context: Any) -> AsyncIterator[bytes]:
+    def deliver_with_private_data(self, requests: AsyncIterator[bytes], call: ServedCall) -> AsyncGenerator[bytes]:
         """Deliver.DeliverWithPrivateData: whole blocks, and of their private sets those that the reader may see."""
-        async with aclosing(self._serve(requests, WITH_PRIVATE_DATA, context)) as answers:
-            async for answer in answers:
-                yield answer
+        return self._serve(requests, WITH_PRIVATE_DATA, call)
 
-    def _serve(self, requests: AsyncIterator[bytes], form: Form, context: Any) -> Any:
-        certificate_hash = client_certificate_hash(context) if self._binds_to_certificate else None
-        return self._deliveries.serve(requests, form, certificate_hash, caller_of(context))
+    def _serve(self, requests: AsyncIterator[bytes], form: Form, call: ServedCall) -> AsyncGenerator[bytes]:
+        certificate_hash = call.caller.certificate if self._binds_to_certificate else None
+        return self._deliveries.serve(requests, form, certificate_hash, call.caller)
 
 
 class PrivateDataRefused(Exception):
@@ -193,9 +182,9 @@ class PrivateDataRpc:
             PRIVATE_DATA, {"Exchange": grpc.unary_unary_rpc_method_handler(self.exchange)}
         )
 
-    async def exchange(self, signed_request: bytes, context: Any) -> bytes:
+    async def exchange(self, signed_request: bytes, call: ServedCall) -> bytes:
         """PrivateData.Exchange."""
-        certificate_hash = client_certificate_hash(context) if self._binds_to_certificate else None
+        certificate_hash = call.caller.certificate if self._binds_to_certificate else None
         try:
             return await self._service.answer(signed_request, certificate_hash)
         except RequestRefused as refused:

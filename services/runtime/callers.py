@@ -19,7 +19,7 @@ class Caller(NamedTuple):
     """
 
     organisation: bytes = b""  # the name of the certificate's issuer, as DER
-    certificate: bytes = b""  # SHA-256 of its DER
+    certificate: bytes = b""  # SHA-256 of its DER, to which Fabric binds requests
 
 
 NOBODY = Caller()

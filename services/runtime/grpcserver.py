@@ -4,11 +4,10 @@ import logging
 import resource
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 import grpc
 
-from services.runtime.callers import caller_of
 from services.runtime.config import Address, ConfigError
 from services.runtime.metrics import Registry
 from services.runtime.watch import Watch
@@ -119,8 +118,3 @@ def listen(server: grpc.aio.Server, address: Address, tls: ServerTls | None, key
     except RuntimeError as error:
         usable = " with the TLS certificate and key given" if tls is not None else ""
         raise ConfigError(f"{key}: {address} is not an address of this host with a free port{usable}") from error
-
-
-def client_certificate_hash(context: "grpc.aio.ServicerContext[Any, Any]") -> bytes:
-    """SHA-256 over the DER of the caller's TLS certificate, which Fabric binds requests to; empty without one."""
-    return caller_of(context).certificate

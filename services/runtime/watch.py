@@ -1,6 +1,6 @@
 """The watch around every call of a gRPC server: it counts, holds callers to limits, and translates what calls raise.
 
-Handlers are coroutines, or async generators for streamed answers, and never touch `context.read` or `context.write`.
+Handlers are coroutines, or async generators for streamed answers, of a request and a `ServedCall`.
 """
 
 import asyncio
@@ -9,12 +9,12 @@ import time
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NoReturn, TypeAlias
 
 import grpc
 
-from services.runtime.callers import Caller, caller_of
-from services.runtime.metrics import Counter, Registry
+from services.runtime.callers import caller_of
+from services.runtime.metrics import Counter, Histogram, Registry
 from services.runtime.shares import Shares
 from services.runtime.stalled import Stalled
 
@@ -28,6 +28,12 @@ GRPC_LOGGER: Final = "grpc._cython.cygrpc"
 _log = logging.getLogger(__name__)
 
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"  # None: nobody serves the method
+
+
+class TooManyCalls(Exception):
+    """There is no room for a call."""
+
+    status = grpc.StatusCode.RESOURCE_EXHAUSTED
 
 
 class LateRequest(Exception):
@@ -65,56 +71,70 @@ class _Method:
         self.labels = (service.replace(".", "_"), method)
         self.received = meters.received.of(*self.labels)
         self._meters = meters
+        self._ended: dict[str, tuple[Histogram, Counter]] = {}  # by code
 
     def completed(self, code: str, seconds: float) -> None:
         """Count a call that has ended."""
-        self._meters.duration.of(*self.labels, code).observe(seconds)
-        self._meters.completed.of(*self.labels, code).inc()
+        ended = self._ended.get(code)
+        if ended is None:
+            labels = (*self.labels, code)
+            ended = self._ended[code] = self._meters.duration.of(*labels), self._meters.completed.of(*labels)
+        ended[0].observe(seconds)
+        ended[1].inc()
 
 
-class _Call:
-    """Around one call: what it costs, whether there is room for it, and how it failed."""
+class ServedCall:
+    """One call: what its handler is given of it. Around it: what it costs, whether there is room, how it failed."""
 
-    __slots__ = ("_caller", "_context", "_method", "_started")
+    __slots__ = ("_code", "_context", "_has_place", "_method", "_started", "caller")
 
     def __init__(self, method: _Method, context: Any) -> None:
         self._method = method
         self._context = context
         self._started = time.perf_counter()
-        self._caller: Caller | None = None  # who has a place of those that the method has
+        self._has_place = False  # of those that the method has
+        self._code = "Canceled"  # unless it gets to its end
+        self.caller: Final = caller_of(context)  # gRPC makes a new dictionary of all it knows of him: asked but once
+
+    async def abort(self, status: grpc.StatusCode, text: str) -> NoReturn:
+        """End it. Whoever hung up meanwhile is told nothing, and gRPC's complaint about that is no error of ours."""
+        self._code = _go_name(status)
+        try:
+            await self._context.abort(status, text)
+        except grpc.aio.AbortError:
+            raise
+        except Exception:
+            raise asyncio.CancelledError from None
+        raise AssertionError("abort raises")
+
+    def peer(self) -> str:
+        """The address at the other end of the connection, in gRPC's words."""
+        return str(self._context.peer())
 
     async def __aenter__(self) -> None:
-        self._method.received.inc()
-        if self._method.shares is not None:
-            try:
-                await self._take_place(self._method.shares)
-            except BaseException as error:
-                await self.__aexit__(None, error, None)
-                raise
-
-    async def _take_place(self, shares: Shares) -> None:
-        caller = caller_of(self._context)
-        if (refusal := shares.refusal(caller)) is not None:
-            text = f"too many requests for /{self._method.counted}, exceeding {refusal}"
-            await _abort(self._context, grpc.StatusCode.RESOURCE_EXHAUSTED, text)
-        shares.take(caller)
-        self._caller = caller
+        method = self._method
+        method.received.inc()
+        if method.shares is not None:
+            if (refusal := method.shares.refusal(self.caller)) is not None:
+                error = TooManyCalls(f"too many requests for /{method.counted}, exceeding {refusal}")
+                await self.__aexit__(None, error, None)  # which raises
+            method.shares.take(self.caller)
+            self._has_place = True
 
     async def __aexit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        method, code = self._method, "Canceled"  # unless the call got to its end
+        method = self._method
         try:
-            if error is None or isinstance(error, grpc.aio.AbortError):
-                code = _go_name(self._context.code())
-            elif isinstance(error, Exception):
+            if error is None:
+                self._code = "OK"
+            elif isinstance(error, Exception) and not isinstance(error, grpc.aio.AbortError):
                 status, text = to_status(error)
-                code = _go_name(status)
                 if status is grpc.StatusCode.INTERNAL:
                     _log.error("call failed", extra={"method": "/".join(method.labels)}, exc_info=error)
-                await _abort(self._context, status, text)
+                await self.abort(status, text)
         finally:
-            if method.shares is not None and self._caller is not None:
-                method.shares.give_back(self._caller)
-            method.completed(code, time.perf_counter() - self._started)
+            if method.shares is not None and self._has_place:
+                method.shares.give_back(self.caller)
+            method.completed(self._code, time.perf_counter() - self._started)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,8 +220,9 @@ class Watch(grpc.aio.ServerInterceptor):
 
         async def watched(request: object, context: Any) -> object:
             self._arrived()
-            async with _Call(method, context):
-                return await behaviour(request, context)
+            call = ServedCall(method, context)
+            async with call:
+                return await behaviour(request, call)
 
         return watched
 
@@ -212,10 +233,11 @@ class Watch(grpc.aio.ServerInterceptor):
         """
 
         async def watched(requests: AsyncIterator[object], context: Any) -> AsyncIterator[object]:
-            async with _Call(method, context):
-                async with self._arriving_slowly.one(caller_of(context)):
+            call = ServedCall(method, context)
+            async with call:
+                async with self._arriving_slowly.one(call.caller):
                     request = await self._request(requests)
-                yield await behaviour(request, context)
+                yield await behaviour(request, call)
 
         return watched
 
@@ -231,8 +253,9 @@ class Watch(grpc.aio.ServerInterceptor):
 
         async def watched(request: Any, context: Any) -> AsyncIterator[object]:
             incoming = _count_each(request, got) if isinstance(request, AsyncIterable) else request
-            call, peer = _Call(method, context), context.peer()
-            async with call, aclosing(behaviour(incoming, context)) as answers:
+            call = ServedCall(method, context)
+            peer = call.peer()
+            async with call, aclosing(behaviour(incoming, call)) as answers:
                 async for answer in answers:
                     sent.inc()
                     waiting = self._stalled.begin(peer)
@@ -249,27 +272,12 @@ def _is_news(record: logging.LogRecord) -> bool:
     return not str(record.msg).startswith("ExecuteBatchError raised in core")
 
 
-async def _abort(context: Any, status: grpc.StatusCode, text: str) -> None:
-    """End a call. Whoever hung up meanwhile is told nothing, and gRPC's complaint about that is no error of ours."""
-    try:
-        await context.abort(status, text)
-    except grpc.aio.AbortError:
-        raise
-    except Exception:
-        raise asyncio.CancelledError from None
-
-
 async def _count_each(messages: AsyncIterable[object], got: Counter) -> AsyncIterator[object]:
     async for message in messages:
         got.inc()
         yield message
 
 
-def _go_name(code: object) -> str:
-    """A status as grpc-go prints it, and so Fabric's dashboards: InvalidArgument, OK, Canceled."""
-    if code in (None, 0, grpc.StatusCode.OK):
-        return "OK"
-    if code is grpc.StatusCode.CANCELLED:
-        return "Canceled"
-    name = code.name if isinstance(code, grpc.StatusCode) else "UNKNOWN"
-    return name.title().replace("_", "")
+def _go_name(code: grpc.StatusCode) -> str:
+    """A status as grpc-go prints it, and so Fabric's dashboards: InvalidArgument, Canceled."""
+    return "Canceled" if code is grpc.StatusCode.CANCELLED else code.name.title().replace("_", "")
