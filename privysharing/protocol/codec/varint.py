@@ -6,23 +6,15 @@ a third of what it takes to make a message and to serialize it.
 
 from typing import Final
 
-
-def _encode(number: int) -> bytes:
-    encoded = bytearray()
-    while number > 0x7F:
-        encoded.append(number & 0x7F | 0x80)
-        number >>= 7
-    encoded.append(number)
-    return bytes(encoded)
-
-
 _UINT64_MAX: Final = 2**64 - 1
-_SHORT: Final = tuple(map(_encode, range(8192)))  # nearly all lengths there are
+_LAST: Final = tuple(bytes([seven]) for seven in range(0x80))
+_MORE: Final = tuple(bytes([seven | 0x80]) for seven in range(0x80))
+_SHORT: Final = (*_LAST, *(_MORE[number & 0x7F] + _LAST[number >> 7] for number in range(0x80, 8192)))  # most there are
 
 
 def encode_varint(number: int) -> bytes:
     """A non-negative number, seven bits a byte, the lowest first."""
-    return _SHORT[number] if number < 8192 else _encode(number)
+    return _SHORT[number] if number < 8192 else _MORE[number & 0x7F] + encode_varint(number >> 7)
 
 
 def message_field(tag: bytes, message: bytes) -> bytes:
