@@ -1,5 +1,8 @@
 """common.Envelope and what is inside it: payload, headers, timestamps."""
 
+from functools import lru_cache
+from typing import Final
+
 from privysharing.protocol.codec.decode import decode
 from privysharing.protocol.codec.frames import pair
 from privysharing.protocol.codec.varint import bytes_field, message_field, number_field
@@ -9,6 +12,7 @@ from privysharing.wire.common import common_pb2
 from privysharing.wire.google.protobuf.timestamp_pb2 import Timestamp
 
 NANOSECONDS = 1_000_000_000
+ADDRESSES_CACHED_MAX: Final = 64  # of messages that this process sends: a channel and a chaincode each
 
 
 def parse_envelope(raw: bytes) -> Envelope:
@@ -118,17 +122,22 @@ def encode_channel_header(header: ChannelHeader) -> bytes:
     if header.timestamp_ns is not None:
         seconds, nanos = divmod(header.timestamp_ns, NANOSECONDS)
         stamp = message_field(b"\x1a", number_field(b"\x08", seconds) + number_field(b"\x10", nanos))
-    fields = (
-        number_field(b"\x08", header.type),
-        number_field(b"\x10", header.version),
-        stamp,
-        bytes_field(b"\x22", header.channel_id.encode()),
-        bytes_field(b"\x2a", header.tx_id.encode()),
-        number_field(b"\x30", header.epoch),
-        bytes_field(b"\x3a", header.extension),
-        bytes_field(b"\x42", header.tls_cert_hash),
+    first, channel_id, last = _lasting_fields(
+        header.type, header.version, header.channel_id, header.epoch, header.extension, header.tls_cert_hash
     )
-    return b"".join(fields)
+    return first + stamp + channel_id + bytes_field(b"\x2a", header.tx_id.encode()) + last
+
+
+@lru_cache(ADDRESSES_CACHED_MAX)
+def _lasting_fields(
+    kind: int, version: int, channel_id: str, epoch: int, extension: bytes, tls_cert_hash: bytes
+) -> tuple[bytes, bytes, bytes]:
+    """What is before, between and behind what no two channel headers of one sender share: their times and ids."""
+    return (
+        number_field(b"\x08", kind) + number_field(b"\x10", version),
+        bytes_field(b"\x22", channel_id.encode()),
+        number_field(b"\x30", epoch) + bytes_field(b"\x3a", extension) + bytes_field(b"\x42", tls_cert_hash),
+    )
 
 
 def parse_signature_header(raw: bytes) -> SignatureHeader:
