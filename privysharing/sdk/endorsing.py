@@ -73,13 +73,14 @@ class _Collection:
         self._judge = judge
         self._asked: dict[Asked, Node] = {}  # those that have not answered yet
         self._votes: dict[bytes, list[Answer]] = {}
+        self._most: list[Answer] = []  # of the votes, the most that are equal
         self._refusals: list[Refused] = []
         self._alone: list[TooFewPeersReached] = []  # by peers that others may reach more than
         self._problems: list[str] = []
 
     def go_on(self) -> None:
         """Ask as many more as the best result lacks, if there is need and anybody is left."""
-        best = max(self._votes.values(), key=len, default=[])
+        best = self._most
         if best and len(best) >= self._needed:
             if len(self._votes) > 1:
                 _log.warning("peers endorsed different results", extra={"results": self._camps()})
@@ -105,14 +106,11 @@ class _Collection:
         elif self.equal.done():
             asked.exception()  # which nobody needs any more
         else:
-            self._take(asked)
-
-    def _take(self, asked: Asked) -> None:
-        try:
-            self._count(self._asked.pop(asked), asked)
-            self.go_on()
-        except Exception as defect:
-            self.equal.set_exception(defect)
+            try:
+                self._count(self._asked.pop(asked), asked)
+                self.go_on()
+            except Exception as defect:
+                self.equal.set_exception(defect)
 
     def _count(self, node: Node, asked: Asked) -> None:
         try:
@@ -130,7 +128,10 @@ class _Collection:
             elif answer.endorsement is None:
                 self._problems.append(f"{node.name}: answered without an endorsement")
             else:
-                self._votes.setdefault(answer.payload, []).append((node, answer))
+                equal = self._votes.setdefault(answer.payload, [])
+                equal.append((node, answer))
+                if len(equal) > len(self._most):
+                    self._most = equal
 
     def _camps(self) -> str:
         """Who agrees with whom."""
