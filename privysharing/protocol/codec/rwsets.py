@@ -29,7 +29,7 @@ from privysharing.wire.privysharing.v1 import outline_pb2
 # Parts of read/write sets that are kept once they are decoded: upb takes up to 20 times the bytes for them.
 DECODED_BYTES_MAX = 4096
 # Parts that are looked up by their bytes: all transactions of a chaincode read the same key of its definition.
-SHARED_BYTES_MAX = 256
+SHARED_BYTES_MAX = 96
 SHARED_PARTS_MAX = 256
 
 
@@ -79,7 +79,7 @@ _shared_namespace = lru_cache(SHARED_PARTS_MAX)(UnreadNamespace)
 class UnreadRwSet:
     """A read/write set that is well-formed, down to the last key, and of which no more is known than its namespaces."""
 
-    __slots__ = ("_parts", "_raw", "repeats_namespace", "written")
+    __slots__ = ("_parts", "_raw", "_whole", "repeats_namespace", "written")
 
     def __init__(self, raw: bytes = b"") -> None:
         """See that all of it can be read; what repeats is looked at once. Raises MalformedMessage."""
@@ -89,6 +89,7 @@ class UnreadRwSet:
         self.repeats_namespace = len({part.namespace for part in parts}) < len(entries)
         self._raw = raw
         self._parts = parts
+        self._whole: TxRwSet | None = None
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, UnreadRwSet) and self._raw == other._raw
@@ -100,7 +101,9 @@ class UnreadRwSet:
         """What was read and is to be written; see `UnreadNamespace.whole`."""
         if self.repeats_namespace:
             return parse_tx_rwset(self._raw)
-        return TxRwSet(tuple([part.whole() for part in self._parts]))
+        if self._whole is None:
+            self._whole = TxRwSet(tuple([part.whole() for part in self._parts]))
+        return self._whole
 
 
 def written_keys(part: UnreadNamespace) -> Iterator[PublicKey | HashedKey]:
@@ -127,7 +130,12 @@ def metadata_keys(part: UnreadNamespace) -> Iterator[PublicKey | HashedKey]:
 
 def encode_tx_rwset(rwset: TxRwSet) -> bytes:
     """A read/write set in the order given: whoever builds one sorts it (rwsetutil TxRwSet.ToProtoBytes)."""
-    return b"".join([message_field(b"\x12", _encode_namespace(ns)) for ns in rwset.namespaces])
+    return b"".join(map(encode_namespace, rwset.namespaces))
+
+
+def encode_namespace(ns: NamespaceRwSet) -> bytes:
+    """A read/write set of one namespace. Several of them, one behind the other, are the set of all of these."""
+    return message_field(b"\x12", _encode_namespace(ns))
 
 
 def encode_query_reads(reads: Iterable[Read]) -> bytes:

@@ -68,14 +68,14 @@ def parse_proposal(raw: bytes) -> Proposal:
         raise MalformedMessage("ChaincodeHeaderExtension.ChaincodeId is nil")
     if not chaincode.name:
         raise MalformedMessage("ChaincodeHeaderExtension.ChaincodeId.Name is empty")
-    invocation, transient = _split_proposal_payload(payload_bytes)
+    invocation, transient, canonical = _split_proposal_payload(payload_bytes)
     return Proposal(
         header,
         chaincode,
         parse_invocation(invocation),
         transient,
         # Marshalled again from the input alone: a field that we do not know is not hashed, as in Fabric.
-        encode_proposal_payload(invocation),
+        payload_bytes if canonical else encode_proposal_payload(invocation),
         raw,
     )
 
@@ -111,13 +111,13 @@ def parse_proposal_payload(raw: bytes) -> ChaincodeInput:
     return parse_invocation(_split_proposal_payload(raw)[0])
 
 
-def _split_proposal_payload(raw: bytes) -> tuple[bytes, dict[str, bytes]]:
-    """Its input and its transient fields."""
+def _split_proposal_payload(raw: bytes) -> tuple[bytes, dict[str, bytes], bool]:
+    """Its input, its transient fields, and whether these bytes are what its input alone is marshalled to."""
     tags, found = fields(raw)
     if tags == b"\x0a":
-        return found[0], {}
+        return found[0], {}, True
     message = decode(proposal_pb2.ChaincodeProposalPayload, raw)
-    return message.input, dict(message.TransientMap)
+    return message.input, dict(message.TransientMap), False
 
 
 def parse_invocation(raw: bytes) -> ChaincodeInput:

@@ -5,8 +5,12 @@ the same bytes. Python orders strings by code point, which is the order of their
 """
 
 import hashlib
+from functools import lru_cache
+from typing import Final
 
 from privysharing.protocol.codec.private_sets import encode_private_set
+from privysharing.protocol.codec.rwsets import encode_namespace
+from privysharing.protocol.lifecycle import LIFECYCLE
 from privysharing.protocol.rwsets import (
     CollectionHashedRwSet,
     HashedMetadataWrite,
@@ -24,6 +28,10 @@ from privysharing.protocol.rwsets import (
 from services.peer.private_data.types import PrivateSet
 
 MetadataEntries = tuple[tuple[str, bytes], ...]
+
+# What was read of `_lifecycle`, by all transactions of a chaincode the same; and how long these keys may be together.
+DEFINITIONS_CACHED_MAX: Final = 256
+DEFINITION_KEYS_CACHED_MAX: Final = 512
 
 
 class _Collection:
@@ -59,6 +67,13 @@ class _Namespace:
         self.writes: dict[str, bytes] = {}
         self.metadata: dict[str, MetadataEntries] = {}
         self.collections: dict[str, _Collection] = {}
+
+    @property
+    def only_read(self) -> bool:
+        """Whether there is nothing but keys that were read, of no great length: clients can ask for any definition."""
+        if self.ranges or self.writes or self.metadata or self.collections:
+            return False
+        return sum(map(len, self.reads)) <= DEFINITION_KEYS_CACHED_MAX
 
     def build(self, name: str, private_sets: list[PrivateSet]) -> NamespaceRwSet:
         """The namespace's part; its private sets are added to those given."""
@@ -112,12 +127,19 @@ class RwSetBuilder:
     def write_private_metadata(self, namespace: str, collection: str, key: str, entries: MetadataEntries) -> None:
         self._collection(namespace, collection).metadata[key] = entries
 
-    def build(self) -> tuple[TxRwSet, tuple[PrivateSet, ...]]:
-        """Everything so far, sorted by namespace and key, and the private sets whose hashes it holds."""
-        namespaces = self._namespaces
-        private: list[PrivateSet] = []
-        rwset = TxRwSet(tuple([namespaces[name].build(name, private) for name in sorted(namespaces)]))
-        return rwset, tuple(private)
+    def build(self) -> tuple[TxRwSet, bytes, tuple[PrivateSet, ...]]:
+        """Everything so far, sorted by namespace and key, also as endorsers sign it, and the private sets behind it."""
+        parts, encoded, private = [], [], list[PrivateSet]()
+        for name in sorted(self._namespaces):
+            collected = self._namespaces[name]
+            if name == LIFECYCLE and collected.only_read:
+                part, raw = _definitions(tuple(sorted(collected.reads.items())))
+            else:
+                part = collected.build(name, private)
+                raw = encode_namespace(part)
+            parts.append(part)
+            encoded.append(raw)
+        return TxRwSet(tuple(parts)), b"".join(encoded), tuple(private)
 
     def _of(self, namespace: str) -> _Namespace:
         found = self._namespaces.get(namespace)
@@ -131,6 +153,13 @@ class RwSetBuilder:
         if found is None:
             found = collections[collection] = _Collection()
         return found
+
+
+@lru_cache(DEFINITIONS_CACHED_MAX)
+def _definitions(reads: tuple[tuple[str, Version | None], ...]) -> tuple[NamespaceRwSet, bytes]:
+    """What was read of chaincodes' definitions, also as it is signed."""
+    part = NamespaceRwSet(LIFECYCLE, tuple([Read(key, version) for key, version in reads]))
+    return part, encode_namespace(part)
 
 
 def _writes(values: dict[str, bytes]) -> tuple[Write, ...]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Protocol
 
-from privysharing.protocol.codec.rwsets import encode_tx_rwset, parse_state_metadata
+from privysharing.protocol.codec.rwsets import parse_state_metadata
 from privysharing.protocol.collections import CollectionConfig
 from privysharing.protocol.envelopes import TxId
 from privysharing.protocol.lifecycle import LIFECYCLE
@@ -272,8 +272,8 @@ class TxSimulator:
             raise self._broken
         for namespace, recorded in self._ranges:
             self._rwset.range_query(namespace, recorded.recorded())
-        rwset, private = self._rwset.build()
-        return SimulationResults(rwset, encode_tx_rwset(rwset), private, frozenset(self._private_reads))
+        rwset, public, private = self._rwset.build()
+        return SimulationResults(rwset, public, private, frozenset(self._private_reads))
 
     def _check_collection(self, namespace: str, collection: str) -> None:
         """Txmgr collNameValidator validateCollName."""

@@ -20,18 +20,19 @@ def interest_of(rwset: TxRwSet, state: State, private_reads: Collection[tuple[st
     The calls of each chaincode in the order of the read/write set, that of its public keys first; the peer's own
     chaincodes do not count. `private_reads` are the collections, by namespace, of which values were read.
     """
-    return _encoded(
-        ChaincodeInterest(
-            tuple(
-                [
-                    call
-                    for ns in rwset.namespaces
-                    if ns.namespace not in SYSTEM_CHAINCODES
-                    for call in _calls(ns, state, {name for of, name in private_reads if of == ns.namespace})
-                ]
-            )
-        )
-    )
+    parts = [ns for ns in rwset.namespaces if ns.namespace not in SYSTEM_CHAINCODES]
+    if not private_reads and not any(ns.collections or state.may_have_metadata(ns.namespace) for ns in parts):
+        return _of_chaincodes(tuple([ns.namespace for ns in parts]))
+    calls = [
+        call for ns in parts for call in _calls(ns, state, {name for of, name in private_reads if of == ns.namespace})
+    ]
+    return _encoded(ChaincodeInterest(tuple(calls)))
+
+
+@lru_cache(INTERESTS_CACHED_MAX)
+def _of_chaincodes(names: tuple[str, ...]) -> bytes:
+    """Where no key has a policy of its own and nothing is private, only those of the chaincodes are needed."""
+    return encode_interest(ChaincodeInterest(tuple(map(ChaincodeCall, names))))
 
 
 _encoded = lru_cache(INTERESTS_CACHED_MAX)(encode_interest)

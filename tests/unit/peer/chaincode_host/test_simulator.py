@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from privysharing.protocol.codec.private_sets import parse_private_set
 from privysharing.protocol.codec.rwsets import encode_private_writes, parse_tx_rwset
 from privysharing.protocol.envelopes import TxId
+from privysharing.protocol.lifecycle import LIFECYCLE
 from privysharing.protocol.lifecycle_state import definition_keys
 from privysharing.protocol.rwsets import (
     CollectionHashedRwSet,
@@ -217,6 +218,19 @@ def test_a_range_ends_at_the_query_limit_without_being_exhausted() -> None:
     assert len(list(simulation.range("cc", "", ""))) == 4
     (query,) = simulation.results().rwset.namespaces[0].range_queries
     assert (query.exhausted, query.end_key) == (False, "k00003")
+
+
+@pytest.mark.parametrize("writes", [False, True])
+@pytest.mark.parametrize("version", [None, V1, V2])
+def test_what_was_read_of_a_definition_is_signed_as_it_was_seen(version: Version | None, writes: bool) -> None:
+    seen = state({}) if version is None else state({"sequence": b"1"}, LIFECYCLE, version)
+    simulation = TxSimulator(seen, EveryCollection(), Values(), None, TxId("tx"))
+    simulation.get(LIFECYCLE, "sequence")
+    if writes:
+        simulation.put(LIFECYCLE, "sequence", b"2")
+    expected = NamespaceRwSet(LIFECYCLE, (Read("sequence", version),), writes=(Write("sequence", b"2"),) * writes)
+    results = simulation.results()
+    assert results.rwset == parse_tx_rwset(results.public) == TxRwSet((expected,))
 
 
 def test_a_key_that_is_no_utf8_is_refused() -> None:
