@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol, TypeVar
 
 from privysharing.protocol.codec.rwsets import encode_state_metadata
@@ -96,13 +97,18 @@ class BlockUpdates:
 
     def _apply_public(self, ns: NamespaceRwSet, version: Version) -> None:
         pending = self._public.setdefault(ns.namespace, {})
+        committed = partial(self._before.get, ns.namespace)
+        may_have_metadata = self._before.may_have_metadata(ns.namespace)
+        if not ns.metadata_writes and len({write.key for write in ns.writes}) == len(ns.writes):
+            for write in ns.writes:  # as nearly all do: there are no operations to be added up
+                _put(pending, write.key, _public_value(write), committed, may_have_metadata, version)
+            return
         operations: dict[str, _Operation] = {}
         for write in ns.writes:
             _add_write(operations, write.key, _public_value(write))
         for metadata_write in ns.metadata_writes:
             _add_metadata(operations, metadata_write.key, metadata_write)
-        may_have_metadata = self._before.may_have_metadata(ns.namespace)
-        _settle(pending, operations, lambda key: self._before.get(ns.namespace, key), may_have_metadata, version)
+        _settle(pending, operations, committed, may_have_metadata, version)
 
     def _apply_hashed(self, namespace: str, collection: CollectionHashedRwSet, version: Version) -> None:
         place = (namespace, collection.collection)
@@ -113,7 +119,7 @@ class BlockUpdates:
         for metadata_write in collection.metadata_writes:
             _add_metadata(operations, metadata_write.key_hash, metadata_write)
         may_have_metadata = self._before.may_have_metadata(*place)
-        _settle(pending, operations, lambda key: self._before.get_hashed(*place, key), may_have_metadata, version)
+        _settle(pending, operations, partial(self._before.get_hashed, *place), may_have_metadata, version)
 
 
 def _public_value(write: Write) -> bytes | None:
@@ -158,13 +164,27 @@ def _settle(
     for key, operation in operations.items():
         flags = operation.flags
         if flags & _DELETE:
-            pending[key] = Update(None, version)
+            _put(pending, key, None, committed, may_have_metadata, version)
         elif flags & _UPSERT and flags & (_METADATA_UPDATE | _METADATA_DELETE):
             pending[key] = Update(operation.value, version, operation.metadata)
         elif flags in (0, _UPSERT):
-            before: Latest = pending.get(key) or (committed(key) if may_have_metadata else None)
-            pending[key] = Update(operation.value, version, b"" if before is None else before.metadata)
+            _put(pending, key, operation.value, committed, may_have_metadata, version)
         else:
-            before = pending.get(key) or committed(key)
+            before: Latest = pending.get(key) or committed(key)
             if before is not None and before.value is not None:
                 pending[key] = Update(before.value, version, operation.metadata)
+
+
+def _put(
+    pending: dict[Key, Update],
+    key: Key,
+    value: bytes | None,
+    committed: Callable[[Key], VersionedValue | None],
+    may_have_metadata: bool,
+    version: Version,
+) -> None:
+    """A new value under the metadata that the key has; None deletes both."""
+    before: Latest = None
+    if value is not None:
+        before = pending.get(key) or (committed(key) if may_have_metadata else None)
+    pending[key] = Update(value, version, b"" if before is None else before.metadata)

@@ -134,9 +134,8 @@ def _read_endorser_transaction(header: Header, data: bytes) -> EndorserTransacti
     """Validation validateEndorserTransaction. The hash is over the action's own header, whoever's that is."""
     try:
         action_header, action_payload = parse_only_action(data)
-        # Mostly the envelope's own signature header again, which has been read.
-        repeated = action_header == header.signature_bytes
-        if not _is_signature_header(header.signature if repeated else parse_signature_header(action_header)):
+        # Mostly the envelope's own signature header again, which is one.
+        if action_header != header.signature_bytes and not _is_signature_header(parse_signature_header(action_header)):
             return None
         transaction = parse_action(action_header, action_payload)
     except MalformedMessage:

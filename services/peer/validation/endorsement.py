@@ -48,6 +48,8 @@ class Endorsements:
         asked once. If nothing was written, the chaincode's is. The first policy that is not met ends it, mostly at the
         first key: of what nobody endorsed, however long, no more is looked at.
         """
+        if not (part.has_metadata or self._policy_changed or self._view.may_have_metadata(part.namespace)):
+            return rules.policy.evaluate(endorsers)  # public keys only, and none has a policy of its own
         seen: set[PublicKey | HashedKey] = set()
         asked: set[str] = set()
         key_policy_asked = False

@@ -42,9 +42,11 @@ class RememberingView:
     def get(self, namespace: str, key: str) -> VersionedValue | None:
         """A public key, None when it does not exist."""
         place = (namespace, key)
-        if place not in self._public:
-            self._public[place] = self._view.get(namespace, key)
-        return self._public[place]
+        try:
+            return self._public[place]
+        except KeyError:
+            found = self._public[place] = self._view.get(namespace, key)
+        return found
 
     def range(self, namespace: str, start_key: str, end_key: str) -> Iterator[tuple[str, VersionedValue]]:
         """As of the view beneath: ranges are not remembered."""
