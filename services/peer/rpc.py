@@ -39,10 +39,15 @@ _REFUSALS: Final = {
 
 
 class EndorserRpc:
-    """The servicer of protos.Endorser. Made on the event loop that serves."""
+    """The servicer of protos.Endorser. Made on the event loop that serves.
+
+    Proposals that the loop meets in one turn join the line together: they wake a thread once, and share a hand.
+    """
 
     def __init__(self, workers: Workers) -> None:
         self._workers = workers
+        self._loop = asyncio.get_running_loop()
+        self._asked: list[Job] = []  # in this turn
         self._answered: Handover[tuple[asyncio.Future[Outcome], Outcome]] = Handover(_set_all)
 
     def handler(self) -> grpc.GenericRpcHandler:
@@ -53,8 +58,10 @@ class EndorserRpc:
 
     async def process_proposal(self, signed_proposal: bytes, call: ServedCall) -> bytes:
         """Endorser.ProcessProposal. What is refused at the door is a gRPC error, as in Fabric."""
-        answer: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-        self._workers.submit(
+        answer: asyncio.Future[Outcome] = self._loop.create_future()
+        if not self._asked:
+            self._loop.call_soon(self._submit)
+        self._asked.append(
             Job(
                 signed_proposal,
                 lambda outcome, more: self._answered.post((answer, outcome), more=more),
@@ -66,6 +73,10 @@ class EndorserRpc:
         if isinstance(outcome, ProposalRefused):
             await call.abort(_status(outcome), outcome.message)
         return encode_proposal_response(outcome)
+
+    def _submit(self) -> None:
+        asked, self._asked = self._asked, []
+        self._workers.submit(*asked)
 
 
 class BatchEndorserRpc:

@@ -5,6 +5,8 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import cast
 
 import grpc
 import pytest
@@ -20,9 +22,11 @@ from privysharing.protocol.transactions import ProposalResponse, Response
 from privysharing.rpc.batch import ENDORSE, BatchEndorserClient
 from privysharing.rpc.endorser import EndorserClient
 from privysharing.rpc.errors import NodeRefused, NodeUnavailable
-from services.peer.endorsement.workers import EndorsementWorkers, WorkersConfig, overloaded
+from services.peer.endorsement.workers import EndorsementWorkers, Job, WorkersConfig, overloaded
 from services.peer.rpc import BatchEndorserRpc, EndorserRpc
 from services.runtime.batching import TOO_LATE, BatchLimits
+from services.runtime.callers import NOBODY
+from services.runtime.watch import ServedCall
 from tests.support.batches import Sender, connected, item
 from tests.support.endorsing import CHAINCODE, KeyValues, Network, proposal, signed
 from tests.support.nodes import PROCESS_PROPOSAL, until
@@ -157,6 +161,28 @@ async def test_the_client_sees_no_difference(network: Network) -> None:
             refusals.append((refused.value.code, refused.value.reason.split("[")[0]))
         assert refusals[0] == refusals[1]
         await client.close()
+
+
+async def test_unary_calls_of_one_moment_join_the_line_together_and_each_has_its_own_answer(network: Network) -> None:
+    joined: list[int] = []
+
+    class Counting(EndorsementWorkers):
+        def submit(self, *jobs: Job) -> None:
+            joined.append(len(jobs))
+            super().submit(*jobs)
+
+    one = network.peers[0]
+    workers = Counting(one.endorser.admit, one.watchdog)
+    rpc, served = EndorserRpc(workers), cast("ServedCall", SimpleNamespace(caller=NOBODY))
+    try:
+        for count in (5, 1):
+            raws = [call(network, "status", str(400 + number)) for number in range(count)]
+            answers = await asyncio.gather(*(rpc.process_proposal(raw, served) for raw in raws))
+            found = [parse_proposal_response(answer).response.status for answer in answers]
+            assert found == [400 + number for number in range(count)]
+    finally:
+        await asyncio.to_thread(workers.close, 10)
+    assert joined == [5, 1]
 
 
 async def test_a_slow_contract_delays_no_other_answer(network: Network) -> None:
