@@ -11,8 +11,8 @@ from typing import Generic, TypeVar
 
 import grpc
 
-from privysharing.protocol.batches import ITEMS_MAX, BatchItem, BatchResponse, CallFailed
-from privysharing.protocol.codec.batches import encode_batch_request, parse_batch_response
+from privysharing.protocol.batches import ITEMS_MAX, BatchResponse, CallFailed
+from privysharing.protocol.codec.batches import encode_batch_item, parse_batch_response
 from privysharing.protocol.codec.transactions import parse_proposal_response
 from privysharing.protocol.errors import MalformedMessage
 from privysharing.protocol.transactions import ProposalResponse
@@ -88,15 +88,15 @@ class BatchStream(SharedStream[A]):
     async def _write(self, stream: "grpc.aio.StreamStreamCall[bytes, bytes]") -> None:
         while True:
             if items := self._next():
-                await stream.write(encode_batch_request(items))
+                await stream.write(b"".join(items))
             else:
                 self._more.clear()
                 await self._more.wait()
 
-    def _next(self) -> list[BatchItem]:
+    def _next(self) -> list[bytes]:
         """What the next message takes along: as much as there is, as far as the window goes."""
         now = asyncio.get_running_loop().time()
-        items: list[BatchItem] = []
+        items: list[bytes] = []
         size = 0
         while self._unwritten and len(items) < ITEMS_MAX and len(self._unanswered) < self._window:
             sending = self._unwritten[0]
@@ -105,7 +105,8 @@ class BatchStream(SharedStream[A]):
             self._unwritten.popleft()
             if not sending.answer.done():
                 number = next(self._ids)
-                items.append(BatchItem(number, max(1, round((sending.deadline - now) * 1000)), sending.message))
+                deadline_ms = max(1, round((sending.deadline - now) * 1000))
+                items.append(encode_batch_item(number, deadline_ms, sending.message))
                 size += len(sending.message)
                 sending.sent = True
                 self._unanswered[number] = sending

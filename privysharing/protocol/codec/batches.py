@@ -1,10 +1,10 @@
 """privysharing.v1.BatchRequest and BatchResponse."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 from privysharing.protocol.batches import BatchAnswer, BatchItem, BatchResponse, CallFailed
 from privysharing.protocol.codec.decode import decode
-from privysharing.protocol.codec.varint import bytes_field, message_field, number_field
+from privysharing.protocol.codec.varint import encode_varint, message_field, number_field
 from privysharing.protocol.errors import MalformedMessage
 from privysharing.wire.google.rpc.status_pb2 import Status
 from privysharing.wire.privysharing.v1 import batch_pb2
@@ -15,13 +15,17 @@ def parse_batch_request(raw: bytes) -> list[BatchItem]:
     return [BatchItem(each.id, each.deadline_ms, each.payload) for each in decode(batch_pb2.BatchRequest, raw).items]
 
 
-def encode_batch_request(items: Sequence[BatchItem]) -> bytes:
+def encode_batch_request(items: Iterable[BatchItem]) -> bytes:
     """A request of these items."""
-    return b"".join([message_field(b"\x0a", _encode_item(item)) for item in items])
+    return b"".join([encode_batch_item(*item) for item in items])
 
 
-def _encode_item(item: BatchItem) -> bytes:
-    return number_field(b"\x08", item.id) + number_field(b"\x10", item.deadline_ms) + bytes_field(b"\x1a", item.payload)
+def encode_batch_item(number: int, deadline_ms: int, payload: bytes) -> bytes:
+    """A request of one item. Several of them, one behind the other, are a request of all their items."""
+    before = number_field(b"\x08", number) + number_field(b"\x10", deadline_ms)
+    if payload:
+        before += b"\x1a" + encode_varint(len(payload))
+    return b"\x0a" + encode_varint(len(before) + len(payload)) + before + payload
 
 
 def parse_batch_response(raw: bytes) -> BatchResponse:
