@@ -354,8 +354,16 @@ def _known_chaincode(raw: bytes) -> ChaincodeId:
 
 
 def _encode_chaincode_id(chaincode: ChaincodeId) -> bytes:
-    path, name, version = chaincode.path.encode(), chaincode.name.encode(), chaincode.version.encode()
-    return bytes_field(b"\x0a", path) + bytes_field(b"\x12", name) + bytes_field(b"\x1a", version)
+    return _named(chaincode.path, chaincode.name, chaincode.version)
+
+
+@lru_cache(CHAINCODES_CACHED_MAX)
+def _named(path: str, name: str, version: str) -> bytes:
+    return (
+        bytes_field(b"\x0a", path.encode())
+        + bytes_field(b"\x12", name.encode())
+        + bytes_field(b"\x1a", version.encode())
+    )
 
 
 def _chaincode_input(message: chaincode_pb2.ChaincodeInput) -> ChaincodeInput:
