@@ -11,7 +11,7 @@ import pytest
 
 from privysharing.protocol.blocks import Block
 from services.peer.block_feed.evidence import ForkedChain
-from services.peer.block_feed.feed import BlockFeed
+from services.peer.block_feed.feed import SMALL_BYTES, BlockFeed
 from tests.support.following import MemoryOrderers, OrderedChain
 from tests.support.following_peer import GENESIS, SETTINGS, Follower, data_of
 from tests.support.liars import LyingOrderer
@@ -27,7 +27,7 @@ async def test_blocks_come_in_order_and_those_cut_later_too(chain: OrderedChain,
     await follower.take(6)
     taking = asyncio.create_task(follower.take(7))
     await until(lambda: orderers.served.count(("one", 5)) == 2)  # the second stream has sent all there is
-    chain.cut(envelope())
+    chain.cut(envelope(b"large" * SMALL_BYTES))
     await orderers.grow()
     await taking
     assert follower.data == data_of(chain)
@@ -138,12 +138,13 @@ async def test_an_orderer_is_not_left_for_a_block_that_no_orderer_signed(
     assert follower.data == data_of(chain)
 
 
+@pytest.mark.parametrize("forged", [b"forged", b"large" * SMALL_BYTES], ids=["small", "large"])
 @pytest.mark.parametrize("number", [1, 3])
 async def test_a_bad_block_is_not_taken_and_its_sender_is_left(
-    chain: OrderedChain, crypto: ThreadPoolExecutor, number: int
+    chain: OrderedChain, crypto: ThreadPoolExecutor, number: int, forged: bytes
 ) -> None:
     def tamper(block: Block) -> Block:
-        return replace(block, data=(envelope(b"forged"),)) if block.header.number == number else block
+        return replace(block, data=(envelope(forged),)) if block.header.number == number else block
 
     orderers = MemoryOrderers(liar=chain, honest=chain)
     orderers.changes["liar"] = tamper
