@@ -8,8 +8,9 @@ block, `Plan.refusal_at`, waits for the block, asks `Permission.check` again, an
 from dataclasses import dataclass
 
 from privysharing.protocol.block_checks import is_config_block
+from privysharing.protocol.blocks import Block
 from privysharing.protocol.channel.bundle import ChannelConfig
-from privysharing.protocol.codec.blocks import encode_block_without_data, parse_block
+from privysharing.protocol.codec.blocks import encode_block, encode_block_without_data
 from privysharing.protocol.codec.deliver import parse_seek_info
 from privysharing.protocol.codec.envelopes import parse_envelope, parse_payload
 from privysharing.protocol.codes import Status
@@ -145,10 +146,9 @@ def plan(seek: SeekInfo, height: int) -> Plan | Refusal:
     return Plan(first, last, wait=seek.behavior is SeekBehavior.BLOCK_UNTIL_READY)
 
 
-def without_transactions(block: bytes) -> bytes:
-    """A marshalled block for SeekContentType.HEADER_WITH_SIG_BYTES: only configuration blocks keep their data."""
-    parsed = parse_block(block)
-    return block if is_config_block(parsed) else encode_block_without_data(parsed)
+def without_transactions(block: Block) -> bytes:
+    """A block for SeekContentType.HEADER_WITH_SIG_BYTES, marshalled: only configuration blocks keep their data."""
+    return encode_block(block) if is_config_block(block) else encode_block_without_data(block)
 
 
 def _first(start: SeekPosition, height: int) -> int | None:

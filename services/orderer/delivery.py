@@ -6,6 +6,7 @@ from contextlib import aclosing
 
 from privysharing.protocol.channel.bundle import CHANNEL_READERS
 from privysharing.protocol.channel.settings import ConsensusState
+from privysharing.protocol.codec.blocks import parse_block
 from privysharing.protocol.codec.deliver import encode_deliver_block, encode_deliver_status
 from privysharing.protocol.codes import Status
 from privysharing.protocol.deliver import SeekContentType, SeekErrorResponse
@@ -132,7 +133,7 @@ class Delivery:
             async with self._unread.one(caller):
                 block = await chain.block(number)
                 whole = seek.content_type is SeekContentType.BLOCK
-                yield encode_deliver_block(block if whole else without_transactions(block))
+                yield encode_deliver_block(block if whole else without_transactions(parse_block(block)))
             if number == agreed.last:
                 return
             number += 1

@@ -20,7 +20,7 @@ from services.peer.block_feed.evidence import EVIDENCE, ForkedChain, keep, kept
 from services.peer.block_feed.feed import BlockCalls, BlockFeed, FeedConfig
 from services.peer.block_feed.sources import OrdererSource, PeerSource, anchor_peers, channel_sources
 from services.peer.committer import Committer, Workers
-from services.peer.events.delivery import FilteredBlocks
+from services.peer.events.delivery import BareBlocks, FilteredBlocks
 from services.peer.ledger.errors import LedgerFault
 from services.peer.ledger.types import LedgerPort
 from services.peer.metrics import LedgerMetrics
@@ -84,6 +84,7 @@ class Channel:
         )
         self.dissemination: Dissemination = self.exchange.dissemination
         self.filtered = FilteredBlocks(ledger)
+        self.bare = BareBlocks(ledger)
         self.stopped: str | None = None  # why nothing is committed any more
         self._folder = folder
         self._disk = tools.disk
@@ -177,8 +178,9 @@ class Channel:
         self.notifier.stop(f"channel {self.channel_id} has stopped")
         _log.critical("channel stopped", extra={"channel": self.channel_id, "reason": reason})
 
-    def _committed(self, number: int, transactions: Sequence[ReadTransaction], verdicts: Sequence[TxCode]) -> None:
-        self.filtered.committed(number, transactions, verdicts)
+    def _committed(self, block: Block, transactions: Sequence[ReadTransaction], verdicts: Sequence[TxCode]) -> None:
+        self.filtered.committed(block.header.number, transactions, verdicts)
+        self.bare.committed(block)
         self._eraser.wake()
 
     def _set_config(self, config: ChannelConfig) -> None:

@@ -40,8 +40,8 @@ _ENDORSED_CODES = frozenset((TxCode.VALID, TxCode.MVCC_READ_CONFLICT, TxCode.PHA
 _log = logging.getLogger(__name__)
 
 
-# Takes the number of a block that is stored, its transactions as they were read, and the verdicts on them.
-OnBlock = Callable[[int, Sequence[ReadTransaction], Sequence[TxCode]], None]
+# Takes a block that is stored, its transactions as they were read, and the verdicts on them.
+OnBlock = Callable[[Block, Sequence[ReadTransaction], Sequence[TxCode]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +175,7 @@ class Committer:
         commit = stored.commit
         number = commit.block.header.number
         if self._on_block is not None:
-            self._on_block(number, verified.transactions, commit.verdicts)
+            self._on_block(commit.block, verified.transactions, commit.verdicts)
         self._notifier.committed(number)
         _count(self._metrics, self._ledger.channel_id, verified, stored)
         _log.info(

@@ -51,8 +51,7 @@ class TwoStories(Deliveries):
                 yield answer
             else:
                 self._told.tell(LIAR, TWIN if twin.header.number == self._first else ITS_CHILD)
-                told = encode_block(twin)
-                yield encode_deliver_block(told if asker.whole else without_transactions(told))
+                yield encode_deliver_block(encode_block(twin) if asker.whole else without_transactions(twin))
 
     def _twin(self, block: Block, whole: bool) -> Block | None:
         """The block of this height in the second story, made if it must be; None where there is none."""

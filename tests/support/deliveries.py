@@ -18,7 +18,7 @@ from privysharing.protocol.deliver import (
 from privysharing.protocol.envelopes import TxId
 from privysharing.protocol.transactions import ChaincodeEvent
 from services.peer.committer import store_genesis
-from services.peer.events.delivery import BLOCKS, Deliveries, FilteredBlocks, Form
+from services.peer.events.delivery import BLOCKS, BareBlocks, Deliveries, FilteredBlocks, Form
 from services.peer.ledger.memory import MemoryLedger
 from services.peer.metrics import DeliverMetrics
 from services.peer.notifier import CommitNotifier
@@ -41,6 +41,7 @@ class Room:
         self.config = ChannelConfig.from_block(genesis())
         self.notifier = CommitNotifier(1)
         self.filtered = FilteredBlocks(self.ledger)
+        self.bare = BareBlocks(self.ledger)
         disk = MemoryDisk()
         self.private = PrivateStore.open(
             self.ledger, Path("/private"), disk, MemoryDatabases(disk), self.config, CITY.peer.msp_id

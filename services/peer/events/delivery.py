@@ -3,13 +3,16 @@
 import asyncio
 import logging
 import time
+from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Protocol
 
+from privysharing.protocol.blocks import Block
 from privysharing.protocol.channel.bundle import ChannelConfig
+from privysharing.protocol.codec.blocks import parse_block
 from privysharing.protocol.codec.deliver import (
     encode_deliver_block,
     encode_deliver_filtered,
@@ -17,7 +20,7 @@ from privysharing.protocol.codec.deliver import (
     encode_deliver_with_private,
 )
 from privysharing.protocol.codes import Status, TxCode
-from privysharing.protocol.deliver import SeekContentType, SeekInfo
+from privysharing.protocol.deliver import SeekContentType
 from privysharing.protocol.reading import ReadTransaction
 from privysharing.protocol.seek import (
     Permission,
@@ -39,7 +42,7 @@ from services.runtime.callers import NOBODY, Caller
 from services.runtime.shares import Shares
 
 UNREAD_BLOCKS_MAX = 64  # that wait for their clients at a time; others are not read from the disk meanwhile
-FILTERED_BLOCKS_KEPT = 64  # encoded filtered blocks a channel keeps: all listeners want the newest ones
+ANSWERS_KEPT = 64  # encoded answers of one form that a channel keeps: all listeners want the newest blocks
 
 _log = logging.getLogger(__name__)
 
@@ -60,6 +63,9 @@ class Readable(Protocol):
     def filtered(self) -> "FilteredBlocks": ...
 
     @property
+    def bare(self) -> "BareBlocks": ...
+
+    @property
     def private(self) -> PrivateData: ...
 
 
@@ -77,21 +83,15 @@ WITH_PRIVATE_DATA = Form("event/Block", filtered=False, data_type="block_and_pvt
 FILTERED = Form("event/FilteredBlock", filtered=True, data_type="filtered_block")
 
 
-class FilteredBlocks:
-    """Encoded answers with a channel's filtered blocks, each made once for all who listen.
+class NewestBlocks(ABC):
+    """Encoded answers with a channel's blocks in one form, each made once for all who listen.
 
-    New blocks are filtered as they are committed, from what was read to judge them; older ones are read again.
+    Those with new blocks are made as these are committed, from what is at hand then; older ones are read again.
     """
 
     def __init__(self, ledger: LedgerPort) -> None:
         self._ledger = ledger
         self._made: OrderedDict[int, asyncio.Future[bytes]] = OrderedDict()
-
-    def committed(self, number: int, transactions: Sequence[ReadTransaction], codes: Sequence[TxCode]) -> None:
-        """Take a block that is about to be shown."""
-        made: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-        made.set_result(encode_deliver_filtered(filtered_commit(self._ledger.channel_id, number, transactions, codes)))
-        self._keep(number, made)
 
     async def answer(self, number: int) -> bytes:
         """The answer with this block, which must exist."""
@@ -101,15 +101,47 @@ class FilteredBlocks:
             self._keep(number, made)
         return made.result() if made.done() else await asyncio.shield(made)
 
+    def _put(self, number: int, answer: bytes) -> None:
+        """Have the answer with a block that is about to be shown."""
+        made: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        made.set_result(answer)
+        self._keep(number, made)
+
     def _keep(self, number: int, made: "asyncio.Future[bytes]") -> None:
         self._made[number] = made
-        if len(self._made) > FILTERED_BLOCKS_KEPT:
+        if len(self._made) > ANSWERS_KEPT:
             self._made.popitem(last=False)
 
     def _make(self, number: int) -> bytes:
         block = self._ledger.block(number)
         assert block is not None
+        return self._encode(block)
+
+    @abstractmethod
+    def _encode(self, block: Block) -> bytes: ...
+
+
+class FilteredBlocks(NewestBlocks):
+    """Filtered blocks: clients want these."""
+
+    def committed(self, number: int, transactions: Sequence[ReadTransaction], codes: Sequence[TxCode]) -> None:
+        """Take a block that is about to be shown."""
+        filtered = filtered_commit(self._ledger.channel_id, number, transactions, codes)
+        self._put(number, encode_deliver_filtered(filtered))
+
+    def _encode(self, block: Block) -> bytes:
         return encode_deliver_filtered(filtered_block(self._ledger.channel_id, block))
+
+
+class BareBlocks(NewestBlocks):
+    """Headers and signatures: other peers want these, to compare them with their own."""
+
+    def committed(self, block: Block) -> None:
+        """Take a block that is about to be shown."""
+        self._put(block.header.number, self._encode(block))
+
+    def _encode(self, block: Block) -> bytes:
+        return encode_deliver_block(without_transactions(block))
 
 
 class Deliveries:
@@ -191,6 +223,7 @@ class Deliveries:
         if isinstance(seek, Refusal):
             yield seek
             return
+        bare = seek.content_type is SeekContentType.HEADER_WITH_SIG_BYTES
         permission = Permission(request)
         chosen = self._permitted(permission, channel, form) or plan(seek, channel.ledger.height)
         if isinstance(chosen, Refusal):
@@ -203,9 +236,11 @@ class Deliveries:
                 return
             if form.filtered:
                 yield await channel.filtered.answer(number)
+            elif bare and form is BLOCKS:
+                yield await channel.bare.answer(number)
             else:
                 async with self._unread.one(caller):
-                    yield await asyncio.to_thread(_block_answer, channel, number, seek, form, request.signed.creator)
+                    yield await asyncio.to_thread(_block_answer, channel, number, bare, form, request.signed.creator)
 
     def _permitted(self, permission: Permission, channel: Readable, form: Form) -> Refusal | None:
         config = channel.config
@@ -223,11 +258,11 @@ async def _await_block(chosen: Plan, number: int, channel: Readable) -> Refusal 
     return refusal
 
 
-def _block_answer(channel: Readable, number: int, seek: SeekInfo, form: Form, reader: bytes) -> bytes:
+def _block_answer(channel: Readable, number: int, bare: bool, form: Form, reader: bytes) -> bytes:
     raw = channel.ledger.block_bytes(number)
     assert raw is not None
-    if seek.content_type is SeekContentType.HEADER_WITH_SIG_BYTES:
-        raw = without_transactions(raw)
+    if bare:
+        raw = without_transactions(parse_block(raw))
     if form is not WITH_PRIVATE_DATA:
         return encode_deliver_block(raw)
     private = readable_sets(channel.ledger, channel.private, channel.config, reader, number)

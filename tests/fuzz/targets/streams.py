@@ -17,7 +17,7 @@ from services.orderer.admission import Clock
 from services.orderer.delivery import Delivery
 from services.orderer.metrics import OrdererMetrics
 from services.peer.committer import store_genesis
-from services.peer.events.delivery import BLOCKS, FILTERED, WITH_PRIVATE_DATA, Deliveries, FilteredBlocks
+from services.peer.events.delivery import BLOCKS, FILTERED, WITH_PRIVATE_DATA, BareBlocks, Deliveries, FilteredBlocks
 from services.peer.ledger.memory import MemoryLedger
 from services.peer.metrics import DeliverMetrics
 from services.peer.notifier import CommitNotifier
@@ -50,6 +50,7 @@ class _Channel:
     def __post_init__(self) -> None:
         store_genesis(self.ledger, GENESIS)
         self.filtered = FilteredBlocks(self.ledger)
+        self.bare = BareBlocks(self.ledger)
         disk = MemoryDisk()
         self.private = PrivateStore.open(
             self.ledger, Path("/private"), disk, MemoryDatabases(disk), self.config, PEERS[0].msp_id

@@ -129,12 +129,12 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     mutant(
         "Listeners are told another block's verdicts",
-        (f"{DELIVERY}:FilteredBlocks._make", "self._ledger.block(number)", "self._ledger.block(max(number - 1, 0))"),
+        (f"{DELIVERY}:NewestBlocks._make", "self._ledger.block(number)", "self._ledger.block(max(number - 1, 0))"),
     ),
     mutant(
         "Only the newest block is filtered for those who listen",
         (
-            f"{DELIVERY}:FilteredBlocks.answer",
+            f"{DELIVERY}:NewestBlocks.answer",
             "made = self._made.get(number)",
             "made = self._made.get(number - 1) or self._made.get(number)",
         ),

@@ -206,6 +206,15 @@ async def test_a_committed_block_is_shown_from_what_was_read_to_judge_it(room: R
     assert [(tx.tx_id, tx.code) for tx in answer.transactions] == [("new", TxCode.VALID)]
 
 
+async def test_of_a_committed_block_the_header_is_shown_as_it_would_be_read_from_the_ledger(room: Room) -> None:
+    tip = room.ledger.block(2)
+    assert tip is not None
+    following = replace(tip, header=replace(tip.header, number=3))
+    room.bare.committed(following)  # the ledger does not even have it
+    bare = [parse_deliver_response(await room.bare.answer(number)).block or b"" for number in (2, 3)]
+    assert [parse_block(raw) for raw in bare] == [replace(tip, data=()), replace(following, data=())]
+
+
 def test_a_configuration_shows_without_events() -> None:
     block = genesis().with_metadata(MetadataIndex.TRANSACTIONS_FILTER, encode_filter([TxCode.VALID]))
     (tx,) = filtered_block(CHANNEL, block).transactions

@@ -8,7 +8,7 @@ import pytest
 from privysharing.protocol.codec.deliver import parse_deliver_response
 from privysharing.protocol.crypto import SigningIdentity
 from privysharing.protocol.deliver import BlockAndPrivateData, SeekInfo, SeekPosition
-from services.peer.events.delivery import BLOCKS, WITH_PRIVATE_DATA, Deliveries, FilteredBlocks, Form
+from services.peer.events.delivery import BLOCKS, WITH_PRIVATE_DATA, BareBlocks, Deliveries, FilteredBlocks, Form
 from services.peer.metrics import DeliverMetrics
 from tests.support.fellows import NOW_NS, OURS, PEER1, SHARED, Peer, Secret, collection, town
 from tests.support.judging import ADMIN1, ADMIN2, CHANNEL, CLIENT1, ORDERER, PEER2
@@ -21,6 +21,7 @@ class Served:
     def __init__(self, peer: Peer) -> None:
         self.ledger, self.config, self.notifier, self.private = peer.ledger, peer.config, peer.notifier, peer.store
         self.filtered = FilteredBlocks(peer.ledger)
+        self.bare = BareBlocks(peer.ledger)
         self._metrics = DeliverMetrics.register(peer.registry)
 
     async def block(self, number: int, reader: SigningIdentity, form: Form = WITH_PRIVATE_DATA) -> BlockAndPrivateData:
