@@ -47,14 +47,16 @@ _LOCATION = struct.Struct(">QIB")
 
 def namespace_prefix(namespace: str) -> bytes:
     """What all public keys of a namespace begin with."""
-    return _known_prefix(namespace) if len(namespace) <= NAMESPACE_LENGTH_CACHED_MAX else _prefix(namespace)
+    return STATE + _namespace_part(namespace)
 
 
-def _prefix(namespace: str) -> bytes:
-    return STATE + _part(namespace.encode())
+def _namespace_part(namespace: str) -> bytes:
+    return _known_part(namespace) if len(namespace) <= NAMESPACE_LENGTH_CACHED_MAX else _part(namespace.encode())
 
 
-_known_prefix = lru_cache(NAMESPACES_CACHED_MAX)(_prefix)
+@lru_cache(NAMESPACES_CACHED_MAX)
+def _known_part(namespace: str) -> bytes:
+    return _part(namespace.encode())
 
 
 def state_key(namespace: str, key: str) -> bytes:
@@ -111,7 +113,7 @@ def split_expiry_key(raw: bytes) -> tuple[int, int, HashedKey]:
 
 
 def history_prefix(namespace: str, key: str) -> bytes:
-    return HISTORY + _part(namespace.encode()) + _part(key.encode())
+    return HISTORY + _namespace_part(namespace) + _part(key.encode())
 
 
 def history_key(namespace: str, key: str, block_num: int, tx_num: int) -> bytes:
@@ -151,8 +153,8 @@ def decode_value(raw: bytes) -> VersionedValue:
     return VersionedValue(raw[split:], Version(block_num, tx_num), raw[_VALUE_HEAD.size : split])
 
 
-def encode_location(location: TxLocation) -> bytes:
-    return _LOCATION.pack(location.block_num, location.tx_num, location.code)
+def encode_location(block_num: int, tx_num: int, code: TxCode) -> bytes:
+    return _LOCATION.pack(block_num, tx_num, code)
 
 
 def decode_location(raw: bytes) -> TxLocation:

@@ -260,7 +260,7 @@ class Ledger:
         for tx_num, (tx_id, code) in enumerate(zip(commit.tx_ids, commit.verdicts, strict=True)):
             key = keys.tx_key(tx_id)
             if tx_id and key not in entries and (tx_id in commit.fresh or self._store.get(key) is None):
-                entries[key] = keys.encode_location(TxLocation(number, tx_num, code))
+                entries[key] = keys.encode_location(number, tx_num, code)
         return list(entries.items())
 
 

@@ -6,7 +6,7 @@ from typing import Final, Self
 
 from privysharing.protocol.envelopes import TxId
 from privysharing.protocol.lifecycle import LIFECYCLE
-from privysharing.protocol.rwsets import UpdateBatch
+from privysharing.protocol.rwsets import Update, UpdateBatch
 from services.peer.ledger import keys
 from services.peer.ledger.metadata import MetadataPlaces
 from services.peer.ledger.types import StateEntry, VersionedValue
@@ -116,15 +116,12 @@ class StoredSnapshot(StoredState):
 
 def state_batch(updates: UpdateBatch) -> tuple[list[tuple[bytes, bytes]], list[bytes]]:
     """What a block's updates put into the database, and what they delete from it."""
-    changes = [
-        (keys.state_key(namespace, key), update)
-        for namespace, written in updates.public.items()
-        for key, update in written.items()
-    ]
-    changes += [
-        (keys.hashed_key(namespace, collection, key_hash), update)
-        for (namespace, collection), hashes in updates.hashed.items()
-        for key_hash, update in hashes.items()
-    ]
+    changes: list[tuple[bytes, Update]] = []
+    for namespace, written in updates.public.items():
+        prefix = keys.namespace_prefix(namespace)
+        changes += [(prefix + key.encode(), update) for key, update in written.items()]
+    for place, hashes in updates.hashed.items():
+        prefix = keys.collection_prefix(*place)
+        changes += [(prefix + key_hash, update) for key_hash, update in hashes.items()]
     puts = [(key, keys.encode_update(update)) for key, update in changes if update.value is not None]
     return puts, [key for key, update in changes if update.value is None]
