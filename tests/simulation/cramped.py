@@ -22,7 +22,7 @@ _LIMITS: Final[tuple[tuple[dict[str, Any], str, int], ...]] = (
     (vars(filelog), "READ_RECORDS_MAX", 2),
     (vars(store), "RECENT_BYTES_MAX", 1),
     (vars(store), "SYNC_EVERY_BLOCKS", 2),
-    (vars(delivery), "FILTERED_BLOCKS_KEPT", 2),
+    (vars(delivery), "ANSWERS_KEPT", 2),
     (vars(batching), "MESSAGE_BYTES", 1),
     (vars(batch), "MESSAGE_BYTES", 1),
 )
