@@ -28,6 +28,11 @@ class BroadcastAnswer:
     info: str
 
 
+# What nearly every answer is.
+_ACKNOWLEDGED: Final = BroadcastResponse(status="SUCCESS").SerializeToString()
+_SUCCESS: Final = BroadcastAnswer(Status.SUCCESS, "")
+
+
 class BroadcastClient(SharedStream[BroadcastAnswer]):
     """orderer.AtomicBroadcast.Broadcast on one orderer.
 
@@ -112,5 +117,7 @@ class BroadcastClient(SharedStream[BroadcastAnswer]):
 
 def parse_broadcast_answer(raw: bytes) -> BroadcastAnswer:
     """Read an orderer.BroadcastResponse; a status that we do not know is UNKNOWN."""
+    if raw == _ACKNOWLEDGED:
+        return _SUCCESS
     response = decode(BroadcastResponse, raw)
     return BroadcastAnswer(_STATUSES.get(response.status, Status.UNKNOWN), response.info)

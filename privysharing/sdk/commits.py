@@ -177,11 +177,12 @@ class CommitListener:
             self._waiting.pop(waiting.tx_id, None)
 
     def _take(self, block: FilteredBlock) -> None:
-        for tx_id, code in _codes(block).items():
-            verdict = Verdict(code, block.number)
+        codes = _codes(block)
+        verdicts = {code: Verdict(code, block.number) for code in set(codes.values())}
+        for tx_id, code in codes.items():
             if code is TxCode.DUPLICATE_TXID and tx_id in self._seen:
                 continue  # a second copy says nothing about the first
-            self._seen[tx_id] = verdict
+            verdict = self._seen[tx_id] = verdicts[code]
             for waiting in self._waiting.pop(tx_id, ()):
                 if not waiting.answer.done():
                     waiting.answer.set_result(verdict)

@@ -1,15 +1,15 @@
 """Whom a call may be shown to: private data is for the peers of its collections' members, and for nobody else's."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from privysharing.protocol.collections import implicit_collection_msp_id
+from privysharing.protocol.values import value
 from privysharing.sdk.errors import PrivateDataRefused, ProfileError
 from privysharing.sdk.profile import ChannelNodes, Collection, Node
 from privysharing.sdk.transactions import Call
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Route:
     """Peers to ask, in order of preference, and how many equal endorsements of theirs are enough."""
 
