@@ -12,7 +12,7 @@ from bench.profiling.times import NATIVE, by, function, room, timed, totals
 
 LIBRARY = "/usr/lib/python3.11"
 ROOT = __file__.partition("/tests/")[0]
-VERIFY = f"verify ({ROOT}/privysharing/protocol/crypto.py:56)"
+VERIFY = f"VerifyingKey.verify ({ROOT}/privysharing/protocol/crypto.py:56)"
 CHECK = f"Checks.run ({ROOT}/services/peer/endorsement/checks.py:9)"
 SELECT = f"EpollSelector.select ({LIBRARY}/selectors.py:451)"
 STEP = f"Handle._run ({LIBRARY}/asyncio/events.py:78)"
@@ -34,7 +34,7 @@ def test_a_line_is_a_thread_its_functions_and_how_often_they_were_seen() -> None
     assert stacks[1].thread == 7
     assert stacks[1].frames[-2:] == (
         Frame("services.peer.endorsement.checks", "Checks.run"),
-        Frame("privysharing.protocol.crypto", "verify"),
+        Frame("privysharing.protocol.crypto", "VerifyingKey.verify"),
     )
 
 
@@ -48,7 +48,7 @@ def test_all_time_is_spread_and_none_of_it_over_waits() -> None:
     times = timed(profile(), 800.0)
     assert sum(each.microseconds for each in times) == pytest.approx(800.0)
     assert by(times, function) == pytest.approx(
-        {f"{NATIVE}:event_engine": 400.0, "privysharing.protocol.crypto:verify": 325.0}
+        {f"{NATIVE}:event_engine": 400.0, "privysharing.protocol.crypto:VerifyingKey.verify": 325.0}
         | {"services.peer.endorsement.checks:Checks.run": 75.0}
     )
     assert by(times, room) == pytest.approx(
