@@ -99,7 +99,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     mutant(
         "A proposal may be of any age",
         (f"{CHECKS}:check_time_window", "if abs(claimed_ns - now_ns) >", "if False and abs(claimed_ns - now_ns) >"),
-        ("services.orderer.admission:judge_normal", "if refusal is None and clock is not None", "if False"),
+        ("services.orderer.admission:judge_normal_claim", "if refusal is None and clock is not None", "if False"),
         ("privysharing.contract.instants:now", "if peer_ns is not None and", "if False and"),
     ),
     mutant(
@@ -108,8 +108,8 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     mutant(
         "What was refused is endorsed",
-        (f"{ENDORSER}._response", "if response.status >= ERROR:", "if False:"),
-        (f"{ENDORSER}._response", "if response.status >= ERROR_THRESHOLD:", "if False:"),
+        (f"{ENDORSER}._sign", "if response.status >= ERROR:", "if False:"),
+        (f"{ENDORSER}._sign", "if response.status >= ERROR_THRESHOLD:", "if False:"),
     ),
     mutant(
         "Listeners are told that everything is valid",
