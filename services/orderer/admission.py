@@ -93,18 +93,47 @@ def classify(message: Message) -> Refusal | None:
     return None
 
 
+@value
+class Claim:
+    """A message with which nothing is wrong as far as can be told without its signature."""
+
+    message: Message
+    identity: Identity | None  # whose it claims to be, if that is anybody known
+
+    def holds(self) -> bool:
+        """Whether it is his."""
+        identity, message = self.identity, self.message
+        return identity is not None and identity.fault is None and identity.verify(message.payload, message.signature)
+
+
 def judge_normal(message: Message, config: ChannelConfig, clock: Clock | None = None) -> Refusal | None:
     """A normal message: maintenance, then the rules for all messages, then our time window."""
+    claim = read_normal(message, config, clock)
+    return claim if isinstance(claim, Refusal) else judge_normal_claim(claim, claim.holds(), config, clock)
+
+
+def read_normal(message: Message, config: ChannelConfig, clock: Clock | None = None) -> Claim | Refusal:
+    """`judge_normal` up to the signature."""
     if config.orderer.state is not ConsensusState.NORMAL:
         return Refusal(Status.SERVICE_UNAVAILABLE, "normal transactions are rejected: maintenance mode")
-    refusal = judge_config(message, config, clock)
+    return _read_claim(message, config, clock)
+
+
+def judge_normal_claim(claim: Claim, holds: bool, config: ChannelConfig, clock: Clock | None = None) -> Refusal | None:
+    """`judge_normal` from the signature on."""
+    refusal = _judge_claim(claim, holds, config)
     if refusal is None and clock is not None and clock.window_ns:
-        return _judge_timestamp(message, clock)
+        return _judge_timestamp(claim.message, clock)
     return refusal
 
 
 def judge_config(message: Message, config: ChannelConfig, clock: Clock | None = None) -> Refusal | None:
     """The rules for all messages, and for configurations nothing else: size, expiry, Writers."""
+    claim = _read_claim(message, config, clock)
+    return claim if isinstance(claim, Refusal) else _judge_claim(claim, claim.holds(), config)
+
+
+def _read_claim(message: Message, config: ChannelConfig, clock: Clock | None) -> Claim | Refusal:
     if not message.payload:
         return Refusal(Status.BAD_REQUEST, "Message was empty")
     most = config.orderer.batch_size.absolute_max_bytes
@@ -118,7 +147,7 @@ def judge_config(message: Message, config: ChannelConfig, clock: Clock | None = 
     identity = _known(creator, config)
     if clock is not None and clock.check_expiry and identity is not None and clock.now_ns >= identity.expires_at_ns:
         return Refusal(Status.BAD_REQUEST, "broadcast client identity expired")
-    return _judge_signer(message, identity, config)
+    return Claim(message, identity)
 
 
 def judge_change(current: ChannelConfig, following: ChannelConfig) -> Refusal | None:
@@ -142,13 +171,11 @@ def _known(creator: bytes, config: ChannelConfig) -> Identity | None:
         return None
 
 
-def _judge_signer(message: Message, identity: Identity | None, config: ChannelConfig) -> Refusal | None:
+def _judge_claim(claim: Claim, holds: bool, config: ChannelConfig) -> Refusal | None:
     path = CHANNEL_WRITERS if config.orderer.state is ConsensusState.NORMAL else ORDERER_WRITERS
     if not config.has_policy(path):
         return Refusal(Status.BAD_REQUEST, f"could not find policy {path}")
-    signers: tuple[Identity, ...] = ()
-    if identity is not None and identity.fault is None and identity.verify(message.payload, message.signature):
-        signers = (identity,)
+    signers = (claim.identity,) if holds and claim.identity is not None else ()
     if config.policy(path).evaluate(signers):
         return None
     return Refusal(Status.FORBIDDEN, f"{unmet(config.policy(path), signers)}: permission denied")

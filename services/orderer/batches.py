@@ -23,8 +23,8 @@ class BatchBroadcast:
         """Judge envelopes and give them their places; each is answered once it is durable, or refused."""
         clock = self._intake.clock()
         ordered: dict[Chain, list[_Waiting]] = {}
-        for call in calls:
-            progress = self._intake.judge(call.payload, clock)
+        judged = self._intake.judge([call.payload for call in calls], clock)
+        for call, progress in zip(calls, judged, strict=True):
             chain = progress.chain
             if progress.refusal is not None or chain is None:
                 self._answer_all([(call, progress)])

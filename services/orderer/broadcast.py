@@ -43,7 +43,7 @@ class Broadcast:
     async def _read(self, envelopes: AsyncIterator[bytes], ahead: asyncio.Queue[Progress | None]) -> None:
         try:
             async for raw in envelopes:
-                progress = self._intake.judge(raw, self._intake.clock())
+                (progress,) = self._intake.judge([raw], self._intake.clock())
                 if progress.chain is not None and progress.refusal is None:
                     await progress.chain.room()
                     self._intake.order(progress)

@@ -59,13 +59,13 @@ class Admitting:
         return some_envelope(chance, mutator, self._config)
 
     def feed(self, raw: bytes) -> str:
-        progress = self._intake.judge(raw, self._intake.clock())
+        (progress,) = self._intake.judge([raw], self._intake.clock())
         if progress.record is None:
             (answer,) = self._intake.conclude([progress])
             check_told(answer.info)
             require(answer.status.value >= 400, "a refusal that says nothing")
             return f"refused {answer.status.name}"
-        again = self._intake.judge(raw, self._intake.clock())
+        (again,) = self._intake.judge([raw], self._intake.clock())
         require(again.record is not None, "admitted once, and not again")
         sequencer = Sequencer(self._config, 1, _START)
         effects = sequencer.take(1, encode_record(progress.record))

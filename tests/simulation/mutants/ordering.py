@@ -48,7 +48,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     mutant(
         "An orderer signs in whoever is no writer",
-        ("services.orderer.admission:_judge_signer", "if config.policy(path).evaluate(signers):", "if True:"),
+        ("services.orderer.admission:_judge_claim", "if config.policy(path).evaluate(signers):", "if True:"),
     ),
     mutant(
         "A restarted orderer takes the last record again",
