@@ -38,6 +38,10 @@ from privysharing.wire.privysharing.v1 import outline_pb2
 CHAINCODES_CACHED_MAX: Final = 256
 CHAINCODE_BYTES_CACHED_MAX: Final = 256
 
+# So are the shortest responses: most transactions answer no more than that they did what they were told.
+RESPONSES_CACHED_MAX: Final = 256
+RESPONSE_BYTES_CACHED_MAX: Final = 32
+
 _OK: Final = b"\x08\xc8\x01"  # how a response of status 200 begins
 
 
@@ -246,11 +250,18 @@ def encode_chaincode_event(event: ChaincodeEvent) -> bytes:
 
 def parse_response(raw: bytes) -> Response:
     """Read a bare protos.Response."""
+    return _known_response(raw) if len(raw) <= RESPONSE_BYTES_CACHED_MAX else _parse_response(raw)
+
+
+def _parse_response(raw: bytes) -> Response:
     if raw.startswith(_OK):
         tags, found = fields(raw[len(_OK) :])
         if tags == b"\x1a":
             return Response(200, payload=found[0])
     return _response(decode(proposal_response_pb2.Response, raw))
+
+
+_known_response = lru_cache(RESPONSES_CACHED_MAX)(_parse_response)
 
 
 def encode_response(response: Response) -> bytes:
