@@ -1,26 +1,23 @@
 """The endorser: from a signed proposal to an endorsement (core/endorser/endorser.go).
 
-Read `Endorser.process`, then `_receive`, `_identify`, `_simulate`, `_conclude`, `_sign`, `_answer`: they are the
-stages, in order. Many proposals take less time stage by stage than one after the other: a processor has at hand what it
-has just done, as far as there is room. To verify and to sign displace all else, so little more is in their stages.
+Read `Endorser.process`, then `_receive`, `_examine`, `_identify`, `_permit`, `_simulate`, `_conclude`, `_sign`,
+`_answer`: they are the stages, in order. Many proposals take less time stage by stage than one after the other, and the
+less the shorter these are: a processor has at hand what it has just done, if that was little. To verify and to sign
+displace all else, so nothing more is in their stages.
 """
 
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import TypeVarTuple
 
 from privysharing.chaincode.stub import PEER_TIME_DECORATION
 from privysharing.protocol import build
 from privysharing.protocol.codec.transactions import (
-    encode_chaincode_action,
-    encode_chaincode_event,
-    encode_proposal_response_payload,
     parse_proposal,
     parse_signed_proposal,
-    proposal_hash,
 )
 from privysharing.protocol.crypto import SigningIdentity
 from privysharing.protocol.envelopes import Header
@@ -28,9 +25,6 @@ from privysharing.protocol.errors import MalformedMessage
 from privysharing.protocol.msp.identity import Identity
 from privysharing.protocol.system_chaincodes import CSCC, QSCC, SYSTEM_CHAINCODES
 from privysharing.protocol.transactions import (
-    ChaincodeAction,
-    ChaincodeEvent,
-    ChaincodeId,
     Endorsement,
     Proposal,
     ProposalResponse,
@@ -39,21 +33,20 @@ from privysharing.protocol.transactions import (
 )
 from privysharing.protocol.values import value
 from services.peer.access import AccessControl
-from services.peer.chaincode_host.definitions import ChaincodeInfo
 from services.peer.chaincode_host.errors import ChaincodeError
 from services.peer.chaincode_host.faults import describe, go_text
 from services.peer.chaincode_host.host import ChaincodeHost, simulate
 from services.peer.chaincode_host.ports import Channel, Channels
-from services.peer.chaincode_host.simulator import SimulationLimits, SimulationResults, TxSimulator
+from services.peer.chaincode_host.simulator import SimulationLimits
 from services.peer.chaincode_host.transaction import Transaction
 from services.peer.endorsement import checks
 from services.peer.endorsement.interest import interest_of
 from services.peer.endorsement.issued import IssuedEndorsements
 from services.peer.endorsement.metrics import EndorserMetrics
+from services.peer.endorsement.results import Ran, Simulated, private_results, response_payload
 from services.peer.endorsement.stages import Outcome, ProposalRefused, Stage, Waiting, onward, through
 from services.peer.private_data.dissemination import NotSpread
 from services.peer.private_data.transient import TransientStoreFull
-from services.peer.private_data.types import PrivateResults
 from services.runtime.disk import StorageError
 
 Ts = TypeVarTuple("Ts")
@@ -101,34 +94,6 @@ class _Received:
     channel: Channel | None
     now_ns: int
     began: float
-
-
-@value
-class _Ran:
-    """A chaincode's run."""
-
-    info: ChaincodeInfo
-    simulator: TxSimulator | None
-    response: Response
-    event: ChaincodeEvent | None
-
-    @property
-    def size(self) -> int:
-        """In bytes, about, of what may be large."""
-        event = 0 if self.event is None else len(self.event.payload)
-        simulated = 0 if self.simulator is None else self.simulator.size
-        return simulated + len(self.response.payload) + len(self.response.message) + event
-
-
-@value
-class _Simulated:
-    """What a chaincode's run came to."""
-
-    chaincode: str
-    response: Response
-    payload: bytes  # protos.ProposalResponsePayload
-    interest: bytes = b""
-    private: PrivateResults | None = field(default=None, repr=False)
 
 
 class Endorser:
@@ -181,38 +146,58 @@ class Endorser:
                 self._on_fault(error)
             return ProposalRefused("internal error", internal=True)
 
-    def _receive(self, raw: bytes) -> Stage | Waiting | Outcome:
+    def _receive(self, raw: bytes) -> Stage | Outcome:
         """Read a proposal."""
         began = time.perf_counter()
         now_ns = self._clock_ns()
         signed, proposal = self._read(raw, now_ns)
-        header = proposal.header
-        self._filter(header, now_ns)
-        self._metrics.received.inc()
-        channel_id = header.channel.channel_id
+        channel_id = proposal.header.channel.channel_id
         channel = self._channels.get(channel_id) if channel_id else None
-        if channel_id and channel is None:
-            return _failed(f"channel '{channel_id}' not found")
-        return partial(self._guarded, self._identify, signed, _Received(proposal, channel, now_ns, began))
+        return partial(self._guarded, self._examine, signed, _Received(proposal, channel, now_ns, began))
 
-    def _identify(self, signed: SignedProposal, received: _Received) -> Stage:
-        """Check its form, and who sends it."""
+    def _examine(self, signed: SignedProposal, received: _Received) -> Stage | Outcome:
+        """Check its time and its form."""
+        header = received.proposal.header
+        self._filter(header, received.now_ns)
+        self._metrics.received.inc()
+        if received.channel is None and header.channel.channel_id:
+            return _failed(f"channel '{header.channel.channel_id}' not found")
         try:
             checks.check_form(received.proposal, signed)
+        except checks.Refusal as refusal:
+            raise self._invalid(refusal) from refusal
+        return partial(self._guarded, self._identify, signed, received)
+
+    def _identify(self, signed: SignedProposal, received: _Received) -> Stage:
+        """Verify who sends it."""
+        try:
             creator = checks.identify_creator(received.proposal, signed, received.channel, self._access)
         except checks.Refusal as refusal:
-            self._metrics.validation_failures.inc()
-            raise checks.Refusal(f"error validating proposal: {refusal}") from refusal
+            raise self._invalid(refusal) from refusal
+        return partial(self._guarded, self._permit, received, creator)
+
+    def _permit(self, received: _Received, creator: Identity) -> Stage:
+        """Check uniqueness and access, in this order (Endorser.preProcess)."""
+        proposal, channel = received.proposal, received.channel
+        if channel is not None:
+            try:
+                checks.check_new(proposal, channel)
+                if proposal.chaincode.name not in SYSTEM_CHAINCODES:  # those check for themselves
+                    checks.check_may_propose(creator, channel, self._access)
+            except checks.DuplicateTransaction:
+                self._metrics.duplicates.of(*self._where(proposal)).inc()
+                raise
+            except checks.AccessRefusal:
+                self._metrics.acl_failures.of(*self._where(proposal)).inc()
+                raise
         return partial(self._guarded, self._simulate, received, creator)
 
     def _simulate(self, received: _Received, creator: Identity) -> Stage | Waiting | Outcome:
-        """If he may, run its chaincode on one view of the channel. What touches much goes on at once."""
+        """Run its chaincode on one view of the channel. What touches much goes on at once."""
         proposal, channel = received.proposal, received.channel
         channel_id, name = proposal.header.channel.channel_id, proposal.chaincode.name
-        if channel is not None:
-            self._check_access(proposal, creator, channel)
-            if channel.stopped and name not in WITHOUT_SIMULATION:
-                return _failed(f"channel '{channel_id}' has stopped on this peer")  # why is for its operator
+        if channel is not None and channel.stopped and name not in WITHOUT_SIMULATION:
+            return _failed(f"channel '{channel_id}' has stopped on this peer")  # why is for its operator
         try:
             ran = self._run(received, creator)
         except _NotRunnable as error:
@@ -229,7 +214,7 @@ class Endorser:
             return self._conclude(received, ran)
         return partial(self._guarded, self._conclude, received, ran)
 
-    def _conclude(self, received: _Received, ran: _Ran) -> Stage | Waiting | Outcome:
+    def _conclude(self, received: _Received, ran: Ran) -> Stage | Waiting | Outcome:
         """Collect what it read and would write. What comes to much is answered at once."""
         try:
             simulated = self._collect(received.proposal, ran)
@@ -244,7 +229,7 @@ class Endorser:
             return onward(self._sign(received, simulated))
         return partial(self._guarded, self._sign, received, simulated)
 
-    def _spread(self, received: _Received, simulated: _Simulated, fault: Exception | None) -> Stage | Waiting | Outcome:
+    def _spread(self, received: _Received, simulated: Simulated, fault: Exception | None) -> Stage | Waiting | Outcome:
         """Go on when its private writes are where they belong. Raises StorageError, TransientStoreFull."""
         if fault is None:
             return self._sign(received, simulated)
@@ -252,7 +237,7 @@ class Endorser:
             raise fault
         return self._fail(received, fault)
 
-    def _sign(self, received: _Received, simulated: _Simulated) -> Stage | Outcome:
+    def _sign(self, received: _Received, simulated: Simulated) -> Stage | Outcome:
         """Sign what it came to, if that is a success."""
         channel_id, response = received.proposal.header.channel.channel_id, simulated.response
         if response.status >= ERROR:
@@ -267,7 +252,7 @@ class Endorser:
         endorsement = build.endorse(simulated.payload, self._signer)
         return partial(self._guarded, self._answer, received, simulated, endorsement)
 
-    def _answer(self, received: _Received, simulated: _Simulated, endorsement: Endorsement) -> Outcome:
+    def _answer(self, received: _Received, simulated: Simulated, endorsement: Endorsement) -> Outcome:
         """Hand the endorsement out."""
         self._issued.add(simulated.payload, endorsement)
         return self._finish(
@@ -303,29 +288,20 @@ class Endorser:
             self._metrics.validation_failures.inc()
             raise checks.Refusal(go_text(error)) from error
 
+    def _invalid(self, refusal: checks.Refusal) -> checks.Refusal:
+        self._metrics.validation_failures.inc()
+        return checks.Refusal(f"error validating proposal: {refusal}")
+
     def _filter(self, header: Header, now_ns: int) -> None:
         checks.check_expiry(header.signature.creator, now_ns)
         checks.check_time_window(header.channel.timestamp_ns, now_ns, self._config.time_window_s)
-
-    def _check_access(self, proposal: Proposal, creator: Identity, channel: Channel) -> None:
-        """Check uniqueness and access, in this order (Endorser.preProcess)."""
-        try:
-            checks.check_new(proposal, channel)
-            if proposal.chaincode.name not in SYSTEM_CHAINCODES:  # those check for themselves
-                checks.check_may_propose(creator, channel, self._access)
-        except checks.DuplicateTransaction:
-            self._metrics.duplicates.of(*self._where(proposal)).inc()
-            raise
-        except checks.AccessRefusal:
-            self._metrics.acl_failures.of(*self._where(proposal)).inc()
-            raise
 
     def _where(self, proposal: Proposal) -> tuple[str, str]:
         """Channel and chaincode in the metrics. Not whatever a client writes: every value makes a series, for ever."""
         chaincode = proposal.chaincode.name
         return proposal.header.channel.channel_id, chaincode if self._host.runs(chaincode) else "unknown"
 
-    def _run(self, received: _Received, creator: Identity) -> _Ran:
+    def _run(self, received: _Received, creator: Identity) -> Ran:
         """Run the chaincode (Endorser.simulateProposal). Raises _NotRunnable, ChaincodeError."""
         proposal, channel = received.proposal, received.channel
         simulator = None
@@ -339,47 +315,21 @@ class Endorser:
         except ChaincodeError as error:
             raise _NotRunnable(str(error)) from error
         response, event = self._host.execute(transaction, info, proposal.input)
-        return _Ran(info, simulator, response, event if response.status < ERROR_THRESHOLD else None)
+        return Ran(info, simulator, response, event if response.status < ERROR_THRESHOLD else None)
 
-    def _collect(self, proposal: Proposal, ran: _Ran) -> _Simulated:
+    def _collect(self, proposal: Proposal, ran: Ran) -> Simulated:
         """What the run did. Raises ChaincodeError."""
         simulator, response = ran.simulator, ran.response
         if simulator is None:
-            return _Simulated(ran.info.name, response, _response_payload(proposal, ran, b""))
+            return Simulated(ran.info.name, response, response_payload(proposal, ran, b""))
         results = simulator.results()
         if not self._has_room() and results.writes:
             raise _NoRoom
         private = None
         if results.private and response.status < ERROR_THRESHOLD:
-            private = _private_results(proposal, results, simulator)
+            private = private_results(proposal, results, simulator)
         interest = interest_of(results.rwset, simulator.state, results.private_reads)
-        return _Simulated(ran.info.name, response, _response_payload(proposal, ran, results.public), interest, private)
-
-
-def _response_payload(proposal: Proposal, ran: _Ran, results: bytes) -> bytes:
-    """protos.ProposalResponsePayload: what every endorser of a proposal must come to alike."""
-    header, event = proposal.header, ran.event
-    action = ChaincodeAction(
-        results=results,
-        events=encode_chaincode_event(event) if event is not None else b"",
-        response=ran.response,
-        chaincode=ChaincodeId(ran.info.name, ran.info.version),
-    )
-    return encode_proposal_response_payload(
-        proposal_hash(header.channel_bytes, header.signature_bytes, proposal.payload_without_transient),
-        encode_chaincode_action(action),
-    )
-
-
-def _private_results(proposal: Proposal, results: SimulationResults, simulator: TxSimulator) -> PrivateResults:
-    """What goes to the members of the collections that were written to."""
-    channel = proposal.header.channel
-    collections = {}
-    for each in results.private:
-        config = simulator.collections.find(each.namespace, each.collection)
-        assert config is not None  # it was written to
-        collections[each.namespace, each.collection] = config
-    return PrivateResults(channel.channel_id, channel.tx_id, simulator.state.height, results.private, collections)
+        return Simulated(ran.info.name, response, response_payload(proposal, ran, results.public), interest, private)
 
 
 def _failed(message: str) -> ProposalResponse:

@@ -69,11 +69,11 @@ def test_a_simulation_that_came_to_much_is_answered_at_once_and_keeps_nothing_wh
     endorser = network.peers[0].endorser
 
     def simulated(value: str) -> Stage | Waiting | Outcome:
-        received = endorser.admit(signed(proposal(network.client, CHAINCODE, "put", "a", value), network.client))
-        assert callable(received)
-        identified = received()
-        assert callable(identified)
-        return identified()
+        at = endorser.admit(signed(proposal(network.client, CHAINCODE, "put", "a", value), network.client))
+        for _ in ("examined", "identified", "permitted", "simulated"):
+            assert callable(at)
+            at = at()
+        return at
 
     assert callable(simulated("1"))
     assert isinstance(simulated("1" * KEPT_BYTES_MAX), ProposalResponse)
