@@ -51,9 +51,11 @@ def encode_batch_answer(number: int, outcome: bytes | CallFailed) -> bytes:
 
 
 def _outcome(answer: batch_pb2.BatchAnswer) -> bytes | CallFailed:
+    if result := answer.result:
+        return result
     kind = answer.WhichOneof("outcome")
     if kind == "result":
-        return answer.result
+        return b""
     if kind == "status":
         return CallFailed(answer.status.code, answer.status.message)
     raise MalformedMessage("an answer of a batch has no outcome")
