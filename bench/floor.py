@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from privysharing.protocol.crypto import WORTH_A_TABLE, SigningIdentity, VerifyingKey
+from privysharing.protocol.crypto import SigningIdentity, VerifyingKey
+from privysharing.protocol.p256 import WORTH_A_TABLE
 
 _ROUNDS_PER_CLOCK_CHECK = 20
 

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, utils
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from privysharing.protocol.errors import ProtocolError
-from privysharing.protocol.p256 import KeyTable, Tables
+from privysharing.protocol.p256 import TABLES, WORTH_A_TABLE, NoTables
 
 # SEC 2 and FIPS 186-4: the order of each curve's base point
 CURVE_ORDERS: Final = {
@@ -25,10 +25,6 @@ CURVE_ORDERS: Final = {
 }
 HALF_ORDERS: Final = {name: order // 2 for name, order in CURVE_ORDERS.items()}
 
-# A table takes as long to make as this many verifications gain by it.
-WORTH_A_TABLE: Final = 700
-
-TABLES: Final = Tables()
 _ECDSA: Final = ec.ECDSA(hashes.SHA256())
 _SEQUENCE: Final = 0x30
 _INTEGER: Final = 0x02
@@ -113,9 +109,9 @@ def _positive(content: bytes) -> int | None:
 
 
 class VerifyingKey:
-    """Somebody's public key. One on P-256 gets a table once it has verified so much that it will pay (see `p256`)."""
+    """Somebody's public key. One on P-256 gets a table once so many signatures have held that it will pay (`p256`)."""
 
-    __slots__ = ("_half_order", "_key", "_point", "_verified")
+    __slots__ = ("_half_order", "_held", "_key", "_point")
 
     def __init__(self, public_key: object) -> None:
         """Any key of a certificate: what is not ECDSA on a NIST curve verifies nothing."""
@@ -125,29 +121,33 @@ class VerifyingKey:
         self._point = b""
         if self._key is not None and curve == "secp256r1":
             self._point = self._key.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
-        self._verified = 0
+        self._held = 0
 
     def verify(self, message: bytes, signature: bytes) -> bool:
         """Whether `signature` is the low-S signature of `message` (bccsp/sw verifyECDSA). Never raises."""
         found = _read(signature)
         if found is None or found[1] > self._half_order or self._key is None:
             return False
-        table = self._table() if self._point else None
+        table = TABLES.get(self._point)
         if table is not None:
-            return table.verify(found[0], found[1], sha256(message))
+            try:
+                return table.verify(found[0], found[1], sha256(message))
+            except NoTables:
+                pass  # no memory for it at the moment
         try:
             self._key.verify(found[2], message, _ECDSA)
         except InvalidSignature:
             return False
+        if table is None and self._point:
+            self._earn()
         return True
 
-    def _table(self) -> KeyTable | None:
-        table = TABLES.get(self._point)
-        if table is None:
-            self._verified += 1
-            if self._verified >= WORTH_A_TABLE:
-                table = TABLES.make(self._point)
-        return table
+    def _earn(self) -> None:
+        """Count a signature that held. Forgeries earn their key nothing, or who has none could have tables made."""
+        self._held += 1
+        if self._held >= WORTH_A_TABLE:
+            self._held = 0
+            TABLES.make(self._point)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

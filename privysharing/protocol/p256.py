@@ -1,12 +1,13 @@
 """ECDSA on P-256 for public keys that verify again and again: a table of each one's multiples, made once.
 
 To verify is to compute u1*G + u2*Q (FIPS 186-5, 6.4.2). Every library has a table for the base point G, with which u1*G
-takes a seventh of what u2*Q takes. Endorsers sign thousands of transactions with one key, so that a table for their Q
+takes a sixth of what u2*Q takes. Endorsers sign thousands of transactions with one key, so that a table for their Q
 pays as well. The arithmetic is OpenSSL's, through the very library that Python's own `hashlib` is linked with, and
 gmpy2's for the one inversion. Only public values come here: none of it needs to take the same time for all of them.
 """
 
 import ctypes
+import logging
 import threading
 import weakref
 from typing import Final
@@ -17,8 +18,15 @@ _ORDER: Final = mpz(0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC
 _FIELD: Final = mpz(0xFFFFFFFF00000001000000000000000000000000FFFFFFFFFFFFFFFFFFFFFFFF)
 _CURVE: Final = 415  # NID_X9_62_prime256v1
 _NUMBER_BYTES: Final = 32
-_POINT_BYTES: Final = 65  # SEC 1, uncompressed
-TABLES_MAX: Final = 64  # 10 MiB; the oldest one goes, and comes again where it is worth it
+_POINT_BYTES: Final = 65
+_UNCOMPRESSED: Final = 0x04  # SEC 1, 2.3.3
+
+# A table takes as long to make as this many verifications gain by it. An evicted key has to earn its next one with as
+# many again, so that keys which push each other out cost at most as much as tables gain.
+WORTH_A_TABLE: Final = 700
+TABLES_MAX: Final = 64  # 10 MiB; the oldest one goes
+
+_log = logging.getLogger(__name__)
 
 _ADDRESS, _INT, _SIZE, _BYTES = ctypes.c_void_p, ctypes.c_int, ctypes.c_size_t, ctypes.c_char_p
 _FUNCTIONS: Final = {  # result, arguments: OpenSSL's manual, pages EC_GROUP_new, EC_POINT_new, EC_POINT_add, BN_new
@@ -45,7 +53,7 @@ _FUNCTIONS: Final = {  # result, arguments: OpenSSL's manual, pages EC_GROUP_new
 
 
 class NoTables(Exception):
-    """Python's OpenSSL is not to be had here, or keeps no tables for points of one's own."""
+    """A table cannot be had or used: no OpenSSL in this Python, none of its memory left, or what is no point."""
 
 
 class Curve:
@@ -55,39 +63,21 @@ class Curve:
         try:
             import _hashlib  # absent where Python was built without OpenSSL
 
-            # Brief calls keep the interpreter's lock, which takes longer to win back; others let it go.
-            self.openssl = _declared(ctypes.PyDLL(_hashlib.__file__))
+            # The same functions twice. Who lets the interpreter's lock go may wait long to have it again, so only
+            # what takes many microseconds does.
+            self.locked = _declared(ctypes.PyDLL(_hashlib.__file__))
             self.unlocked = _declared(ctypes.CDLL(_hashlib.__file__))
         except (ImportError, AttributeError, OSError) as error:
             raise NoTables(f"Python's OpenSSL is not to be had: {error}") from error
-        self.group = _check(self.openssl.EC_GROUP_new_by_curve_name(_CURVE))
+        self.group = _check(self.locked.EC_GROUP_new_by_curve_name(_CURVE))
         self.scratches: list[_Scratch] = []  # as many as threads were here at a time
-
-    def precompute(self, point: bytes) -> int:
-        """A group whose base point is `point` (SEC 1), with its table of 150 KiB: 30 ms, beside other threads."""
-        if len(point) != _POINT_BYTES:
-            raise NoTables(f"a point has {_POINT_BYTES} bytes, not {len(point)}")
-        openssl, group = self.openssl, _check(self.openssl.EC_GROUP_new_by_curve_name(_CURVE))
-        base = _check(openssl.EC_POINT_new(group))
-        order, cofactor = openssl.EC_GROUP_get0_order(self.group), openssl.EC_GROUP_get0_cofactor(self.group)
-        try:
-            _check(openssl.EC_POINT_oct2point(group, base, point, len(point), None))
-            _check(openssl.EC_GROUP_set_generator(group, base, order, cofactor))
-            _check(self.unlocked.EC_GROUP_precompute_mult(group, None))
-        except NoTables:
-            openssl.ERR_clear_error()  # this thread's, which its next TLS call would take for its own
-            openssl.EC_GROUP_free(group)
-            raise
-        finally:
-            openssl.EC_POINT_free(base)
-        return group
 
 
 class _Scratch:
     """Room for one calculation at a time."""
 
     def __init__(self, curve: Curve) -> None:
-        openssl = curve.openssl
+        openssl = curve.locked
         self.context = _check(openssl.BN_CTX_new())
         self.scalar, self.x, self.z = (_check(openssl.BN_new()) for _ in range(3))
         self.sum, self.term = (_check(openssl.EC_POINT_new(curve.group)) for _ in range(2))
@@ -100,11 +90,11 @@ class KeyTable:
     def __init__(self, curve: Curve, point: bytes) -> None:
         """`point` is the key in SEC 1's uncompressed form. Raises NoTables where that is not on the curve."""
         self._curve = curve
-        self._group = curve.precompute(point)
-        weakref.finalize(self, curve.openssl.EC_GROUP_free, self._group).atexit = False
+        self._group = _precomputed(curve, point)
+        weakref.finalize(self, curve.locked.EC_GROUP_free, self._group).atexit = False
 
     def verify(self, r: int, s: int, digest: bytes) -> bool:
-        """Whether r and s are a signature of a message with this SHA-256 digest."""
+        """Whether r and s are a signature of a message with this SHA-256 digest. Raises NoTables: out of memory."""
         if not (0 < r < _ORDER and 0 < s < _ORDER):
             return False
         try:
@@ -117,21 +107,22 @@ class KeyTable:
             self._curve.scratches.append(scratch)
 
     def _verify(self, r: int, s: int, digest: bytes, at: _Scratch) -> bool:
-        openssl, unlocked, group, size = self._curve.openssl, self._curve.unlocked, self._curve.group, _NUMBER_BYTES
+        locked, unlocked, group, size = self._curve.locked, self._curve.unlocked, self._curve.group, _NUMBER_BYTES
         inverse = invert(s, _ORDER)
         u1 = (int.from_bytes(digest, "big") * inverse % _ORDER).to_bytes(size, "big")
         u2 = (r * inverse % _ORDER).to_bytes(size, "big")
         if not (
-            openssl.BN_bin2bn(u1, size, at.scalar)
+            locked.BN_bin2bn(u1, size, at.scalar)
             and unlocked.EC_POINT_mul(group, at.sum, at.scalar, None, None, at.context)
-            and openssl.BN_bin2bn(u2, size, at.scalar)
+            and locked.BN_bin2bn(u2, size, at.scalar)
             and unlocked.EC_POINT_mul(self._group, at.term, at.scalar, None, None, at.context)
-            and openssl.EC_POINT_add(group, at.sum, at.sum, at.term, at.context)
-            and openssl.EC_POINT_get_Jprojective_coordinates_GFp(group, at.sum, at.x, None, at.z, at.context)
-            and openssl.BN_bn2binpad(at.x, at.raw_x, size)
-            and openssl.BN_bn2binpad(at.z, at.raw_z, size)
+            and locked.EC_POINT_add(group, at.sum, at.sum, at.term, at.context)
+            and locked.EC_POINT_get_Jprojective_coordinates_GFp(group, at.sum, at.x, None, at.z, at.context)
+            and locked.BN_bn2binpad(at.x, at.raw_x, size)
+            and locked.BN_bn2binpad(at.z, at.raw_z, size)
         ):
-            raise MemoryError("OpenSSL could not calculate")  # nothing else can be wrong with numbers in range
+            locked.ERR_clear_error()  # this thread's, which its next TLS call would take for its own
+            raise NoTables("OpenSSL could not calculate")  # for want of memory, with numbers in range
         x, z = int.from_bytes(at.raw_x, "big"), int.from_bytes(at.raw_z, "big")
         squared = z * z % _FIELD
         if squared == 0:  # the point at infinity has no x
@@ -143,7 +134,7 @@ class KeyTable:
 
 
 class Tables:
-    """The tables of this process: of the last keys that were worth one. Safe to share between threads."""
+    """The tables of the last keys that were worth one. Safe to share between threads."""
 
     def __init__(self, tables_max: int = TABLES_MAX) -> None:
         self._tables_max = tables_max
@@ -162,15 +153,48 @@ class Tables:
 
     def make(self, point: bytes) -> KeyTable | None:
         """A table for a valid key that has none; None where there can be none, or another is being made."""
-        if self._curve is None or not self._making.acquire(blocking=False):
+        if self.fault is not None or self._curve is None or not self._making.acquire(blocking=False):
             return None
         try:
-            while len(self._by_point) >= self._tables_max:
-                del self._by_point[next(iter(self._by_point))]
-            made = self._by_point[point] = KeyTable(self._curve, point)
+            made = self._by_point.get(point)  # perhaps by a thread that came here first
+            if made is None:
+                made = KeyTable(self._curve, point)
+                while len(self._by_point) >= self._tables_max:
+                    del self._by_point[next(iter(self._by_point))]
+                self._by_point[point] = made
             return made
+        except NoTables as error:
+            self.fault = str(error)
+            _log.warning("no more keys get tables to be verified with", extra={"reason": self.fault})
+            return None
         finally:
             self._making.release()
+
+
+def _precomputed(curve: Curve, point: bytes) -> int:
+    """A group whose base point is `point`, with its table of 150 KiB. Takes 30 ms, beside other threads.
+
+    An event loop that verifies stands still for as long, once in a key's life: handing over every verification to a
+    thread would cost it more.
+    """
+    if len(point) != _POINT_BYTES or point[0] != _UNCOMPRESSED:
+        raise NoTables("not a point in SEC 1's uncompressed form")
+    locked = curve.locked
+    group = base = None
+    try:
+        group = _check(locked.EC_GROUP_new_by_curve_name(_CURVE))
+        base = _check(locked.EC_POINT_new(group))
+        order, cofactor = locked.EC_GROUP_get0_order(curve.group), locked.EC_GROUP_get0_cofactor(curve.group)
+        _check(locked.EC_POINT_oct2point(group, base, point, len(point), None))
+        _check(locked.EC_GROUP_set_generator(group, base, order, cofactor))
+        _check(curve.unlocked.EC_GROUP_precompute_mult(group, None))
+    except NoTables:
+        locked.ERR_clear_error()  # this thread's, which its next TLS call would take for its own
+        locked.EC_GROUP_free(group)
+        raise
+    finally:
+        locked.EC_POINT_free(base)
+    return group
 
 
 def _declared(library: ctypes.CDLL) -> ctypes.CDLL:
@@ -181,7 +205,10 @@ def _declared(library: ctypes.CDLL) -> ctypes.CDLL:
 
 
 def _check(result: int | None) -> int:
-    """What a call gave, unless it says that it failed: for want of memory, or over what is no point."""
+    """What a call gave. Raises NoTables where it failed: for want of memory, or over what is no point."""
     if not result:
         raise NoTables("OpenSSL failed to calculate on P-256")
     return result
+
+
+TABLES: Final = Tables()  # of this process

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Iterator
 
 import uvloop
 
-from privysharing.protocol.crypto import TABLES
+from privysharing.protocol.p256 import TABLES
 from services.runtime.config import ConfigError
 from services.runtime.disk import StorageError
 

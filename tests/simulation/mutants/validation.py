@@ -75,16 +75,16 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         "A peer believes that it issued whatever bears a signature of its own",
         (
             "services.peer.endorsement.issued:IssuedEndorsements.__contains__",
-            "== (_kept(response_payload), endorsement.endorser)",
-            "is not None",
+            "return digest is not None and",
+            "return digest is not None or",
         ),
     ),
     mutant(
         "A peer believes that it issued whatever has been endorsed",
         (
-            "services.peer.endorsement.issued:_kept",
-            "return response_payload if",
-            "return b'' if",
+            "services.peer.endorsement.issued:_digest",
+            "sha256(endorsement_message(response_payload, endorsement.endorser))",
+            "b''",
         ),
     ),
     mutant(

@@ -127,6 +127,22 @@ def test_a_fault_of_storage_says_in_one_line_what_was_to_be_done_and_where() -> 
     assert err == f"the process stops after a fault: {why}\n"
 
 
+def test_a_process_that_cannot_verify_as_fast_as_others_says_so() -> None:
+    process = start("await asyncio.sleep(0)")
+    _, _, quick = finish(process)
+    assert "could" not in quick
+    program = "import sys; sys.modules['_hashlib'] = None\nimport logging; logging.basicConfig()\n"
+    process = subprocess.run(
+        [sys.executable, "-c", program + PROGRAM.format(body="await asyncio.sleep(0)")],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        timeout=30,
+    )
+    assert process.returncode == 0
+    assert "each signature takes twice as long to verify as it could" in process.stderr
+
+
 def test_what_was_loaded_is_not_searched_for_garbage_and_new_garbage_still_goes() -> None:
     process = start("""
     import gc, weakref

@@ -1,5 +1,8 @@
 """Verification with a table of the public key says what verification without one says."""
 
+import ctypes
+import gc
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -11,9 +14,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from privysharing.protocol import crypto
-from privysharing.protocol.crypto import CURVE_ORDERS, WORTH_A_TABLE, SigningIdentity, VerifyingKey, sha256
-from privysharing.protocol.p256 import Curve, KeyTable, NoTables, Tables
+from privysharing.protocol import crypto, p256
+from privysharing.protocol.crypto import CURVE_ORDERS, SigningIdentity, VerifyingKey, sha256
+from privysharing.protocol.p256 import WORTH_A_TABLE, Curve, KeyTable, NoTables, Tables
 
 N = CURVE_ORDERS["secp256r1"]
 P = 0xFFFFFFFF00000001000000000000000000000000FFFFFFFFFFFFFFFFFFFFFFFF
@@ -132,8 +135,23 @@ def test_an_x_between_order_and_field_counts_by_its_rest(s: int, digest: int) ->
     table, raw = KeyTable(CURVE, sec1(public_key)), digest.to_bytes(32, "big")
     assert table.verify(r, s, raw)
     assert by_library(public_key, r, s, raw)
+    assert not table.verify(r + N, s, raw)
     assert not table.verify(r + 1, s, raw)
     assert not by_library(public_key, r + 1, s, raw)
+
+
+@given(st.integers(1, N - 1), st.binary(min_size=32, max_size=32))
+def test_an_r_that_only_the_field_takes_for_the_x_is_no_signature(nonce: int, digest: bytes) -> None:
+    """r + N = x in the field, for an x below N: that r is x + P - N, and no rest of x by the order."""
+    x = ec.derive_private_key(nonce, ec.SECP256R1()).public_key().public_numbers().x
+    r = (x + P - N) % P
+    if 0 < r < N:
+        s = pow(nonce, -1, N) * (int.from_bytes(digest, "big") + r * SECRET) % N
+        assert not same_verdict(r, s, digest)
+
+
+def test_numbers_are_those_of_the_curve() -> None:
+    assert (p256._ORDER, p256._FIELD) == (N, P)
 
 
 def test_threads_share_a_table() -> None:
@@ -146,7 +164,10 @@ def test_threads_share_a_table() -> None:
         assert all(threads.map(judge, range(400)))
 
 
-@pytest.mark.parametrize("point", [b"", b"\x00", b"\x04" + bytes(63) + b"\x01", b"\x04" + b"\x01" * 64])
+HYBRID = bytes([6 + sec1(KEY.public_key())[-1] % 2]) + sec1(KEY.public_key())[1:]
+
+
+@pytest.mark.parametrize("point", [b"", b"\x00", b"\x04" + bytes(63) + b"\x01", b"\x04" + b"\x01" * 64, HYBRID])
 def test_what_is_no_point_has_no_table(point: bytes) -> None:
     with pytest.raises(NoTables):
         KeyTable(CURVE, point)
@@ -159,6 +180,62 @@ def test_the_oldest_table_goes_when_there_are_too_many() -> None:
     made = [tables.make(point) for point in points]
     assert None not in made
     assert [tables.get(point) for point in points] == [None, *made[1:]]
+    assert tables.make(points[1]) is made[1]
+    assert [tables.get(point) for point in points] == [None, *made[1:]]
+
+
+class Failing:
+    """OpenSSL with one function that finds no memory."""
+
+    def __init__(self, library: ctypes.CDLL, function: str) -> None:
+        self._library, self._function = library, function
+
+    def __getattr__(self, name: str) -> Callable[..., int | None]:
+        return (lambda *_: None) if name == self._function else getattr(self._library, name)
+
+
+def let_fail(curve: Curve, function: str) -> None:
+    curve.locked, curve.unlocked = Failing(curve.locked, function), Failing(curve.unlocked, function)  # type: ignore[assignment]
+
+
+@pytest.mark.parametrize("function", ["EC_GROUP_new_by_curve_name", "EC_POINT_new", "EC_GROUP_precompute_mult"])
+def test_without_memory_for_one_more_the_tables_that_are_there_stay(
+    function: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    tables = Tables(tables_max=1)
+    assert tables.fault is None
+    assert tables._curve is not None
+    first, second = (sec1(ec.derive_private_key(secret, ec.SECP256R1()).public_key()) for secret in (2, 3))
+    made = tables.make(first)
+    let_fail(tables._curve, function)
+    assert tables.make(second) is None
+    assert tables.make(second) is None
+    assert [tables.get(first), tables.get(second)] == [made, None]
+    assert tables.fault is not None
+    assert [record.reason for record in caplog.records] == [tables.fault]  # type: ignore[attr-defined]
+
+
+def test_a_python_without_openssl_has_no_tables(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "_hashlib", None)
+    tables = Tables()
+    assert "OpenSSL is not to be had" in str(tables.fault)
+    assert tables.make(sec1(KEY.public_key())) is None
+    monkeypatch.setattr(crypto, "TABLES", tables)
+    key, signer = VerifyingKey(KEY.public_key()), SigningIdentity("Org", b"", b"", KEY)
+    signature = signer.sign(b"a grant")
+    assert all(key.verify(b"a grant", signature) for _ in range(WORTH_A_TABLE + 2))
+    assert not key.verify(b"another", signature)
+
+
+def test_a_table_that_goes_gives_its_memory_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    curve, freed = Curve(), []
+    free = curve.locked.EC_GROUP_free
+    monkeypatch.setattr(curve.locked, "EC_GROUP_free", lambda group: (freed.append(group), free(group)))
+    table = KeyTable(curve, sec1(KEY.public_key()))
+    group = table._group
+    del table
+    gc.collect()
+    assert freed == [group]
 
 
 @pytest.fixture
@@ -195,6 +272,39 @@ def test_a_key_gets_its_table_when_it_pays_and_a_forgery_stays_one(count: Callab
     assert count() == before + 1
     assert not other.verify(message, signature)
     assert count() == before + 1
+
+
+def test_forgeries_earn_their_key_no_table(count: Callable[[], int]) -> None:
+    key, signature = VerifyingKey(KEY.public_key()), SigningIdentity("Org", b"", b"", KEY).sign(b"a grant")
+    assert not any(key.verify(b"another", signature) for _ in range(WORTH_A_TABLE + 1))
+    assert key.verify(b"a grant", signature)
+    assert key.verify(b"a grant", signature)
+    assert count() == 0
+
+
+def test_an_evicted_key_has_to_earn_its_next_table(count: Callable[[], int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(crypto, "TABLES", Tables(tables_max=1))
+    private = [ec.derive_private_key(secret, ec.SECP256R1()) for secret in (2, 3)]
+    first, second = [(VerifyingKey(x.public_key()), SigningIdentity("", b"", b"", x).sign(b"m")) for x in private]
+    for key, signature in (first, second):  # the second one's table is the first one's end
+        assert all(key.verify(b"m", signature) for _ in range(WORTH_A_TABLE))
+        assert count() == 0
+    assert all(first[0].verify(b"m", first[1]) for _ in range(WORTH_A_TABLE))
+    assert count() == 0
+    assert first[0].verify(b"m", first[1])
+    assert count() == 1
+
+
+@pytest.mark.parametrize("function", ["BN_CTX_new", "EC_POINT_mul"])
+def test_without_memory_to_calculate_the_library_says_what_is_true(count: Callable[[], int], function: str) -> None:
+    key, signature = VerifyingKey(KEY.public_key()), SigningIdentity("Org", b"", b"", KEY).sign(b"a grant")
+    assert all(key.verify(b"a grant", signature) for _ in range(WORTH_A_TABLE))
+    curve = crypto.TABLES._curve
+    assert curve is not None
+    let_fail(curve, function)
+    assert key.verify(b"a grant", signature)
+    assert not key.verify(b"another", signature)
+    assert count() == 0
 
 
 def test_other_curves_do_without(count: Callable[[], int]) -> None:
