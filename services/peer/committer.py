@@ -123,20 +123,21 @@ class Committer:
         Whoever yields the blocks waits for the commit of a configuration block before yielding the next: what
         follows is verified under the new configuration.
         """
-        verified: asyncio.Queue[VerifiedBlock | None] = asyncio.Queue(BLOCKS_VERIFIED_AHEAD)
+        verified: asyncio.Queue[asyncio.Task[VerifiedBlock] | None] = asyncio.Queue(BLOCKS_VERIFIED_AHEAD)
         waiting = self._metrics.waiting.of(self._ledger.channel_id)
         waiting.set(0)
 
         async def verify() -> None:
             async for block in blocks:
-                done = await self._verify(block)
+                verifying = group.create_task(self._verify(block))
                 waiting.inc()
-                await verified.put(done)
+                await verified.put(verifying)
             await verified.put(None)
 
         async with asyncio.TaskGroup() as group:
             group.create_task(verify())
-            while (block := await verified.get()) is not None:
+            while (next_one := await verified.get()) is not None:
+                block = await next_one
                 waiting.dec()
                 await self._store(block)
 
