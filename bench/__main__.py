@@ -11,13 +11,14 @@ import uvloop
 from bench import beside, overload, summary
 from bench.display import Display
 from bench.load import Load
-from bench.measuring import Figures, measure, settle_memory
+from bench.measuring import Figures, measure
 from bench.networks import Shape
 from bench.profiling import report
 from bench.profiling.sampling import CannotSample, Sampler
 from bench.workloads import WORKLOADS
 from deploy.ordering import Wish, with_ordering
 from privysharing.sdk import Transport
+from services.runtime.process import settle_memory
 
 OVERLOAD = "overload"
 

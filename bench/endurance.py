@@ -19,7 +19,7 @@ from bench.counters import height_of
 from bench.display import Display
 from bench.flows import flows_of
 from bench.load import Load, run
-from bench.measuring import Figures, apply, settle_memory
+from bench.measuring import Figures, apply
 from bench.meter import Tally
 from bench.networks import network_of, peers_agree
 from bench.workloads import FILL, FILLED_KEYS, WORKLOADS
@@ -27,6 +27,7 @@ from deploy.manifest import NodeEntry
 from deploy.topology import load_topology
 from services.client.network.processes import Processes
 from services.peer.layout import LEDGERS
+from services.runtime.process import settle_memory
 
 _IN_FLIGHT, _FILLS_IN_FLIGHT = 600, 20
 _FILL_SECONDS = 1.0  # between two looks at how many keys there are

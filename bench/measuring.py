@@ -1,7 +1,6 @@
 """One run: a network of its own, a load on it, and the figures that come of it."""
 
 import asyncio
-import gc
 import os
 from statistics import mean
 from typing import Any
@@ -19,17 +18,10 @@ from bench.profiling.sampling import Sampler
 from bench.workloads import Workload
 from privysharing.sdk import Transport
 from services.client.network.processes import Processes
-from services.runtime.process import CONTAINERS_BETWEEN_COLLECTIONS
 
 Figures = dict[str, Any]  # by name, as they go into JSON
 
 CLIENT = "client"
-
-
-def settle_memory() -> None:
-    """Collect garbage as seldom as the nodes do: the client shares the machine with what it measures."""
-    gc.freeze()
-    gc.set_threshold(CONTAINERS_BETWEEN_COLLECTIONS)
 
 
 async def measure(

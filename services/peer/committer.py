@@ -9,7 +9,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from privysharing.protocol.blocks import Block
 from privysharing.protocol.channel.bundle import ChannelConfig
@@ -27,11 +27,13 @@ from services.peer.private_data.resolving import kept_sets
 from services.peer.private_data.store import PrivateStore
 from services.peer.private_data.types import Missing, Place, PrivateSet, Resolver
 from services.peer.validation.validate import accept_genesis, read_block, validate_block
+from services.peer.verifiers import Verifiers
 
 # Submitting a job costs about 50 us, verifying one transaction's signatures about 200: a block is shared between
 # threads when each gets at least this many.
 TRANSACTIONS_PER_JOB_MIN = 25
 BLOCKS_VERIFIED_AHEAD = 2
+BEHIND_BLOCKS = 20  # so many that came while others waited are no hiccup any more: there is a lot to catch up with
 FIND_SECONDS_MAX = 30.0  # for private sets of a block, whatever a resolver itself allows
 
 # Verdicts on transactions whose endorsers vouch for the chaincode that they name: labels must not grow at will.
@@ -46,11 +48,15 @@ OnBlock = Callable[[Block, Sequence[ReadTransaction], Sequence[TxCode]], None]
 
 @dataclass(frozen=True, slots=True)
 class Workers:
-    """Threads for work that would hold up the event loop. `store` has one, so that blocks are stored in order."""
+    """Threads for work that would hold up the event loop. `store` has one, so that blocks are stored in order.
+
+    `beside` are processes, for a peer that is far behind.
+    """
 
     crypto: Executor
     store: Executor
     parts: int = 1  # among how many crypto threads one block is shared, while others check and store its neighbours
+    beside: Verifiers = field(default_factory=Verifiers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,21 +129,24 @@ class Committer:
         Whoever yields the blocks waits for the commit of a configuration block before yielding the next: what
         follows is verified under the new configuration.
         """
-        verified: asyncio.Queue[asyncio.Task[VerifiedBlock] | None] = asyncio.Queue(BLOCKS_VERIFIED_AHEAD)
+        ahead = BLOCKS_VERIFIED_AHEAD + self._workers.beside.count
+        verified: asyncio.Queue[asyncio.Task[VerifiedBlock] | None] = asyncio.Queue(ahead)
         waiting = self._metrics.waiting.of(self._ledger.channel_id)
         waiting.set(0)
 
         async def verify() -> None:
+            behind = 0
             async for block in blocks:
-                verifying = group.create_task(self._verify(block))
+                behind = min(behind + 1, 2 * BEHIND_BLOCKS) if verified.full() else max(behind - 1, 0)
+                verifying = group.create_task(self._verify(block, far_behind=behind > BEHIND_BLOCKS))
                 waiting.inc()
                 await verified.put(verifying)
             await verified.put(None)
 
         async with asyncio.TaskGroup() as group:
             group.create_task(verify())
-            while (next_one := await verified.get()) is not None:
-                block = await next_one
+            while (verifying := await verified.get()) is not None:
+                block = await verifying
                 waiting.dec()
                 await self._store(block)
 
@@ -145,22 +154,27 @@ class Committer:
         """Commit one block and return its verdicts."""
         return await self._store(await self._verify(block))
 
-    async def _verify(self, block: Block) -> VerifiedBlock:
+    async def _verify(self, block: Block, *, far_behind: bool = False) -> VerifiedBlock:
         started = time.perf_counter()
         config = self._config
+        found = await self._workers.beside.verify(block.data, config) if far_behind else None
         loop = asyncio.get_running_loop()
         jobs = [
-            loop.run_in_executor(self._workers.crypto, self._read, part, config)
+            loop.run_in_executor(self._workers.crypto, self._read, part, config, found is None)
             for part in _parts(block.data, self._workers.parts)
         ]
         parts = [await jobs[0]] if len(jobs) == 1 else await asyncio.gather(*jobs)
         transactions = tuple(tx for part, _ in parts for tx in part)
-        signers = tuple(by for _, part in parts for by in part)
+        signers = found or tuple(by for _, part in parts for by in part)
         return VerifiedBlock(block, transactions, signers, started, time.perf_counter() - started)
 
-    def _read(self, envelopes: Sequence[bytes], config: ChannelConfig) -> tuple[list[ReadTransaction], list[Signers]]:
+    def _read(
+        self, envelopes: Sequence[bytes], config: ChannelConfig, verifies: bool
+    ) -> tuple[list[ReadTransaction], list[Signers]]:
         """One job of a block: while it verifies a signature, another may read."""
         transactions = [read_transaction(envelope) for envelope in envelopes]
+        if not verifies:
+            return transactions, []
         return transactions, verify_all(transactions, config.channel_id, config.msps, self._vouched)
 
     async def _store(self, verified: VerifiedBlock) -> tuple[TxCode, ...]:

@@ -71,6 +71,7 @@ class PeerConfig:
     disk_watermark: int  # nothing that writes is endorsed, and no block taken, with fewer bytes left
     seek_window_ns: int  # how far a seek request's timestamp may be from our clock
     crypto_threads: int
+    verifiers: int  # processes that verify beside the peer when it is far behind
     feed: FeedConfig
     endorses: bool
     endorser: EndorserConfig
@@ -126,6 +127,7 @@ def load(path: Path, environment: Mapping[str, str] | None = None) -> PeerConfig
         disk_watermark=ours.integer("diskWatermark", WATERMARK_BYTES),
         seek_window_ns=int(window_s * SECOND_NS),
         crypto_threads=peer.integer("validatorPoolSize", HALF_THE_PROCESSORS, least=1, most=THREADS_MAX),
+        verifiers=ours.integer("verifiers", 1, least=0, most=THREADS_MAX),
         feed=_feed(peer.section("deliveryclient")),
         endorses=ours.flag("endorses", True),
         endorser=EndorserConfig(time_window_s=window_s, limits=simulation),

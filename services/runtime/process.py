@@ -40,7 +40,7 @@ def run(serve: Callable[[asyncio.Event], Awaitable[None]], *, stop_with: int | N
     Its event is set by SIGTERM or SIGINT, or when the process `stop_with` ends; `serve` then has 10 s to drain and
     return. A second signal, or the end of that time, ends the process on the spot: what is durable stays so.
     """
-    _settle_memory()
+    settle_memory()
     _open_files()
     _take_turns()
     try:
@@ -67,7 +67,7 @@ def _single(error: BaseException) -> Iterator[BaseException]:
         yield from _single(each)
 
 
-def _settle_memory() -> None:
+def settle_memory() -> None:
     """Collect garbage seldom, and never look again at what has been loaded until now: it stays.
 
     Only cycles are found this way, and messages hold none: they go when the last reference does.
