@@ -60,7 +60,9 @@ class LedgerMetrics:
                 ["channel", "transaction_type", "chaincode", "validation_code"],
             ),
             registry.gauge("gossip_state_height", "Current ledger height", channel),
-            registry.gauge("gossip_payload_buffer_size", "Blocks that are verified and wait to be stored", channel),
+            registry.gauge(
+                "gossip_payload_buffer_size", "Blocks that have come and wait to be verified or stored", channel
+            ),
             registry.histogram("gossip_state_commit_duration", "Time it takes to commit a block in seconds", channel),
             registry.histogram(
                 "gossip_privdata_commit_block_duration",

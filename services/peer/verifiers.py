@@ -23,6 +23,7 @@ from privysharing.protocol.signers import Signers, verify_all
 from services.runtime.process import settle_memory
 
 IDLE_SECONDS: Final = 5.0  # after which the processes end: each takes 60 MB
+UNDER_WAY_EACH: Final = 2  # blocks: one that it does, one that waits; whoever asks does others meanwhile
 CONFIGS_KEPT: Final = 4  # one for each channel that catches up
 
 _Found = tuple[bool, tuple[bytes, ...]]  # whether the creator signed, and which endorsers, as `Identity.serialized`
@@ -38,9 +39,10 @@ class Verifiers:
         self._pool: ProcessPoolExecutor | None = None
         self._started: Future[None] | None = None  # the first process has loaded what it needs
         self._rest: asyncio.TimerHandle | None = None
+        self._under_way = 0
 
     async def verify(self, envelopes: Sequence[bytes], config: ChannelConfig) -> tuple[Signers, ...] | None:
-        """What `verify_all` says of these envelopes; None when no process is there, or not yet: somebody else has to.
+        """What `verify_all` says of these envelopes; None when no process is there or free: somebody else has to.
 
         The first call has them started.
         """
@@ -56,8 +58,14 @@ class Verifiers:
             if self._pool is None or self._started is None or not self._started.done():
                 return None
             self._started.result()
-            job = loop.run_in_executor(self._pool, _find_signers, config.channel_id, config.raw, list(envelopes))
-            found = await job
+            if self._under_way >= UNDER_WAY_EACH * self.count:
+                return None
+            self._under_way += 1
+            try:
+                job = loop.run_in_executor(self._pool, _find_signers, config.channel_id, config.raw, list(envelopes))
+                found = await job
+            finally:
+                self._under_way -= 1
         except (BrokenExecutor, OSError) as error:
             self.count = 0
             self.close()

@@ -195,7 +195,7 @@ async def test_who_is_far_behind_has_other_processes_verify_and_comes_to_the_sam
     alone, helped = Peer(MemoryLedger(CHANNEL)), Peer(MemoryLedger(CHANNEL), beside=beside)
     try:
         async with asyncio.timeout(60):
-            while await beside.verify([], helped.config) is None:
+            while await beside.verify([], helped.config) is None:  # noqa: ASYNC110 - it is another process
                 await asyncio.sleep(0.05)
         beside.blocks = 0
         await helped.committer.follow(each(behind))
