@@ -1,5 +1,6 @@
 """More than a network can take: does it go on at its pace, say no clearly, and recover at once?"""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from bench.display import Display
@@ -14,18 +15,36 @@ TIMES = 5  # as many calls in flight as at the peak
 
 
 async def measure(load: Load, transport: Transport, shape: Shape, display: Display) -> Figures:
-    """The same network under a load, under `TIMES` as much for three times as long, and under the first again."""
-    workload = WORKLOADS["yardstick"]
+    """One network under a load, under `TIMES` as much for three times as long, and under the first again.
+
+    Then the first on a new network: what the machine has to give by now, whatever it gave before.
+    """
     much = replace(load, in_flight=TIMES * load.in_flight, duration_s=3 * load.duration_s)
     phases = {"before": load, "overload": much, "after": load}
+    figures = await _on_a_network(phases, transport, shape, display)
+    new = await _on_a_network({"new": load}, transport, shape, display)
+    agree = figures.pop("peers_agree") and new.pop("peers_agree")
+    figures |= new
+
+    def quotient(name: str, of: str) -> float:
+        return round(figures[name]["tps"] / max(0.1, figures[of]["tps"]), 3)
+
+    return figures | {
+        "peers_agree": agree,
+        "transport": transport,
+        "of_peak": quotient("overload", "before"),
+        "recovered": quotient("after", "before"),
+        "recovered_of_new": quotient("after", "new"),
+    }
+
+
+async def _on_a_network(phases: Mapping[str, Load], transport: Transport, shape: Shape, display: Display) -> Figures:
+    """The figures of each load, one after the other."""
+    workload = WORKLOADS["yardstick"]
     figures: Figures = {}
     async with network_of(shape.of(workload.topology)) as processes:
         async with flows_of(workload, processes.network, transport) as flows:
             for name, phase in phases.items():
                 figures[name] = await apply(flows, phase, processes, name, display)
         figures["peers_agree"] = await peers_agree(processes)
-    return figures | {
-        "transport": transport,
-        "of_peak": round(figures["overload"]["tps"] / max(0.1, figures["before"]["tps"]), 3),
-        "recovered": round(figures["after"]["tps"] / max(0.1, figures["before"]["tps"]), 3),
-    }
+    return figures

@@ -33,7 +33,7 @@ from services.peer.verifiers import Verifiers
 # threads when each gets at least this many.
 TRANSACTIONS_PER_JOB_MIN = 25
 BLOCKS_VERIFIED_AHEAD = 2
-BEHIND_BLOCKS = 20  # so many that came while others waited are no hiccup any more: there is a lot to catch up with
+BEHIND_BLOCKS = 100  # so many that came while others waited are more than busy clients leave behind a hiccup
 FIND_SECONDS_MAX = 30.0  # for private sets of a block, whatever a resolver itself allows
 
 # Verdicts on transactions whose endorsers vouch for the chaincode that they name: labels must not grow at will.
