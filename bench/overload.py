@@ -21,30 +21,30 @@ async def measure(load: Load, transport: Transport, shape: Shape, display: Displ
     """
     much = replace(load, in_flight=TIMES * load.in_flight, duration_s=3 * load.duration_s)
     phases = {"before": load, "overload": much, "after": load}
-    figures = await _on_a_network(phases, transport, shape, display)
-    new = await _on_a_network({"new": load}, transport, shape, display)
-    agree = figures.pop("peers_agree") and new.pop("peers_agree")
+    figures, agree = await _on_a_network(phases, transport, shape, display)
+    new, new_agree = await _on_a_network({"new": load}, transport, shape, display)
     figures |= new
-
-    def quotient(name: str, of: str) -> float:
-        return round(figures[name]["tps"] / max(0.1, figures[of]["tps"]), 3)
-
     return figures | {
-        "peers_agree": agree,
+        "peers_agree": agree and new_agree,
         "transport": transport,
-        "of_peak": quotient("overload", "before"),
-        "recovered": quotient("after", "before"),
-        "recovered_of_new": quotient("after", "new"),
+        "of_peak": _quotient(figures, "overload", "before"),
+        "recovered": _quotient(figures, "after", "before"),
+        "recovered_of_new": _quotient(figures, "after", "new"),
     }
 
 
-async def _on_a_network(phases: Mapping[str, Load], transport: Transport, shape: Shape, display: Display) -> Figures:
-    """The figures of each load, one after the other."""
+def _quotient(figures: Figures, name: str, of: str) -> float:
+    return float(round(figures[name]["tps"] / max(0.1, figures[of]["tps"]), 3))
+
+
+async def _on_a_network(
+    phases: Mapping[str, Load], transport: Transport, shape: Shape, display: Display
+) -> tuple[Figures, bool]:
+    """The figures of each load, one after the other, and whether all peers agree at the end."""
     workload = WORKLOADS["yardstick"]
     figures: Figures = {}
     async with network_of(shape.of(workload.topology)) as processes:
         async with flows_of(workload, processes.network, transport) as flows:
             for name, phase in phases.items():
                 figures[name] = await apply(flows, phase, processes, name, display)
-        figures["peers_agree"] = await peers_agree(processes)
-    return figures
+        return figures, await peers_agree(processes)

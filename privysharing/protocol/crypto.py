@@ -143,7 +143,7 @@ class VerifyingKey:
         return True
 
     def _earn(self) -> None:
-        """Count a signature that held. Forgeries earn their key nothing, or who has none could have tables made."""
+        """Count a signature that held. Forgeries earn nothing, or anybody could have tables made."""
         self._held += 1
         if self._held >= WORTH_A_TABLE:
             self._held = 0

@@ -5,7 +5,7 @@ import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -32,7 +32,7 @@ from services.peer.private_data.store import PrivateStore
 from services.peer.private_data.types import TransientStore
 from services.peer.validation.errors import ChannelHalted
 from services.peer.validation.validate import CONFIG_KEY, CONFIG_NAMESPACE
-from services.peer.verifiers import Verifiers
+from services.peer.verifier import Verifier
 from services.runtime.database import Databases
 from services.runtime.disk import Disk
 
@@ -48,8 +48,8 @@ class ChannelTools:
     disk: Disk
     databases: Databases
     crypto: Executor
+    verifier: Verifier
     crypto_parts: int = 1  # see `Workers.parts`
-    beside: Verifiers = field(default_factory=Verifiers)
     metrics: LedgerMetrics
     calls: BlockCalls
     feed: FeedConfig
@@ -91,9 +91,9 @@ class Channel:
         self._folder = folder
         self._disk = tools.disk
         self._room = tools.room
-        self._check = ThreadPoolExecutor(1, f"blocks-{ledger.channel_id}")
+        self._checker = ThreadPoolExecutor(1, f"blocks-{ledger.channel_id}")
         self._store = ThreadPoolExecutor(1, f"ledger-{ledger.channel_id}")
-        workers = Workers(tools.crypto, self._store, tools.crypto_parts, tools.beside)
+        workers = Workers(tools.crypto, self._store, tools.verifier, tools.crypto_parts)
         self._committer = Committer(
             ledger,
             self.config,
@@ -108,7 +108,7 @@ class Channel:
         )
         followed = _sources(self, sources)
         self._feed = BlockFeed(
-            ledger, lambda: self.config, followed, tools.calls, self.notifier, self._check, tools.feed
+            ledger, lambda: self.config, followed, tools.calls, self.notifier, self._checker, tools.feed
         )
         self._cross_check = CrossCheck(
             self._feed,
@@ -157,7 +157,7 @@ class Channel:
 
     def close(self) -> None:
         """After `run` has ended: finish what is being stored, release the files."""
-        self._check.shutdown()
+        self._checker.shutdown()
         self._store.shutdown()
         self.private.close()
         self.ledger.close()

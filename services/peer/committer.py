@@ -9,7 +9,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 
 from privysharing.protocol.blocks import Block
 from privysharing.protocol.channel.bundle import ChannelConfig
@@ -18,6 +18,7 @@ from privysharing.protocol.lifecycle import LIFECYCLE
 from privysharing.protocol.reading import ReadTransaction, read_transaction
 from privysharing.protocol.signers import Signers, Vouched, verify_all
 from privysharing.protocol.transactions import ChaincodeId
+from services.peer.backlog import Backlog
 from services.peer.commits import make_commit
 from services.peer.ledger.types import AppendTimes, Commit, LedgerPort
 from services.peer.metrics import LedgerMetrics
@@ -27,13 +28,12 @@ from services.peer.private_data.resolving import kept_sets
 from services.peer.private_data.store import PrivateStore
 from services.peer.private_data.types import Missing, Place, PrivateSet, Resolver
 from services.peer.validation.validate import accept_genesis, read_block, validate_block
-from services.peer.verifiers import Verifiers
+from services.peer.verifier import UNDER_WAY_MAX, Found, Verifier, signers_of
 
-# Submitting a job costs about 50 us, verifying one transaction's signatures about 200: a block is shared between
+# Submitting a job costs about 50 us, verifying one transaction's signatures about 100: a block is shared between
 # threads when each gets at least this many.
 TRANSACTIONS_PER_JOB_MIN = 25
-BLOCKS_VERIFIED_AHEAD = 2
-BEHIND_BLOCKS = 100  # so many that came while others waited are more than busy clients leave behind a hiccup
+BLOCKS_VERIFIED_AHEAD = 2  # besides those at another process
 FIND_SECONDS_MAX = 30.0  # for private sets of a block, whatever a resolver itself allows
 
 # Verdicts on transactions whose endorsers vouch for the chaincode that they name: labels must not grow at will.
@@ -50,13 +50,13 @@ OnBlock = Callable[[Block, Sequence[ReadTransaction], Sequence[TxCode]], None]
 class Workers:
     """Threads for work that would hold up the event loop. `store` has one, so that blocks are stored in order.
 
-    `beside` are processes, for a peer that is far behind.
+    `verifier` may be another process, for a peer that is far behind.
     """
 
     crypto: Executor
     store: Executor
+    verifier: Verifier
     parts: int = 1  # among how many crypto threads one block is shared, while others check and store its neighbours
-    beside: Verifiers = field(default_factory=Verifiers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +66,7 @@ class VerifiedBlock:
     block: Block
     transactions: tuple[ReadTransaction, ...]
     signers: tuple[Signers, ...]
-    started: float  # seconds of `time.perf_counter` when work on it began
-    verifying: float  # seconds that reading and verifying took
+    verifying: float  # seconds that reading and verifying took, on the thread that took longest
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,23 +128,24 @@ class Committer:
         Whoever yields the blocks waits for the commit of a configuration block before yielding the next: what
         follows is verified under the new configuration.
         """
-        ahead = BLOCKS_VERIFIED_AHEAD + self._workers.beside.count
-        verified: asyncio.Queue[asyncio.Task[VerifiedBlock] | None] = asyncio.Queue(ahead)
+        pipeline: asyncio.Queue[asyncio.Task[VerifiedBlock] | None] = asyncio.Queue(
+            BLOCKS_VERIFIED_AHEAD + UNDER_WAY_MAX
+        )  # from `verify` to the loop below, in order
         waiting = self._metrics.waiting.of(self._ledger.channel_id)
         waiting.set(0)
 
         async def verify() -> None:
-            behind = 0
+            backlog = Backlog()
             async for block in blocks:
-                behind = min(behind + 1, 2 * BEHIND_BLOCKS) if verified.full() else max(behind - 1, 0)
-                verifying = group.create_task(self._verify(block, far_behind=behind > BEHIND_BLOCKS))
+                far_behind = backlog.is_far(pipeline_full=pipeline.full())
+                verifying = group.create_task(self._verify(block, far_behind=far_behind))
                 waiting.inc()
-                await verified.put(verifying)
-            await verified.put(None)
+                await pipeline.put(verifying)
+            await pipeline.put(None)
 
         async with asyncio.TaskGroup() as group:
             group.create_task(verify())
-            while (verifying := await verified.get()) is not None:
+            while (verifying := await pipeline.get()) is not None:
                 block = await verifying
                 waiting.dec()
                 await self._store(block)
@@ -155,27 +155,28 @@ class Committer:
         return await self._store(await self._verify(block))
 
     async def _verify(self, block: Block, *, far_behind: bool = False) -> VerifiedBlock:
-        started = time.perf_counter()
         config = self._config
-        found = await self._workers.beside.verify(block.data, config) if far_behind else None
-        loop = asyncio.get_running_loop()
+        loop, crypto = asyncio.get_running_loop(), self._workers.crypto
+        if far_behind and (answer := await self._workers.verifier.find(block.data, config)) is not None:
+            verified = await loop.run_in_executor(crypto, _read_found, block, answer.found, config)
+            return replace(verified, verifying=verified.verifying + answer.seconds)
         jobs = [
-            loop.run_in_executor(self._workers.crypto, self._read, part, config, found is None)
+            loop.run_in_executor(crypto, self._read_and_verify, part, config)
             for part in _parts(block.data, self._workers.parts)
         ]
         parts = [await jobs[0]] if len(jobs) == 1 else await asyncio.gather(*jobs)
-        transactions = tuple(tx for part, _ in parts for tx in part)
-        signers = found or tuple(by for _, part in parts for by in part)
-        return VerifiedBlock(block, transactions, signers, started, time.perf_counter() - started)
+        transactions = tuple(tx for part, _, _ in parts for tx in part)
+        signers = tuple(by for _, part, _ in parts for by in part)
+        return VerifiedBlock(block, transactions, signers, max(seconds for _, _, seconds in parts))
 
-    def _read(
-        self, envelopes: Sequence[bytes], config: ChannelConfig, verifies: bool
-    ) -> tuple[list[ReadTransaction], list[Signers]]:
-        """One job of a block: while it verifies a signature, another may read."""
+    def _read_and_verify(
+        self, envelopes: Sequence[bytes], config: ChannelConfig
+    ) -> tuple[list[ReadTransaction], list[Signers], float]:
+        """One job of a block: while it verifies a signature, another may read. The last is how many seconds it took."""
+        started = time.perf_counter()
         transactions = [read_transaction(envelope) for envelope in envelopes]
-        if not verifies:
-            return transactions, []
-        return transactions, verify_all(transactions, config.channel_id, config.msps, self._vouched)
+        signers = verify_all(transactions, config.channel_id, config.msps, self._vouched)
+        return transactions, signers, time.perf_counter() - started
 
     async def _store(self, verified: VerifiedBlock) -> tuple[TxCode, ...]:
         loop = asyncio.get_running_loop()
@@ -200,7 +201,7 @@ class Committer:
                 "block": number,
                 "transactions": len(commit.verdicts),
                 "invalid": sum(code is not TxCode.VALID for code in commit.verdicts),
-                "milliseconds": round((time.perf_counter() - verified.started) * 1000),
+                "milliseconds": round(_seconds(verified, stored) * 1000),
                 "commit_hash": commit.commit_hash.hex(),
             },
         )
@@ -260,15 +261,28 @@ def store_genesis(ledger: LedgerPort, block: Block) -> None:
     ledger.append(make_commit(block, read_block(block), judgement.verdicts, judgement.updates, ledger.commit_hash))
 
 
+def _read_found(block: Block, found: Sequence[Found], config: ChannelConfig) -> VerifiedBlock:
+    """A block whose signers another process has found."""
+    started = time.perf_counter()
+    transactions = read_block(block)
+    signers = tuple(signers_of(transactions, found, config.msps))
+    return VerifiedBlock(block, transactions, signers, time.perf_counter() - started)
+
+
 def _parts(envelopes: Sequence[bytes], parts_max: int) -> list[Sequence[bytes]]:
     """The envelopes in order, in parts that are about equally large."""
     size = max(TRANSACTIONS_PER_JOB_MIN, -(-len(envelopes) // parts_max))
     return [envelopes[start : start + size] for start in range(0, len(envelopes), size)]
 
 
+def _seconds(verified: VerifiedBlock, stored: StoredBlock) -> float:
+    """What a block took, without its waiting for those before it."""
+    return verified.verifying + stored.judging + stored.times.block_file + stored.times.state
+
+
 def _count(metrics: LedgerMetrics, channel_id: str, verified: VerifiedBlock, stored: StoredBlock) -> None:
     metrics.set_height(channel_id, stored.commit.block.header.number + 1)
-    metrics.processing_time.of(channel_id).observe(time.perf_counter() - verified.started)
+    metrics.processing_time.of(channel_id).observe(_seconds(verified, stored))
     validating, appending = verified.verifying + stored.judging, stored.times.block_file + stored.times.state
     metrics.validation_time.of(channel_id).observe(validating)
     metrics.append_time.of(channel_id).observe(appending)

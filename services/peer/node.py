@@ -28,7 +28,7 @@ from services.peer.private_data.metrics import ExchangeMetrics
 from services.peer.private_data.service import PrivateDataService
 from services.peer.rpc import BatchEndorserRpc, DeliverRpc, EndorserRpc, PrivateDataRpc
 from services.peer.system_chaincodes import system_chaincodes
-from services.peer.verifiers import Verifiers
+from services.peer.verifier import Verifier
 from services.runtime.disk import StorageError
 from services.runtime.diskspace import DiskSpace
 from services.runtime.grpcserver import grpc_server, listen
@@ -57,7 +57,7 @@ class Peer:
         self._registry = registry
         self._machine = machine
         self._crypto = ThreadPoolExecutor(config.crypto_threads, "crypto")
-        self._verifiers = Verifiers(config.verifiers)
+        self._verifier = Verifier(wanted=config.verifier)
         self._transient_writer = ThreadPoolExecutor(1, "transient")
         self._exchange_metrics = ExchangeMetrics.register(registry)
         self._connections = _connections(config, machine)
@@ -67,8 +67,8 @@ class Peer:
             disk=machine.disk,
             databases=machine.databases,
             crypto=self._crypto,
+            verifier=self._verifier,
             crypto_parts=max(1, config.crypto_threads - 1),  # one is left for the blocks around it
-            beside=self._verifiers,
             metrics=LedgerMetrics.register(registry),
             calls=self._connections,
             feed=config.feed,
@@ -144,7 +144,7 @@ class Peer:
         await self._connections.close()
         self._transient_writer.shutdown()
         self.channels.close()
-        self._verifiers.close()
+        await self._verifier.close()
         self._crypto.shutdown()
 
     def illness(self) -> str | None:

@@ -27,6 +27,8 @@ CONTAINERS_BETWEEN_COLLECTIONS = 20_000
 # threads that are never idle keep taking from each other: a second of a kind costs a peer on two processors 5 %.
 HALF_THE_PROCESSORS = max(1, (os.cpu_count() or 1) // 2)
 
+SEVERAL_PROCESSORS = len(os.sched_getaffinity(0)) > 1  # a container's share of them is not seen
+
 EXIT_OK = 0
 EXIT_FAULT = 1
 EXIT_CONFIG = 2

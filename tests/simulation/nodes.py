@@ -98,7 +98,7 @@ def peer_program(
         location=DATA,
         seek_window_ns=900 * SECOND_NS,
         crypto_threads=2,
-        verifiers=0,
+        verifier=False,
         feed=FeedConfig(),
         endorses=node.endorses,
         endorser=EndorserConfig(time_window_s=900.0, limits=SimulationLimits()),

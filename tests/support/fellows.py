@@ -43,6 +43,7 @@ from services.peer.private_data.service import PrivateDataService, ServiceConfig
 from services.peer.private_data.store import PrivateStore
 from services.peer.private_data.types import Place, PrivateResults
 from services.peer.rpc import PrivateDataRpc
+from services.peer.verifier import Verifier
 from services.runtime.config import Address
 from services.runtime.grpcserver import grpc_server, listen
 from services.runtime.memorydatabase import MemoryDatabases
@@ -169,7 +170,7 @@ class Peer:
             self.ledger,
             CONFIG,
             self.notifier,
-            Workers(self._threads, self._threads),
+            Workers(self._threads, self._threads, Verifier(wanted=False)),
             LedgerMetrics.register(self.registry),
             lambda _: None,
             self.store,

@@ -76,7 +76,7 @@ class BlockFeed:
         sources: Callable[[], Sequence[OrdererSource]],
         calls: BlockCalls,
         notifier: CommitNotifier,
-        check: Executor,
+        checker: Executor,
         settings: FeedConfig,
     ) -> None:
         self._channel_id = ledger.channel_id
@@ -84,7 +84,7 @@ class BlockFeed:
         self._sources = sources
         self._calls = calls
         self._notifier = notifier
-        self._check = check  # of one thread; not one that others keep busy: a block would wait for those before it
+        self._checker = checker  # one thread of its own: behind others' verification each new block would wait
         self._settings = settings
         tip = ledger.block(ledger.height - 1)
         assert tip is not None, "a channel begins with its genesis block"
@@ -231,7 +231,7 @@ class BlockFeed:
         return None
 
     async def _parsed(self, raw: bytes) -> Block:
-        return await asyncio.get_running_loop().run_in_executor(self._check, parse_block, raw)
+        return await asyncio.get_running_loop().run_in_executor(self._checker, parse_block, raw)
 
     async def _checked(self, raw: bytes) -> Block:
         """A block that is the next one. To hand a small one to another thread takes longer than to check it."""
@@ -244,7 +244,7 @@ class BlockFeed:
 
         if len(raw) <= SMALL_BYTES:
             return parse_and_check()
-        return await asyncio.get_running_loop().run_in_executor(self._check, parse_and_check)
+        return await asyncio.get_running_loop().run_in_executor(self._checker, parse_and_check)
 
 
 def _not_found(error: Exception) -> bool:

@@ -13,11 +13,11 @@ from privysharing.protocol.channel.bundle import ChannelConfig
 from privysharing.protocol.codes import TxCode
 from privysharing.protocol.lifecycle import LIFECYCLE
 from privysharing.protocol.rwsets import NamespaceRwSet, Read, Version, Write
-from privysharing.protocol.signers import Signers
 from privysharing.protocol.transactions import ChaincodeId
+from services.peer.backlog import FAR_BLOCKS
 from services.peer.channel import stored_config
 from services.peer.commits import replay
-from services.peer.committer import BEHIND_BLOCKS, Committer, Workers, store_genesis
+from services.peer.committer import Committer, Workers, store_genesis
 from services.peer.ledger.ledger import Ledger
 from services.peer.ledger.memory import MemoryLedger
 from services.peer.ledger.types import LedgerPort, StateEntry
@@ -25,7 +25,7 @@ from services.peer.metrics import LedgerMetrics
 from services.peer.notifier import CommitNotifier
 from services.peer.private_data.resolving import Alone
 from services.peer.validation.errors import ChannelHalted
-from services.peer.verifiers import Verifiers
+from services.peer.verifier import Answer, Verifier, find_signers
 from services.runtime.database import LevelDatabases
 from services.runtime.disk import RealDisk
 from services.runtime.metrics import Registry
@@ -79,7 +79,7 @@ def blocks() -> tuple[list[Block], list[tuple[TxCode, ...]]]:
 class Peer:
     """A ledger and what commits to it."""
 
-    def __init__(self, ledger: LedgerPort, genesis: Block = GENESIS, beside: Verifiers | None = None) -> None:
+    def __init__(self, ledger: LedgerPort, genesis: Block = GENESIS, verifier: Verifier | None = None) -> None:
         if ledger.height == 0:
             store_genesis(ledger, genesis)
         self.ledger = ledger
@@ -93,7 +93,7 @@ class Peer:
             ledger,
             self.config,
             self.notifier,
-            Workers(*self.threads, parts=3, beside=beside or Verifiers()),
+            Workers(*self.threads, verifier or Verifier(wanted=False), parts=3),
             metrics,
             self.set_config,
             self.private,
@@ -173,61 +173,58 @@ async def test_both_ledgers_and_a_rebuilt_one_come_to_the_same(memory: Peer, tmp
     rebuilt.close()
 
 
-class Counted(Verifiers):
-    """Processes that count the blocks which they have verified."""
+class HereVerifier(Verifier):
+    """Finds what the process would find, in this one, and remembers who asked."""
 
-    blocks = 0
+    def __init__(self) -> None:
+        super().__init__(wanted=False)
+        self.asked: list[Sequence[bytes]] = []
 
-    async def verify(self, envelopes: Sequence[bytes], config: ChannelConfig) -> tuple[Signers, ...] | None:
-        found = await super().verify(envelopes, config)
-        self.blocks += found is not None
-        return found
+    async def find(self, envelopes: Sequence[bytes], config: ChannelConfig) -> Answer | None:
+        self.asked.append(envelopes)
+        return Answer(0.0, find_signers(envelopes, config))
 
 
-async def test_who_is_far_behind_has_other_processes_verify_and_comes_to_the_same() -> None:
+async def test_who_is_far_behind_asks_another_process_and_comes_to_the_same() -> None:
     chain = OrderedChain(GENESIS, ORDERER)
     behind = [chain.cut(definition().raw)]
-    for number in range(4 * BEHIND_BLOCKS):
+    for number in range(2 * FAR_BLOCKS):
         good, forged = put(f"a{number}", b"1"), put(f"b{number}", b"1", signature=b"bad")
         half = put(f"c{number}", b"1", endorsers=(PEER1,))
-        behind.append(chain.cut(good.raw, forged.raw, half.raw))
-    beside = Counted(1)
-    alone, helped = Peer(MemoryLedger(CHANNEL)), Peer(MemoryLedger(CHANNEL), beside=beside)
+        behind.append(chain.cut(good.raw, forged.raw, half.raw, b"\xff"))
+    verifier = HereVerifier()
+    alone, helped = Peer(MemoryLedger(CHANNEL)), Peer(MemoryLedger(CHANNEL), verifier=verifier)
     try:
-        async with asyncio.timeout(60):
-            while await beside.verify([], helped.config) is None:  # noqa: ASYNC110 - it is another process
-                await asyncio.sleep(0.05)
-        beside.blocks = 0
         await helped.committer.follow(each(behind))
         await alone.committer.follow(each(behind))
-        assert beside.blocks > BEHIND_BLOCKS
-        assert helped.ledger.commit_hash == alone.ledger.commit_hash
-        stored = helped.ledger.block(len(behind))
-        assert stored is not None
-        assert stored.metadata[2] == bytes((VALID, TxCode.BAD_CREATOR_SIGNATURE, TxCode.ENDORSEMENT_POLICY_FAILURE))
     finally:
-        beside.close()
         alone.close()
         helped.close()
+    first = next(number for number, block in enumerate(behind) if block.data is verifier.asked[0])
+    assert first >= FAR_BLOCKS
+    assert helped.ledger.commit_hash == alone.ledger.commit_hash
+    stored = helped.ledger.block(len(behind))
+    assert stored is not None
+    *codes, unreadable = stored.metadata[2]
+    assert codes == [VALID, TxCode.BAD_CREATOR_SIGNATURE, TxCode.ENDORSEMENT_POLICY_FAILURE]
+    assert unreadable != VALID
 
 
-async def test_who_keeps_up_needs_no_other_processes() -> None:
-    beside = Counted(1)
-    peer = Peer(MemoryLedger(CHANNEL), beside=beside)
+async def test_who_keeps_up_asks_nobody() -> None:
+    verifier = HereVerifier()
+    peer = Peer(MemoryLedger(CHANNEL), verifier=verifier)
     chain = OrderedChain(GENESIS, ORDERER)
 
     async def one_after_the_other() -> AsyncGenerator[Block]:
-        for number in range(2 * BEHIND_BLOCKS):
+        for number in range(2 * FAR_BLOCKS):
             yield chain.cut(put(f"a{number}", b"1").raw)
             await peer.notifier.above(number + 1)
 
     try:
         await peer.committer.follow(one_after_the_other())
-        assert beside.blocks == 0
-        assert await beside.verify([], peer.config) is None  # not even started
     finally:
-        beside.close()
         peer.close()
+    assert verifier.asked == []
 
 
 async def test_who_waits_for_a_block_finds_its_verdicts_when_woken(memory: Peer) -> None:

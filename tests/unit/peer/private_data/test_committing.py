@@ -14,6 +14,7 @@ from services.peer.ledger.memory import MemoryLedger
 from services.peer.metrics import LedgerMetrics
 from services.peer.notifier import CommitNotifier
 from services.peer.private_data.types import Missing, Place, PrivateSet, Resolver
+from services.peer.verifier import Verifier
 from services.runtime.metrics import Registry
 from tests.support.endorsing import private_store
 from tests.support.judging import CHANNEL, CONFIG, GENESIS
@@ -62,7 +63,8 @@ async def commit(
     private = private_store(ledger, CONFIG, ORG1)
     metrics = LedgerMetrics.register(Registry())
     notifier = CommitNotifier(ledger.height)
-    working = Committer(ledger, CONFIG, notifier, Workers(*threads), metrics, lambda _: None, private, resolver)
+    workers = Workers(*threads, Verifier(wanted=False))
+    working = Committer(ledger, CONFIG, notifier, workers, metrics, lambda _: None, private, resolver)
     verdicts = [await working.commit(ordered(chain.block(number))) for number in range(1, chain.height)]
     return Member(ledger, private), verdicts
 

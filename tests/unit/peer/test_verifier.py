@@ -1,0 +1,160 @@
+"""A process that verifies for a peer: it finds what the peer would, holds it up in nothing, and leaves with it."""
+
+import asyncio
+import logging
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+
+from privysharing.protocol.reading import read_transaction
+from privysharing.protocol.rwsets import NamespaceRwSet, Write
+from privysharing.protocol.signers import NOBODY, verify_all
+from services.peer import verifier
+from services.peer.verifier import Answer, Verifier, signers_of
+from tests.support.judging import CHANNEL, CONFIG, PEER1, Tx
+
+ROOT = Path(__file__).parents[3]
+SECONDS_MAX = 30.0
+
+GOOD = Tx(namespaces=(NamespaceRwSet("cc", writes=(Write("key", b"value"),)),))
+
+STARTING = """
+import asyncio, psutil
+from tests.support.judging import CONFIG
+from services.peer.verifier import Verifier
+
+async def main():
+    verifier = Verifier(wanted=True)
+    while await verifier.find([], CONFIG) is None:
+        await asyncio.sleep(0.05)
+    print(*[child.pid for child in psutil.Process().children()], flush=True)
+    await asyncio.sleep(60)
+
+asyncio.run(main())
+"""
+
+
+@pytest.fixture
+async def process() -> AsyncIterator[Verifier]:
+    found = Verifier(wanted=True)
+    yield found
+    await found.close()
+    assert not children()
+
+
+async def answer_of(process: Verifier, envelopes: Sequence[bytes]) -> Answer:
+    """What it says, as soon as it is there."""
+    async with asyncio.timeout(SECONDS_MAX):
+        while (answer := await process.find(envelopes, CONFIG)) is None:  # noqa: ASYNC110 - it is another process
+            await asyncio.sleep(0.05)
+    return answer
+
+
+def children() -> list[psutil.Process]:
+    return [child for child in psutil.Process().children() if child.status() != psutil.STATUS_ZOMBIE]
+
+
+async def gone(processes: Sequence[psutil.Process]) -> None:
+    _, alive = await asyncio.to_thread(psutil.wait_procs, processes, SECONDS_MAX)
+    assert not alive
+
+
+async def test_it_finds_whom_the_peer_would_find(process: Verifier) -> None:
+    transactions = (
+        GOOD,
+        replace(GOOD, endorsers=(PEER1,)),
+        replace(GOOD, endorsers=(PEER1, PEER1)),
+        replace(GOOD, signature=b"bad"),
+    )
+    forged = bytearray(GOOD.raw)
+    forged[len(forged) // 2] ^= 1  # whatever that was, the creator has not signed it
+    envelopes = [*(tx.raw for tx in transactions), bytes(forged), b"", b"\xff"]
+    read = [read_transaction(envelope) for envelope in envelopes]
+    here = verify_all(read, CHANNEL, CONFIG.msps)
+    answer = await answer_of(process, envelopes)
+    assert signers_of(read, answer.found, CONFIG.msps) == here
+    assert answer.seconds > 0
+    assert [len(signers.endorsers) for signers in here] == [2, 1, 1, 0, 0, 0, 0]
+    assert here[0].creator
+    assert here[3:] == [NOBODY] * 4
+
+
+async def test_blocks_are_answered_each_with_its_own_and_no_more_than_two_wait(process: Verifier) -> None:
+    await answer_of(process, [])
+    blocks = [[GOOD.raw] * 300, [GOOD.raw] * 2, [GOOD.raw]]
+    answers = await asyncio.gather(*[process.find(block, CONFIG) for block in blocks])
+    assert [answer and len(answer.found) for answer in answers] == [300, 2, None]
+
+
+async def test_nobody_waits_for_its_start(process: Verifier) -> None:
+    assert await process.find([GOOD.raw], CONFIG) is None
+    assert len((await answer_of(process, [GOOD.raw])).found) == 1
+
+
+async def test_there_is_none_where_none_is_wanted() -> None:
+    assert await Verifier(wanted=False).find([GOOD.raw], CONFIG) is None
+    assert not children()
+
+
+async def test_it_ends_when_there_is_nothing_to_do_and_comes_again(
+    process: Verifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(verifier, "IDLE_SECONDS", 0.2)
+    await answer_of(process, [GOOD.raw])
+    found = children()
+    assert len(found) == 1
+    await gone(found)
+    assert len((await answer_of(process, [GOOD.raw])).found) == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
+async def test_without_an_answer_the_peer_goes_on_alone_and_says_so(
+    process: Verifier, number: signal.Signals, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(verifier, "ANSWER_SECONDS_MAX", 0.5)
+    await answer_of(process, [GOOD.raw])
+    found = children()
+    assert len(found) == 1
+    found[0].send_signal(number)
+    with caplog.at_level(logging.WARNING):
+        large = [GOOD.raw * 100] * 100  # more than a pipe holds
+        assert await asyncio.gather(*[process.find(large, CONFIG) for _ in range(2)]) == [None, None]
+    assert caplog.text.count("catching up without another process") == 1
+    assert await process.find([GOOD.raw], CONFIG) is None
+    await gone(found)
+
+
+async def test_what_does_not_start_is_done_without(
+    process: Verifier, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    with caplog.at_level(logging.WARNING):
+        async with asyncio.timeout(SECONDS_MAX):
+            while "catching up without another process" not in caplog.text:
+                assert await process.find([GOOD.raw], CONFIG) is None
+                await asyncio.sleep(0.01)
+
+
+async def test_who_stops_waiting_leaves_no_answer_for_the_next(process: Verifier) -> None:
+    await answer_of(process, [])
+    asked = asyncio.create_task(process.find([GOOD.raw] * 300, CONFIG))
+    await asyncio.sleep(0.01)
+    asked.cancel()
+    await asyncio.wait((asked,))
+    assert len((await answer_of(process, [GOOD.raw])).found) == 1
+
+
+def test_it_ends_with_a_peer_that_is_killed() -> None:
+    with subprocess.Popen([sys.executable, "-c", STARTING], cwd=ROOT, stdout=subprocess.PIPE, text=True) as peer:
+        assert peer.stdout is not None
+        found = [psutil.Process(int(pid)) for pid in peer.stdout.readline().split()]
+        os.kill(peer.pid, signal.SIGKILL)
+    assert found
+    asyncio.run(gone(found))
