@@ -8,8 +8,8 @@ Failure and recovery: refusals are values that go back to the caller. A fault (s
 stops the channel or the process; the block files tell the next start everything but private values, which other members
 have.
 
-A block's way: `block_feed` -> `committer` (`verifier` may find the signers, `validation` judges, `private_data` finds what is private, `ledger` stores)
--> `events`.
+A block's way: `block_feed` -> `committer` (`verifier` may find the signers, `validation` judges, `private_data` finds
+what is private, `ledger` stores) -> `events`.
 A proposal's way: `rpc` -> `endorsement` -> `chaincode_host`, and for private writes `private_data`.
 `channel` holds what belongs to one channel, `node` puts everything together, `main` runs it as a process. `offline`
 is for peers that are stopped.
