@@ -23,6 +23,7 @@ from services.peer.metrics import LedgerMetrics
 from services.peer.notifier import ChannelStopped
 from services.peer.private_data.exchange import ExchangeConfig, ExchangeTools
 from services.peer.private_data.metrics import ExchangeMetrics
+from services.peer.verifier import Verifier
 from services.runtime.config import ConfigError
 from services.runtime.database import LevelDatabases
 from services.runtime.disk import RealDisk
@@ -44,6 +45,7 @@ def tools(crypto: Executor, orderers: MemoryOrderers, **choices: Any) -> Channel
             disk=RealDisk(),
             databases=LevelDatabases(),
             crypto=crypto,
+            verifier=Verifier(wanted=False),
             metrics=LedgerMetrics.register(Registry()),
             calls=orderers,
             feed=SETTINGS,
