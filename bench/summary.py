@@ -8,15 +8,15 @@ from typing import Any
 Figures = dict[str, Any]
 
 SUMMED = ("failures", "failures_retryable")  # no failure of any run is hidden behind a median
+OF_SEVERAL = ("runs", "spread", "each")  # a result may itself be a summary: its own stay in `each`
 
 
 def of(results: Sequence[Figures]) -> Figures:
     """The figures of one run as they are; of several, `spread` has the least and the greatest, `each` all of them."""
-    first = results[0]
     if len(results) == 1:
-        return first
-    middle = {name: _middle(name, [result[name] for result in results]) for name in first}
-    spread = {name: _ends([result[name] for result in results]) for name, value in first.items() if _is_number(value)}
+        return results[0]
+    middle = _middles(results)
+    spread = {name: _ends([result[name] for result in results]) for name, value in middle.items() if _is_number(value)}
     return middle | {"runs": len(results), "spread": spread, "each": list(results)}
 
 
@@ -29,8 +29,14 @@ def _middle(name: str, values: Sequence[Any]) -> Any:
     if present and all(map(_is_number, present)):
         return median(present)
     if present and all(isinstance(value, Mapping) for value in present):
-        return {key: _middle(key, [value.get(key) for value in present]) for key in present[0]}
+        return _middles(present)
     return values[0]
+
+
+def _middles(results: Sequence[Mapping[str, Any]]) -> Figures:
+    return {
+        name: _middle(name, [result.get(name) for result in results]) for name in results[0] if name not in OF_SEVERAL
+    }
 
 
 def _sum(values: Sequence[Any]) -> Any:

@@ -45,3 +45,11 @@ def test_phases_are_summed_up_each_for_itself() -> None:
     phases = [{"before": run(tps), "after": run(tps + 1, failures={"BUSY": 1})} for tps in (1.0, 2.0, 3.0)]
     both = summary.of(phases)
     assert (both["before"]["tps"], both["after"]["tps"], both["after"]["failures"]) == (2.0, 3.0, {"BUSY": 3})
+
+
+def test_what_is_a_summary_already_can_be_summed_up() -> None:
+    twice = [summary.of([run(tps), run(tps + 2, failures={"BUSY": 1})]) for tps in (1.0, 5.0)]
+    beside = [own | {"other": other} for own, other in zip(twice, reversed(twice), strict=True)]
+    both = summary.of(beside)
+    assert (both["tps"], both["runs"], both["spread"]["tps"], both["each"]) == (4.0, 2, [2.0, 6.0], beside)
+    assert (both["failures"], both["other"]["tps"], both["other"]["failures"]) == ({"BUSY": 2}, 4.0, {"BUSY": 2})
