@@ -26,7 +26,7 @@ def wave(bpm: float, seconds: float, noise: float = 0.0) -> tuple[list[float], l
     return times, [500 + 100 * peak + draw.gauss(0, noise) for peak in peaks]
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(st.integers(50, 150))
 def test_a_steady_pulse_is_read_as_what_it_is(bpm: int) -> None:
     found = readings(*wave(bpm, 20))

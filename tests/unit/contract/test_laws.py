@@ -198,7 +198,5 @@ class Day(RuleBasedStateMachine):
         return self.city.simulate(*call)
 
 
-Day.TestCase.settings = settings(
-    max_examples=60, stateful_step_count=20, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
+Day.TestCase.settings = settings(max_examples=60, stateful_step_count=20, suppress_health_check=[HealthCheck.too_slow])
 TestDay = Day.TestCase

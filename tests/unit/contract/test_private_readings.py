@@ -220,7 +220,7 @@ def everything_public(stub, response):
     return repr((stub.args, stub.writes, stub.reads, stub.hashed_reads, stub.event, response, hashed))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.recursive(
         st.one_of(st.booleans(), st.integers(-(2**53) + 1, 2**53 - 1), st.text(max_size=20)),

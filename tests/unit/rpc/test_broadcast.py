@@ -84,7 +84,7 @@ async def test_a_refusal_reaches_its_sender_alone_and_the_rest_is_sent_again_in_
     assert len(orderer.streams) == 3
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.booleans(), min_size=1, max_size=30))
 def test_whichever_are_refused_each_good_one_is_ordered_once_and_in_order(good: list[bool]) -> None:
     envelopes = [b"%s%d" % (b"ok" if fine else b"bad", number) for number, fine in enumerate(good)]

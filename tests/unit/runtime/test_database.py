@@ -55,7 +55,7 @@ def test_a_scan_gives_the_keys_from_start_up_to_stop(
     opened.close()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(
         st.tuples(

@@ -46,7 +46,7 @@ def states(of: Sequence[Batch]) -> list[dict[bytes, bytes]]:
     return found
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(batches, st.integers(0, 120), st.integers(0, 2**16), st.booleans())
 def test_after_power_was_cut_all_that_was_acknowledged_is_there_and_nothing_is_torn(
     written: list[Batch], deeds: int, seed: int, erases: bool
@@ -182,7 +182,7 @@ def test_a_damaged_journal_is_told_of(tmp_path: Path) -> None:
         Journal.open(RealDisk(), tmp_path / "j")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.one_of(st.binary(max_size=30), st.none()), max_size=14), st.integers(0, 150), st.integers(0, 2**16))
 def test_a_journal_holds_what_it_was_last_written_anew_with_and_all_since(
     steps: list[bytes | None], deeds: int, seed: int

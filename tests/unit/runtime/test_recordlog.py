@@ -40,7 +40,7 @@ def test_appended_is_not_durable_before_sync() -> None:
     assert log.durable_count == 2
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.lists(st.binary(max_size=900), max_size=5), max_size=40), st.integers(64, 4096))
 def test_a_log_of_many_segments_reads_the_same_after_opening_it_again(
     batches: list[list[bytes]], segment_bytes: int

@@ -106,7 +106,7 @@ async def test_whatever_peers_do_the_result_is_the_one_of_the_reference(count: i
         assert await outcome(peers, needed) == expected(kinds, needed), kinds
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     peers=st.lists(st.tuples(st.sampled_from(KINDS), st.integers(0, 5)), min_size=1, max_size=6),
     needed=st.integers(1, 4),

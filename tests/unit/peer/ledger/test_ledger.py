@@ -55,7 +55,7 @@ def all_kinds() -> Iterator[tuple[LedgerPort, ...]]:
         real.close()
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.lists(transactions(), max_size=4), max_size=5))
 def test_the_ledger_on_disk_answers_as_the_one_in_memory(script: list[list[Tx]]) -> None:
     with all_kinds() as ledgers:

@@ -146,7 +146,7 @@ def test_what_is_committed_leaves_the_disk(monkeypatch: pytest.MonkeyPatch, tmp_
     store.close()
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.integers(0, 4), max_size=14), st.integers(0, 90), st.integers(0, 2**16))
 def test_after_power_was_cut_what_was_kept_is_there(steps: list[int], deeds: int, seed: int) -> None:
     """0: everything so far is committed; any other number is a transaction that is kept."""
