@@ -69,18 +69,25 @@ class Curve:
             self.unlocked = _declared(ctypes.CDLL(_hashlib.__file__))
         except (ImportError, AttributeError, OSError) as error:
             raise NoTables(f"Python's OpenSSL is not to be had: {error}") from error
-        self.group = _check(self.locked.EC_GROUP_new_by_curve_name(_CURVE))
+        self.group = self.check(self.locked.EC_GROUP_new_by_curve_name(_CURVE))
         self.scratches: list[_Scratch] = []  # as many as threads were here at a time
+
+    def check(self, result: int | None) -> int:
+        """What a call gave. Raises NoTables where it failed: for want of memory, or over what is no point."""
+        if not result:
+            self.locked.ERR_clear_error()  # this thread's, which its next TLS call would take for its own
+            raise NoTables("OpenSSL failed to calculate on P-256")
+        return result
 
 
 class _Scratch:
     """Room for one calculation at a time."""
 
     def __init__(self, curve: Curve) -> None:
-        openssl = curve.locked
-        self.context = _check(openssl.BN_CTX_new())
-        self.scalar, self.x, self.z = (_check(openssl.BN_new()) for _ in range(3))
-        self.sum, self.term = (_check(openssl.EC_POINT_new(curve.group)) for _ in range(2))
+        openssl, check = curve.locked, curve.check
+        self.context = check(openssl.BN_CTX_new())
+        self.scalar, self.x, self.z = (check(openssl.BN_new()) for _ in range(3))
+        self.sum, self.term = (check(openssl.EC_POINT_new(curve.group)) for _ in range(2))
         self.raw_x, self.raw_z = (ctypes.create_string_buffer(_NUMBER_BYTES) for _ in range(2))
 
 
@@ -111,7 +118,7 @@ class KeyTable:
         inverse = invert(s, _ORDER)
         u1 = (int.from_bytes(digest, "big") * inverse % _ORDER).to_bytes(size, "big")
         u2 = (r * inverse % _ORDER).to_bytes(size, "big")
-        if not (
+        self._curve.check(
             locked.BN_bin2bn(u1, size, at.scalar)
             and unlocked.EC_POINT_mul(group, at.sum, at.scalar, None, None, at.context)
             and locked.BN_bin2bn(u2, size, at.scalar)
@@ -120,9 +127,7 @@ class KeyTable:
             and locked.EC_POINT_get_Jprojective_coordinates_GFp(group, at.sum, at.x, None, at.z, at.context)
             and locked.BN_bn2binpad(at.x, at.raw_x, size)
             and locked.BN_bn2binpad(at.z, at.raw_z, size)
-        ):
-            locked.ERR_clear_error()  # this thread's, which its next TLS call would take for its own
-            raise NoTables("OpenSSL could not calculate")  # for want of memory, with numbers in range
+        )
         x, z = int.from_bytes(at.raw_x, "big"), int.from_bytes(at.raw_z, "big")
         squared = z * z % _FIELD
         if squared == 0:  # the point at infinity has no x
@@ -141,7 +146,7 @@ class Tables:
         self._by_point: dict[bytes, KeyTable] = {}
         self._making = threading.Lock()
         self._curve: Curve | None = None
-        self.fault: str | None = None  # why there are none
+        self.fault: str | None = None  # why there are no more
         try:
             self._curve = Curve()
         except NoTables as error:
@@ -179,17 +184,16 @@ def _precomputed(curve: Curve, point: bytes) -> int:
     """
     if len(point) != _POINT_BYTES or point[0] != _UNCOMPRESSED:
         raise NoTables("not a point in SEC 1's uncompressed form")
-    locked = curve.locked
+    locked, check = curve.locked, curve.check
     group = base = None
     try:
-        group = _check(locked.EC_GROUP_new_by_curve_name(_CURVE))
-        base = _check(locked.EC_POINT_new(group))
+        group = check(locked.EC_GROUP_new_by_curve_name(_CURVE))
+        base = check(locked.EC_POINT_new(group))
         order, cofactor = locked.EC_GROUP_get0_order(curve.group), locked.EC_GROUP_get0_cofactor(curve.group)
-        _check(locked.EC_POINT_oct2point(group, base, point, len(point), None))
-        _check(locked.EC_GROUP_set_generator(group, base, order, cofactor))
-        _check(curve.unlocked.EC_GROUP_precompute_mult(group, None))
+        check(locked.EC_POINT_oct2point(group, base, point, len(point), None))
+        check(locked.EC_GROUP_set_generator(group, base, order, cofactor))
+        check(curve.unlocked.EC_GROUP_precompute_mult(group, None))
     except NoTables:
-        locked.ERR_clear_error()  # this thread's, which its next TLS call would take for its own
         locked.EC_GROUP_free(group)
         raise
     finally:
@@ -202,13 +206,6 @@ def _declared(library: ctypes.CDLL) -> ctypes.CDLL:
         function = getattr(library, name)
         function.restype, function.argtypes = result, arguments
     return library
-
-
-def _check(result: int | None) -> int:
-    """What a call gave. Raises NoTables where it failed: for want of memory, or over what is no point."""
-    if not result:
-        raise NoTables("OpenSSL failed to calculate on P-256")
-    return result
 
 
 TABLES: Final = Tables()  # of this process
