@@ -28,7 +28,7 @@ from services.peer.private_data.resolving import kept_sets
 from services.peer.private_data.store import PrivateStore
 from services.peer.private_data.types import Missing, Place, PrivateSet, Resolver
 from services.peer.validation.validate import accept_genesis, read_block, validate_block
-from services.peer.verifier import UNDER_WAY_MAX, Found, Verifier, signers_of
+from services.peer.verifier import UNDER_WAY_MAX, Found, Verifier, WrongAnswer, signers_of
 
 # Submitting a job costs about 50 us, verifying one transaction's signatures about 100: a block is shared between
 # threads when each gets at least this many.
@@ -158,8 +158,11 @@ class Committer:
         config = self._config
         loop, crypto = asyncio.get_running_loop(), self._workers.crypto
         if far_behind and (answer := await self._workers.verifier.find(block.data, config)) is not None:
-            verified = await loop.run_in_executor(crypto, _read_found, block, answer.found, config)
-            return replace(verified, verifying=verified.verifying + answer.seconds)
+            try:
+                verified = await loop.run_in_executor(crypto, _read_found, block, answer.found, config)
+                return replace(verified, verifying=verified.verifying + answer.seconds)
+            except WrongAnswer as error:
+                self._workers.verifier.give_up(error)
         jobs = [
             loop.run_in_executor(crypto, self._read_and_verify, part, config)
             for part in _parts(block.data, self._workers.parts)
@@ -262,7 +265,7 @@ def store_genesis(ledger: LedgerPort, block: Block) -> None:
 
 
 def _read_found(block: Block, found: Sequence[Found], config: ChannelConfig) -> VerifiedBlock:
-    """A block whose signers another process has found."""
+    """A block whose signers another process has found. Raises WrongAnswer."""
     started = time.perf_counter()
     transactions = read_block(block)
     signers = tuple(signers_of(transactions, found, config.msps))

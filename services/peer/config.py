@@ -104,21 +104,7 @@ def load(path: Path, environment: Mapping[str, str] | None = None) -> PeerConfig
         listen=peer.address("listenAddress", "0.0.0.0:7051"),
         tls=_tls(peer.section("tls")),
         client_tls=_client_tls(peer.section("tls")),
-        limits=grpc_limits(
-            peer,
-            message_bytes="maxRecvMsgSize",
-            sent_bytes="maxSendMsgSize",
-            keepalive="keepalive",
-            interval="interval",
-            timeout="timeout",
-            least_interval="minInterval",
-            concurrency={
-                "protos.Deliver": concurrency.integer("deliverService", 2500, least=1),
-                "privysharing.v1.BatchEndorser": limits.section("concurrency").integer("batchEndorser", 2500, least=1),
-                "privysharing.v1.PrivateData": limits.section("concurrency").integer("privateData", 2500, least=1),
-            },
-            ours=limits,
-        ),
+        limits=_grpc_limits(peer, concurrency, limits),
         batches=batch_limits(limits),
         unread_blocks_max=limits.integer("unreadBlocks", UNREAD_BLOCKS_MAX, least=1),
         signer=signer(peer, "mspConfigPath", "localMspId"),
@@ -150,6 +136,26 @@ def load(path: Path, environment: Mapping[str, str] | None = None) -> PeerConfig
             key="key.file",
             client_roots="clientRootCAs.files",
         ),
+    )
+
+
+def _grpc_limits(peer: Section, concurrency: Section, ours: Section) -> GrpcLimits:
+    """`concurrency` has Fabric's own calls, `ours` what Fabric has no key for."""
+    calls = ours.section("concurrency")
+    return grpc_limits(
+        peer,
+        message_bytes="maxRecvMsgSize",
+        sent_bytes="maxSendMsgSize",
+        keepalive="keepalive",
+        interval="interval",
+        timeout="timeout",
+        least_interval="minInterval",
+        concurrency={
+            "protos.Deliver": concurrency.integer("deliverService", 2500, least=1),
+            "privysharing.v1.BatchEndorser": calls.integer("batchEndorser", 2500, least=1),
+            "privysharing.v1.PrivateData": calls.integer("privateData", 2500, least=1),
+        },
+        ours=ours,
     )
 
 

@@ -23,6 +23,7 @@ from typing import BinaryIO, Final
 
 from privysharing.protocol.channel.bundle import ChannelConfig
 from privysharing.protocol.codec.configs import parse_config
+from privysharing.protocol.msp.identity import InvalidIdentity
 from privysharing.protocol.msp.manager import MspManager
 from privysharing.protocol.reading import ReadTransaction, read_transaction
 from privysharing.protocol.signers import Signers, verify_all
@@ -38,6 +39,10 @@ CONFIGS_KEPT: Final = 64  # one for each channel that catches up
 Found = tuple[bool, Sequence[int]]
 
 _log = logging.getLogger(__name__)
+
+
+class WrongAnswer(Exception):
+    """What the process says cannot be true of these envelopes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +86,19 @@ class Verifier:
                 return await self._ask(process, envelopes, config)
         except Exception as error:
             if process is self._process:
-                self._give_up(error)
+                self.give_up(error)
             return None
         except asyncio.CancelledError:
             self._stop()  # half a request may have been written, or an answer be to come
             raise
         finally:
             self._under_way -= 1
+
+    def give_up(self, error: Exception) -> None:
+        """Never again: a process that fails once may fail every time, and delay a block with each."""
+        self._wanted = False
+        self._stop()
+        _log.warning("catching up without another process that verifies", extra={"reason": repr(error)})
 
     async def close(self) -> None:
         """End the process, if there is one."""
@@ -98,29 +109,27 @@ class Verifier:
         await asyncio.gather(*self._ended)
 
     async def _start(self) -> None:
+        process = None
         try:
             # -P: nothing is imported from the working directory. In a session of its own: what a terminal sends to
             # all, the peer decides about.
-            command = (sys.executable, "-P", "-m", __name__)
             process = await asyncio.create_subprocess_exec(
-                *command, stdin=PIPE, stdout=PIPE, limit=ANSWER_BYTES_MAX, start_new_session=True
+                *(sys.executable, "-P", "-m", __name__),
+                stdin=PIPE,
+                stdout=PIPE,
+                limit=ANSWER_BYTES_MAX,
+                start_new_session=True,
             )
-        except Exception as error:
-            self._give_up(error)
-            return
-        try:
             assert process.stdout is not None
             if await process.stdout.readline() != b"\n":
                 raise EOFError("it ended when it had hardly begun")
-        except Exception as error:
-            self._end(process)
-            self._give_up(error)
-        except asyncio.CancelledError:
-            self._end(process)
-            raise
-        else:
             self._process, self._starting = process, None
             _log.info("another process verifies as well", extra={"pid": process.pid})
+        except Exception as error:
+            self.give_up(error)
+        finally:
+            if process is not None and process is not self._process:
+                self._end(process)
 
     async def _ask(self, process: Process, envelopes: Sequence[bytes], config: ChannelConfig) -> Answer:
         assert process.stdin is not None
@@ -146,12 +155,6 @@ class Verifier:
         else:
             self._stop()
 
-    def _give_up(self, error: Exception) -> None:
-        """Never again: a process that fails once may fail every time, and delay a block with each."""
-        self._wanted = False
-        self._stop()
-        _log.warning("catching up without another process that verifies", extra={"reason": repr(error)})
-
     def _stop(self) -> None:
         process, starting, timer = self._process, self._starting, self._idle_timer
         self._process = self._starting = self._idle_timer = None
@@ -173,17 +176,23 @@ class Verifier:
 
 
 def signers_of(transactions: Sequence[ReadTransaction], found: Sequence[Found], msps: MspManager) -> list[Signers]:
-    """What `verify_all` would have returned for these transactions. Raises ValueError when that cannot be."""
-    return [
-        Signers(creator, tuple([msps.deserialize(_endorser(transaction, place)) for place in places]))
-        for transaction, (creator, places) in zip(transactions, found, strict=True)
-    ]
+    """What `verify_all` would have returned for these transactions. Raises WrongAnswer when that cannot be."""
+    try:
+        return [_signers(*pair, msps) for pair in zip(transactions, found, strict=True)]
+    except (TypeError, ValueError, IndexError, InvalidIdentity) as error:  # of a later release's process, perhaps
+        raise WrongAnswer(repr(error)) from error
 
 
-def _endorser(transaction: ReadTransaction, place: int) -> bytes:
+def _signers(transaction: ReadTransaction, found: Found, msps: MspManager) -> Signers:
+    creator, places = found
+    endorsers = _endorsers(transaction)
+    return Signers(creator, tuple([msps.deserialize(endorsers[place]) for place in places]))
+
+
+def _endorsers(transaction: ReadTransaction) -> list[bytes]:
     if transaction.endorsed is None:
-        raise ValueError("no endorsements in this transaction")
-    return transaction.endorsed.transaction.endorsements[place].endorser
+        return []
+    return [endorsement.endorser for endorsement in transaction.endorsed.transaction.endorsements]
 
 
 def serve(requests: BinaryIO, answers: BinaryIO) -> None:
@@ -211,12 +220,9 @@ def find_signers(envelopes: Sequence[bytes], config: ChannelConfig) -> list[Foun
 
 
 def _places(transaction: ReadTransaction, signers: Signers) -> list[int]:
-    """Where the endorsers stand that signed. The first place of the same bytes is as good as any other."""
-    if not signers.endorsers:
-        return []
-    assert transaction.endorsed is not None
-    endorsements = [endorsement.endorser for endorsement in transaction.endorsed.transaction.endorsements]
-    return [endorsements.index(endorser.serialized) for endorser in signers.endorsers]
+    """Where the endorsers stand that signed. Any place of the same bytes is as good as any other."""
+    places = {endorser: place for place, endorser in enumerate(_endorsers(transaction))}
+    return [places[endorser.serialized] for endorser in signers.endorsers]
 
 
 @lru_cache(CONFIGS_KEPT)

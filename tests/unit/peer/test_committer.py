@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,7 +26,7 @@ from services.peer.metrics import LedgerMetrics
 from services.peer.notifier import CommitNotifier
 from services.peer.private_data.resolving import Alone
 from services.peer.validation.errors import ChannelHalted
-from services.peer.verifier import Answer, Verifier, find_signers
+from services.peer.verifier import Answer, Found, Verifier, WrongAnswer, find_signers
 from services.runtime.database import LevelDatabases
 from services.runtime.disk import RealDisk
 from services.runtime.metrics import Registry
@@ -179,10 +180,29 @@ class HereVerifier(Verifier):
     def __init__(self) -> None:
         super().__init__(wanted=False)
         self.asked: list[Sequence[bytes]] = []
+        self.faults: list[Exception] = []
 
     async def find(self, envelopes: Sequence[bytes], config: ChannelConfig) -> Answer | None:
         self.asked.append(envelopes)
-        return Answer(0.0, find_signers(envelopes, config))
+        return Answer(0.0, self.found(envelopes, config))
+
+    def found(self, envelopes: Sequence[bytes], config: ChannelConfig) -> list[Found]:
+        return find_signers(envelopes, config)
+
+
+class WrongVerifier(HereVerifier):
+    """Says what cannot be, as another release might."""
+
+    def __init__(self, found: object) -> None:
+        super().__init__()
+        self._found: Any = found
+
+    def found(self, envelopes: Sequence[bytes], config: ChannelConfig) -> list[Found]:
+        return [self._found] * len(envelopes)
+
+    def give_up(self, error: Exception) -> None:
+        super().give_up(error)
+        self.faults.append(error)
 
 
 async def test_who_is_far_behind_asks_another_process_and_comes_to_the_same() -> None:
@@ -208,6 +228,22 @@ async def test_who_is_far_behind_asks_another_process_and_comes_to_the_same() ->
     *codes, unreadable = stored.metadata[2]
     assert codes == [VALID, TxCode.BAD_CREATOR_SIGNATURE, TxCode.ENDORSEMENT_POLICY_FAILURE]
     assert unreadable != VALID
+
+
+@pytest.mark.parametrize("found", [(True, [2]), (True,), None, (True, ["0"])])
+async def test_an_answer_that_cannot_be_true_is_found_out_without(found: object) -> None:
+    chain = OrderedChain(GENESIS, ORDERER)
+    behind = [chain.cut(definition().raw)]
+    behind += [chain.cut(put(f"a{number}", b"1").raw) for number in range(2 * FAR_BLOCKS)]
+    verifier = WrongVerifier(found)
+    peer = Peer(MemoryLedger(CHANNEL), verifier=verifier)
+    try:
+        await peer.committer.follow(each(behind))
+    finally:
+        peer.close()
+    assert verifier.asked
+    assert [type(fault) for fault in verifier.faults] == [WrongAnswer] * len(verifier.asked)
+    assert all(list(block.metadata[2]) == [VALID] for block in map(peer.ledger.block, range(1, len(behind))) if block)
 
 
 async def test_who_keeps_up_asks_nobody() -> None:

@@ -116,6 +116,7 @@ def test_a_key_without_a_meaning_is_reported(changed: Callable[..., PeerConfig])
         (lambda d: d["peer"].update(authentication={"timewindow": "soon"}), "timewindow: soon is not a duration"),
         (lambda d: d["privysharing"]["channels"][0].update(genesis="core.yaml"), "is not a block"),
         (lambda d: d["privysharing"]["channels"][0]["orderers"][0].update(address="x"), "orderers"),
+        (lambda d: d["privysharing"].update(verifier="perhaps"), "privysharing.verifier: perhaps"),
         (lambda d: d["privysharing"].update(logging={"spec": "loud"}), "privysharing.logging.spec: loud"),
     ],
 )
