@@ -52,6 +52,7 @@ async def endure(transactions: int, keys: int, portion_s: float, display: Displa
     async with network_of(load_topology(WORKLOADS["yardstick"].topology)) as processes:
         written = await _grow(processes, rows, Load(portion_s, _IN_FLIGHT), transactions, display)
         agree = await peers_agree(processes)
+        live_tps = median(row["tps"] for row in rows)
         peer, other = (node for node in processes.network.nodes if node.role == "peer")
         display.says(f"starting {peer.name} again, with {written} transactions")
         restart_s = await _start_again(processes, peer)
@@ -61,7 +62,6 @@ async def endure(transactions: int, keys: int, portion_s: float, display: Displa
         # Half as many once more: when the first of them come, LevelDB is still sorting what was filled in.
         await _grow(processes, rows, Load(portion_s, _IN_FLIGHT), transactions // 2, display, present=written + filled)
         agree &= await peers_agree(processes)
-    live_tps = median(row["tps"] for row in rows)
     return {
         "transactions": written,
         "keys": written + filled,

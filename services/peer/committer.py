@@ -9,7 +9,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from privysharing.protocol.blocks import Block
 from privysharing.protocol.channel.bundle import ChannelConfig
@@ -28,12 +28,12 @@ from services.peer.private_data.resolving import kept_sets
 from services.peer.private_data.store import PrivateStore
 from services.peer.private_data.types import Missing, Place, PrivateSet, Resolver
 from services.peer.validation.validate import accept_genesis, read_block, validate_block
-from services.peer.verifier import UNDER_WAY_MAX, Found, Verifier, WrongAnswer, signers_of
+from services.peer.verifier import Answer, Verifier, WrongAnswer, signers_of
 
 # Submitting a job costs about 50 us, verifying one transaction's signatures about 100: a block is shared between
 # threads when each gets at least this many.
 TRANSACTIONS_PER_JOB_MIN = 25
-BLOCKS_VERIFIED_AHEAD = 2  # besides those at another process
+BLOCKS_AHEAD_MAX = 4  # begun, besides the one that is stored: enough for threads and another process
 FIND_SECONDS_MAX = 30.0  # for private sets of a block, whatever a resolver itself allows
 
 # Verdicts on transactions whose endorsers vouch for the chaincode that they name: labels must not grow at will.
@@ -50,7 +50,7 @@ OnBlock = Callable[[Block, Sequence[ReadTransaction], Sequence[TxCode]], None]
 class Workers:
     """Threads for work that would hold up the event loop. `store` has one, so that blocks are stored in order.
 
-    `verifier` may be another process, for a peer that is far behind.
+    `verifier` may be another process, for a peer that does not keep up.
     """
 
     crypto: Executor
@@ -66,7 +66,7 @@ class VerifiedBlock:
     block: Block
     transactions: tuple[ReadTransaction, ...]
     signers: tuple[Signers, ...]
-    verifying: float  # seconds that reading and verifying took, on the thread that took longest
+    seconds: float  # of reading and verifying: of the part that took longest, or of both processes
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,17 +128,16 @@ class Committer:
         Whoever yields the blocks waits for the commit of a configuration block before yielding the next: what
         follows is verified under the new configuration.
         """
-        pipeline: asyncio.Queue[asyncio.Task[VerifiedBlock] | None] = asyncio.Queue(
-            BLOCKS_VERIFIED_AHEAD + UNDER_WAY_MAX
-        )  # from `verify` to the loop below, in order
+        # From `verify` to the loop below, in order.
+        pipeline: asyncio.Queue[asyncio.Task[VerifiedBlock] | None] = asyncio.Queue(BLOCKS_AHEAD_MAX)
         waiting = self._metrics.waiting.of(self._ledger.channel_id)
         waiting.set(0)
 
         async def verify() -> None:
             backlog = Backlog()
             async for block in blocks:
-                far_behind = backlog.is_far(pipeline_full=pipeline.full())
-                verifying = group.create_task(self._verify(block, far_behind=far_behind))
+                behind = backlog.is_behind(pipeline_full=pipeline.full())
+                verifying = group.create_task(self._verify(block, behind=behind))
                 waiting.inc()
                 await pipeline.put(verifying)
             await pipeline.put(None)
@@ -154,15 +153,14 @@ class Committer:
         """Commit one block and return its verdicts."""
         return await self._store(await self._verify(block))
 
-    async def _verify(self, block: Block, *, far_behind: bool = False) -> VerifiedBlock:
+    async def _verify(self, block: Block, *, behind: bool = False) -> VerifiedBlock:
         config = self._config
         loop, crypto = asyncio.get_running_loop(), self._workers.crypto
-        if far_behind and (answer := await self._workers.verifier.find(block.data, config)) is not None:
+        if behind and (answer := await self._workers.verifier.ask(block.data, config)) is not None:
             try:
-                verified = await loop.run_in_executor(crypto, _read_found, block, answer.found, config)
-                return replace(verified, verifying=verified.verifying + answer.seconds)
+                return await loop.run_in_executor(crypto, _read_answered, block, answer, config)
             except WrongAnswer as error:
-                self._workers.verifier.give_up(error)
+                self._workers.verifier.pause(error)
         jobs = [
             loop.run_in_executor(crypto, self._read_and_verify, part, config)
             for part in _parts(block.data, self._workers.parts)
@@ -182,7 +180,7 @@ class Committer:
         return transactions, signers, time.perf_counter() - started
 
     async def _store(self, verified: VerifiedBlock) -> tuple[TxCode, ...]:
-        loop = asyncio.get_running_loop()
+        loop, started = asyncio.get_running_loop(), time.perf_counter()
         stored = await loop.run_in_executor(self._workers.store, self._judge_and_store, verified)
         if isinstance(stored, JudgedBlock):
             found = await self._find(stored)
@@ -196,7 +194,8 @@ class Committer:
         if self._on_block is not None:
             self._on_block(commit.block, verified.transactions, commit.verdicts)
         self._notifier.committed(number)
-        _count(self._metrics, self._ledger.channel_id, verified, stored)
+        seconds = verified.seconds + time.perf_counter() - started
+        _count(self._metrics, self._ledger.channel_id, verified, stored, seconds)
         _log.info(
             "committed block",
             extra={
@@ -204,7 +203,7 @@ class Committer:
                 "block": number,
                 "transactions": len(commit.verdicts),
                 "invalid": sum(code is not TxCode.VALID for code in commit.verdicts),
-                "milliseconds": round(_seconds(verified, stored) * 1000),
+                "milliseconds": round(seconds * 1000),
                 "commit_hash": commit.commit_hash.hex(),
             },
         )
@@ -264,12 +263,12 @@ def store_genesis(ledger: LedgerPort, block: Block) -> None:
     ledger.append(make_commit(block, read_block(block), judgement.verdicts, judgement.updates, ledger.commit_hash))
 
 
-def _read_found(block: Block, found: Sequence[Found], config: ChannelConfig) -> VerifiedBlock:
-    """A block whose signers another process has found. Raises WrongAnswer."""
+def _read_answered(block: Block, answer: Answer, config: ChannelConfig) -> VerifiedBlock:
+    """A block of which another process has found who signed. Raises WrongAnswer."""
     started = time.perf_counter()
     transactions = read_block(block)
-    signers = tuple(signers_of(transactions, found, config.msps))
-    return VerifiedBlock(block, transactions, signers, time.perf_counter() - started)
+    signers = tuple(signers_of(transactions, answer, config.msps))
+    return VerifiedBlock(block, transactions, signers, answer.seconds + time.perf_counter() - started)
 
 
 def _parts(envelopes: Sequence[bytes], parts_max: int) -> list[Sequence[bytes]]:
@@ -278,18 +277,14 @@ def _parts(envelopes: Sequence[bytes], parts_max: int) -> list[Sequence[bytes]]:
     return [envelopes[start : start + size] for start in range(0, len(envelopes), size)]
 
 
-def _seconds(verified: VerifiedBlock, stored: StoredBlock) -> float:
-    """What a block took, without its waiting for those before it."""
-    return verified.verifying + stored.judging + stored.times.block_file + stored.times.state
-
-
-def _count(metrics: LedgerMetrics, channel_id: str, verified: VerifiedBlock, stored: StoredBlock) -> None:
+def _count(
+    metrics: LedgerMetrics, channel_id: str, verified: VerifiedBlock, stored: StoredBlock, seconds: float
+) -> None:
     metrics.set_height(channel_id, stored.commit.block.header.number + 1)
-    metrics.processing_time.of(channel_id).observe(_seconds(verified, stored))
-    validating, appending = verified.verifying + stored.judging, stored.times.block_file + stored.times.state
-    metrics.validation_time.of(channel_id).observe(validating)
-    metrics.append_time.of(channel_id).observe(appending)
-    metrics.commit_time.of(channel_id).observe(validating + appending)
+    metrics.processing_time.of(channel_id).observe(stored.judging)
+    metrics.validation_time.of(channel_id).observe(verified.seconds + stored.judging)
+    metrics.append_time.of(channel_id).observe(stored.times.block_file + stored.times.state)
+    metrics.commit_time.of(channel_id).observe(seconds)
     metrics.block_file_time.of(channel_id).observe(stored.times.block_file)
     metrics.block_and_private_time.of(channel_id).observe(stored.times.block_file)
     metrics.state_time.of(channel_id).observe(stored.times.state)

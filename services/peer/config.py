@@ -29,7 +29,7 @@ from services.runtime.batching import BatchLimits
 from services.runtime.config import Address, ConfigError, Section
 from services.runtime.diskspace import WATERMARK_BYTES
 from services.runtime.grpcserver import GrpcLimits, ServerTls
-from services.runtime.process import HALF_THE_PROCESSORS, SEVERAL_PROCESSORS
+from services.runtime.process import HALF_THE_PROCESSORS, PROCESSORS
 from services.runtime.reporting import ReportingConfig
 from services.runtime.settings import batch_limits, grpc_limits, reporting, signer
 
@@ -71,7 +71,7 @@ class PeerConfig:
     disk_watermark: int  # nothing that writes is endorsed, and no block taken, with fewer bytes left
     seek_window_ns: int  # how far a seek request's timestamp may be from our clock
     crypto_threads: int
-    verifier: bool  # whether another process may verify while the peer is far behind
+    verifier: bool  # whether another process may verify while the peer does not keep up
     feed: FeedConfig
     endorses: bool
     endorser: EndorserConfig
@@ -113,7 +113,7 @@ def load(path: Path, environment: Mapping[str, str] | None = None) -> PeerConfig
         disk_watermark=ours.integer("diskWatermark", WATERMARK_BYTES),
         seek_window_ns=int(window_s * SECOND_NS),
         crypto_threads=peer.integer("validatorPoolSize", HALF_THE_PROCESSORS, least=1, most=THREADS_MAX),
-        verifier=ours.flag("verifier", SEVERAL_PROCESSORS),
+        verifier=ours.flag("verifier", PROCESSORS > 1),
         feed=_feed(peer.section("deliveryclient")),
         endorses=ours.flag("endorses", True),
         endorser=EndorserConfig(time_window_s=window_s, limits=simulation),

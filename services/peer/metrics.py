@@ -14,8 +14,9 @@ class LedgerMetrics:
     """core/ledger/kvledger, common/ledger/blkstorage, and gossip/state, which commits blocks in Fabric.
 
     Ours has no gossip: its figures are those of the steps that do the same here. Validation reads a block, verifies its
-    signatures and judges it (reads still current included, which Fabric counts with the ledger's work); a block is
-    committed with private data by appending it; the commit as a whole is both, without the waiting in between.
+    signatures and judges it; judging alone, which finds the reads that are still current, is the ledger's processing;
+    a block is committed with private data by appending it. The commit as a whole is all that and the search for
+    private data, without the waiting for the blocks before it.
     """
 
     height: Family[Gauge]

@@ -1,42 +1,33 @@
-"""A process that verifies the signatures of blocks for a peer that is far behind, and the peer's side of it.
+"""Another process that verifies the signatures of blocks for a peer that does not keep up: the peer's side of it.
 
 Python runs the threads of a process under one lock, so a peer that catches up is held to little more than a processor,
-and has others to spare. The process is there for as long as the peer is far behind. It gets blocks and the channel's
-configuration, which are public to its members, and no keys.
-
-Request: a line of JSON [channel id, bytes of the configuration, bytes of each envelope], then all of these bytes.
-Answer: a line of JSON [seconds that it took, what was found of each envelope]; before the first, an empty line.
+and has others to spare. The process is there for as long as the peer is behind. It gets blocks and the channel's
+configuration, which are public to its members, and no keys. Whatever it fails at, the peer finds out without it.
 """
 
 import asyncio
 import json
 import logging
 import sys
-import time
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import lru_cache
-from itertools import accumulate, pairwise
-from typing import BinaryIO, Final
+from typing import Any, Final
 
 from privysharing.protocol.channel.bundle import ChannelConfig
-from privysharing.protocol.codec.configs import parse_config
 from privysharing.protocol.msp.identity import InvalidIdentity
 from privysharing.protocol.msp.manager import MspManager
-from privysharing.protocol.reading import ReadTransaction, read_transaction
-from privysharing.protocol.signers import Signers, verify_all
-from services.runtime.process import settle_memory
+from privysharing.protocol.reading import ReadTransaction
+from privysharing.protocol.signers import Signers
+from services.peer.verifier_process import RELEASE, encode_request, endorsers_of
 
+PROGRAM: Final = "services.peer.verifier_process"
 IDLE_SECONDS: Final = 5.0  # after which it ends: it takes 50 MB
 ANSWER_SECONDS_MAX: Final = 10.0  # a block takes some 20 ms, one as large as can be about a second
 ANSWER_BYTES_MAX: Final = 16 * 1024 * 1024
 UNDER_WAY_MAX: Final = 2  # blocks: one that it does, one that waits; the peer does others meanwhile
-CONFIGS_KEPT: Final = 64  # one for each channel that catches up
-
-# Whether the creator signed, and which endorsements count, by their place in the transaction.
-Found = tuple[bool, Sequence[int]]
+PAUSE_SECONDS: Final = 60.0  # after it has failed: what fails every time may hold up a block each time
 
 _log = logging.getLogger(__name__)
 
@@ -47,14 +38,14 @@ class WrongAnswer(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What was found of each envelope of a block, and the seconds that it took."""
+    """What the process says of the envelopes of a block: unchecked, but that it is one."""
 
-    seconds: float
-    found: Sequence[Found]
+    seconds: float  # that it took
+    signed: Sequence[Any]  # `verifier_process.Signed`, one for each envelope
 
 
 class Verifier:
-    """The peer's side. Belongs to one event loop. `wanted` False: there is never such a process."""
+    """Belongs to one event loop. `wanted` False: there is never such a process."""
 
     def __init__(self, *, wanted: bool) -> None:
         self._wanted = wanted
@@ -62,15 +53,16 @@ class Verifier:
         self._starting: asyncio.Task[None] | None = None
         self._ended: set[asyncio.Task[int]] = set()
         self._idle_timer: asyncio.TimerHandle | None = None
+        self._pause_ends = 0.0  # by the loop's clock
         self._under_way = 0
         self._writing, self._reading = asyncio.Lock(), asyncio.Lock()  # first come, first served, as are requests
 
-    async def find(self, envelopes: Sequence[bytes], config: ChannelConfig) -> Answer | None:
+    async def ask(self, envelopes: Sequence[bytes], config: ChannelConfig) -> Answer | None:
         """Who signed these envelopes; None when the process is not there or has enough to do: somebody else has to.
 
-        The first call has it started. Whatever it fails at, the peer finds out without it.
+        The first call has it started.
         """
-        if not self._wanted:
+        if not self._wanted or asyncio.get_running_loop().time() < self._pause_ends:
             return None
         self._stay()
         process = self._process
@@ -83,22 +75,23 @@ class Verifier:
         self._under_way += 1
         try:
             async with asyncio.timeout(ANSWER_SECONDS_MAX):
-                return await self._ask(process, envelopes, config)
+                return await self._converse(process, encode_request(envelopes, config))
         except Exception as error:
             if process is self._process:
-                self.give_up(error)
+                self.pause(error)
             return None
         except asyncio.CancelledError:
-            self._stop()  # half a request may have been written, or an answer be to come
+            if process is self._process:
+                self._stop()  # half a request may have been written, or an answer be to come
             raise
         finally:
             self._under_way -= 1
 
-    def give_up(self, error: Exception) -> None:
-        """Never again: a process that fails once may fail every time, and delay a block with each."""
-        self._wanted = False
+    def pause(self, error: Exception) -> None:
+        """Do without it for a while."""
+        self._pause_ends = asyncio.get_running_loop().time() + PAUSE_SECONDS
         self._stop()
-        _log.warning("catching up without another process that verifies", extra={"reason": repr(error)})
+        _log.warning("no other process verifies for the next %d s", round(PAUSE_SECONDS), extra={"reason": repr(error)})
 
     async def close(self) -> None:
         """End the process, if there is one."""
@@ -114,35 +107,38 @@ class Verifier:
             # -P: nothing is imported from the working directory. In a session of its own: what a terminal sends to
             # all, the peer decides about.
             process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-P", "-m", __name__),
+                *(sys.executable, "-P", "-m", PROGRAM),
                 stdin=PIPE,
                 stdout=PIPE,
                 limit=ANSWER_BYTES_MAX,
                 start_new_session=True,
             )
             assert process.stdout is not None
-            if await process.stdout.readline() != b"\n":
-                raise EOFError("it ended when it had hardly begun")
+            greeting = (await process.stdout.readline()).decode().strip()
+            if greeting != RELEASE:
+                raise WrongAnswer(f"needed: release {RELEASE}, as the peer is; found: {greeting or 'nothing'}")
             self._process, self._starting = process, None
             _log.info("another process verifies as well", extra={"pid": process.pid})
         except Exception as error:
-            self.give_up(error)
+            self.pause(error)
         finally:
             if process is not None and process is not self._process:
                 self._end(process)
 
-    async def _ask(self, process: Process, envelopes: Sequence[bytes], config: ChannelConfig) -> Answer:
+    async def _converse(self, process: Process, request: bytes) -> Answer:
         assert process.stdin is not None
         assert process.stdout is not None
-        head = json.dumps([config.channel_id, len(config.raw), [len(envelope) for envelope in envelopes]])
         async with self._writing:
-            process.stdin.write(b"".join((head.encode(), b"\n", config.raw, *envelopes)))
+            process.stdin.write(request)
             await process.stdin.drain()
         async with self._reading:
             line = await process.stdout.readline()
         if not line:
             raise EOFError("it ended")
-        return Answer(*json.loads(line))
+        match json.loads(line):
+            case [float(seconds), [*signed]] if 0 <= seconds < ANSWER_SECONDS_MAX:
+                return Answer(seconds, signed)
+        raise WrongAnswer(f"needed: seconds, and who signed; found: {line!r:.100}")
 
     def _stay(self) -> None:
         if self._idle_timer is not None:
@@ -175,62 +171,27 @@ class Verifier:
         ended.add_done_callback(self._ended.discard)
 
 
-def signers_of(transactions: Sequence[ReadTransaction], found: Sequence[Found], msps: MspManager) -> list[Signers]:
+def signers_of(transactions: Sequence[ReadTransaction], answer: Answer, msps: MspManager) -> list[Signers]:
     """What `verify_all` would have returned for these transactions. Raises WrongAnswer when that cannot be."""
+    if len(answer.signed) != len(transactions):
+        raise WrongAnswer(f"needed: {len(transactions)} transactions; found: {len(answer.signed)}")
+    return [_signers(*pair, msps) for pair in zip(transactions, answer.signed, strict=True)]
+
+
+def _signers(transaction: ReadTransaction, signed: Any, msps: MspManager) -> Signers:
+    match signed:
+        case [False, []]:
+            return Signers()
+        case [True, [*places]]:
+            endorsers = endorsers_of(transaction)
+        case _:
+            raise WrongAnswer(f"needed: whether the creator signed, and places; found: {signed!r:.100}")
+    if not all(type(place) is int and 0 <= place < len(endorsers) for place in places):
+        raise WrongAnswer(f"needed: places of {len(endorsers)} endorsements; found: {places!r:.100}")
     try:
-        return [_signers(*pair, msps) for pair in zip(transactions, found, strict=True)]
-    except (TypeError, ValueError, IndexError, InvalidIdentity) as error:  # of a later release's process, perhaps
-        raise WrongAnswer(repr(error)) from error
-
-
-def _signers(transaction: ReadTransaction, found: Found, msps: MspManager) -> Signers:
-    creator, places = found
-    endorsers = _endorsers(transaction)
-    return Signers(creator, tuple([msps.deserialize(endorsers[place]) for place in places]))
-
-
-def _endorsers(transaction: ReadTransaction) -> list[bytes]:
-    if transaction.endorsed is None:
-        return []
-    return [endorsement.endorser for endorsement in transaction.endorsed.transaction.endorsements]
-
-
-def serve(requests: BinaryIO, answers: BinaryIO) -> None:
-    """The process: answer requests until they end, which they do with the peer at the latest."""
-    answers.write(b"\n")
-    answers.flush()
-    while head := requests.readline():
-        channel_id, config_size, sizes = json.loads(head)
-        body = requests.read(config_size + sum(sizes))
-        if len(body) < config_size + sum(sizes):
-            return
-        started = time.perf_counter()
-        ends = list(accumulate(sizes, initial=config_size))
-        envelopes = [body[start:end] for start, end in pairwise(ends)]
-        found = find_signers(envelopes, _config(channel_id, body[:config_size]))
-        answers.write(json.dumps([time.perf_counter() - started, found]).encode() + b"\n")
-        answers.flush()
-
-
-def find_signers(envelopes: Sequence[bytes], config: ChannelConfig) -> list[Found]:
-    """What there is to answer of these envelopes."""
-    transactions = [read_transaction(envelope) for envelope in envelopes]
-    signers = verify_all(transactions, config.channel_id, config.msps)
-    return [(by.creator, _places(tx, by)) for tx, by in zip(transactions, signers, strict=True)]
-
-
-def _places(transaction: ReadTransaction, signers: Signers) -> list[int]:
-    """Where the endorsers stand that signed. Any place of the same bytes is as good as any other."""
-    places = {endorser: place for place, endorser in enumerate(_endorsers(transaction))}
-    return [places[endorser.serialized] for endorser in signers.endorsers]
-
-
-@lru_cache(CONFIGS_KEPT)
-def _config(channel_id: str, raw: bytes) -> ChannelConfig:
-    return ChannelConfig.from_config(channel_id, parse_config(raw))
-
-
-if __name__ == "__main__":
-    settle_memory()
-    with suppress(BrokenPipeError):
-        serve(sys.stdin.buffer, sys.stdout.buffer)
+        identities = [msps.deserialize(endorsers[place]) for place in places]
+    except InvalidIdentity as error:
+        raise WrongAnswer(f"an endorser that no MSP knows: {error}") from error
+    if len({identity.dedupe_key for identity in identities}) < len(identities):
+        raise WrongAnswer("one endorser twice")
+    return Signers(True, tuple(identities))

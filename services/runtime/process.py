@@ -23,11 +23,11 @@ DRAIN_SECONDS_MAX = 10.0
 # times over: it would search every block again and again for what is never there.
 CONTAINERS_BETWEEN_COLLECTIONS = 20_000
 
+PROCESSORS = len(os.sched_getaffinity(0))  # a container's share of them is not seen
+
 # Threads for one kind of work. While one computes a signature another may run; but Python runs under one lock, which
 # threads that are never idle keep taking from each other: a second of a kind costs a peer on two processors 5 %.
-HALF_THE_PROCESSORS = max(1, (os.cpu_count() or 1) // 2)
-
-SEVERAL_PROCESSORS = len(os.sched_getaffinity(0)) > 1  # a container's share of them is not seen
+HALF_THE_PROCESSORS = max(1, PROCESSORS // 2)
 
 EXIT_OK = 0
 EXIT_FAULT = 1

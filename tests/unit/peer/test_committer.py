@@ -5,7 +5,6 @@ from collections.abc import AsyncGenerator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -15,7 +14,7 @@ from privysharing.protocol.codes import TxCode
 from privysharing.protocol.lifecycle import LIFECYCLE
 from privysharing.protocol.rwsets import NamespaceRwSet, Read, Version, Write
 from privysharing.protocol.transactions import ChaincodeId
-from services.peer.backlog import FAR_BLOCKS
+from services.peer.backlog import BEHIND_BLOCKS
 from services.peer.channel import stored_config
 from services.peer.commits import replay
 from services.peer.committer import Committer, Workers, store_genesis
@@ -26,7 +25,8 @@ from services.peer.metrics import LedgerMetrics
 from services.peer.notifier import CommitNotifier
 from services.peer.private_data.resolving import Alone
 from services.peer.validation.errors import ChannelHalted
-from services.peer.verifier import Answer, Found, Verifier, WrongAnswer, find_signers
+from services.peer.verifier import Answer, Verifier, WrongAnswer
+from services.peer.verifier_process import Signed, who_signed
 from services.runtime.database import LevelDatabases
 from services.runtime.disk import RealDisk
 from services.runtime.metrics import Registry
@@ -180,39 +180,52 @@ class HereVerifier(Verifier):
     def __init__(self) -> None:
         super().__init__(wanted=False)
         self.asked: list[Sequence[bytes]] = []
+        self.configs: set[int] = set()  # by their sequence
         self.faults: list[Exception] = []
 
-    async def find(self, envelopes: Sequence[bytes], config: ChannelConfig) -> Answer | None:
+    async def ask(self, envelopes: Sequence[bytes], config: ChannelConfig) -> Answer | None:
         self.asked.append(envelopes)
-        return Answer(0.0, self.found(envelopes, config))
+        self.configs.add(config.sequence)
+        return Answer(0.0, self.signed(envelopes, config))
 
-    def found(self, envelopes: Sequence[bytes], config: ChannelConfig) -> list[Found]:
-        return find_signers(envelopes, config)
+    def signed(self, envelopes: Sequence[bytes], config: ChannelConfig) -> list[Signed]:
+        return who_signed(envelopes, config)
 
-
-class WrongVerifier(HereVerifier):
-    """Says what cannot be, as another release might."""
-
-    def __init__(self, found: object) -> None:
-        super().__init__()
-        self._found: Any = found
-
-    def found(self, envelopes: Sequence[bytes], config: ChannelConfig) -> list[Found]:
-        return [self._found] * len(envelopes)
-
-    def give_up(self, error: Exception) -> None:
-        super().give_up(error)
+    def pause(self, error: Exception) -> None:
+        super().pause(error)
         self.faults.append(error)
 
 
-async def test_who_is_far_behind_asks_another_process_and_comes_to_the_same() -> None:
+class WrongVerifier(HereVerifier):
+    """Says that one organisation endorsed twice, where another is needed."""
+
+    def signed(self, envelopes: Sequence[bytes], config: ChannelConfig) -> list[Signed]:
+        return [(True, [0, 0])] * len(envelopes)
+
+
+def long_chain() -> list[Block]:
+    """Good and bad transactions in more blocks than a peer may have before it when it keeps up."""
     chain = OrderedChain(GENESIS, ORDERER)
     behind = [chain.cut(definition().raw)]
-    for number in range(2 * FAR_BLOCKS):
+    for number in range(2 * BEHIND_BLOCKS):
         good, forged = put(f"a{number}", b"1"), put(f"b{number}", b"1", signature=b"bad")
         half = put(f"c{number}", b"1", endorsers=(PEER1,))
         behind.append(chain.cut(good.raw, forged.raw, half.raw, b"\xff"))
-    verifier = HereVerifier()
+    return behind
+
+
+def expect_long_chain(peer: Peer, behind: Sequence[Block]) -> None:
+    assert peer.ledger.height == 1 + len(behind)
+    for number in range(2, 1 + len(behind)):
+        stored = peer.ledger.block(number)
+        assert stored is not None
+        *codes, unreadable = stored.metadata[2]
+        assert codes == [VALID, TxCode.BAD_CREATOR_SIGNATURE, TxCode.ENDORSEMENT_POLICY_FAILURE]
+        assert unreadable != VALID
+
+
+async def test_who_is_behind_asks_another_process_and_comes_to_the_same() -> None:
+    behind, verifier = long_chain(), HereVerifier()
     alone, helped = Peer(MemoryLedger(CHANNEL)), Peer(MemoryLedger(CHANNEL), verifier=verifier)
     try:
         await helped.committer.follow(each(behind))
@@ -221,21 +234,36 @@ async def test_who_is_far_behind_asks_another_process_and_comes_to_the_same() ->
         alone.close()
         helped.close()
     first = next(number for number, block in enumerate(behind) if block.data is verifier.asked[0])
-    assert first >= FAR_BLOCKS
+    assert first >= BEHIND_BLOCKS
     assert helped.ledger.commit_hash == alone.ledger.commit_hash
-    stored = helped.ledger.block(len(behind))
-    assert stored is not None
-    *codes, unreadable = stored.metadata[2]
-    assert codes == [VALID, TxCode.BAD_CREATOR_SIGNATURE, TxCode.ENDORSEMENT_POLICY_FAILURE]
-    assert unreadable != VALID
+    expect_long_chain(helped, behind)
 
 
-@pytest.mark.parametrize("found", [(True, [2]), (True,), None, (True, ["0"])])
-async def test_an_answer_that_cannot_be_true_is_found_out_without(found: object) -> None:
-    chain = OrderedChain(GENESIS, ORDERER)
-    behind = [chain.cut(definition().raw)]
-    behind += [chain.cut(put(f"a{number}", b"1").raw) for number in range(2 * FAR_BLOCKS)]
-    verifier = WrongVerifier(found)
+async def test_what_follows_a_configuration_is_asked_under_it() -> None:
+    chain = OrderedChain(ordering.genesis(), ordering.SIGNER)
+    verifier = HereVerifier()
+    peer = Peer(MemoryLedger("health"), chain.blocks[0], verifier)
+    limits = replace(chain.config.orderer.batch_size, max_message_count=3)
+
+    async def all_blocks() -> AsyncGenerator[Block]:
+        for _ in range(2 * BEHIND_BLOCKS):
+            yield chain.cut(b"unreadable")
+        block = chain.reconfigure(ordering.batch_update(chain.config, limits))
+        yield block
+        await peer.notifier.above(block.header.number)
+        for _ in range(BEHIND_BLOCKS // 2):
+            yield chain.cut(b"unreadable")
+
+    try:
+        await peer.committer.follow(all_blocks())
+    finally:
+        peer.close()
+    assert peer.ledger.height == len(chain.blocks)
+    assert verifier.configs == {0, 1}
+
+
+async def test_an_answer_that_cannot_be_true_changes_nothing() -> None:
+    behind, verifier = long_chain(), WrongVerifier()
     peer = Peer(MemoryLedger(CHANNEL), verifier=verifier)
     try:
         await peer.committer.follow(each(behind))
@@ -243,7 +271,7 @@ async def test_an_answer_that_cannot_be_true_is_found_out_without(found: object)
         peer.close()
     assert verifier.asked
     assert [type(fault) for fault in verifier.faults] == [WrongAnswer] * len(verifier.asked)
-    assert all(list(block.metadata[2]) == [VALID] for block in map(peer.ledger.block, range(1, len(behind))) if block)
+    expect_long_chain(peer, behind)
 
 
 async def test_who_keeps_up_asks_nobody() -> None:
@@ -252,7 +280,7 @@ async def test_who_keeps_up_asks_nobody() -> None:
     chain = OrderedChain(GENESIS, ORDERER)
 
     async def one_after_the_other() -> AsyncGenerator[Block]:
-        for number in range(2 * FAR_BLOCKS):
+        for number in range(2 * BEHIND_BLOCKS):
             yield chain.cut(put(f"a{number}", b"1").raw)
             await peer.notifier.above(number + 1)
 
@@ -323,7 +351,7 @@ async def test_figures_bear_fabrics_names(memory: Peer) -> None:
         for name in ("state_commit_duration", "privdata_commit_block_duration", "privdata_validation_duration")
     }
     whole = took.pop("state_commit_duration")
-    assert whole == pytest.approx(sum(took.values()))
+    assert whole >= sum(took.values())
     assert took["privdata_validation_duration"] > 0
 
 

@@ -14,12 +14,14 @@ from pathlib import Path
 import psutil
 import pytest
 
+from privysharing.protocol.channel.bundle import ChannelConfig
+from privysharing.protocol.channel.genesis import genesis_block
 from privysharing.protocol.reading import read_transaction
 from privysharing.protocol.rwsets import NamespaceRwSet, Write
 from privysharing.protocol.signers import NOBODY, verify_all
 from services.peer import verifier
-from services.peer.verifier import Answer, Verifier, signers_of
-from tests.support.judging import CHANNEL, CONFIG, PEER1, Tx
+from services.peer.verifier import Answer, Verifier, WrongAnswer, signers_of
+from tests.support.judging import CHANNEL, CONFIG, PEER1, PROFILE, Tx
 
 ROOT = Path(__file__).parents[3]
 SECONDS_MAX = 30.0
@@ -33,13 +35,19 @@ from services.peer.verifier import Verifier
 
 async def main():
     verifier = Verifier(wanted=True)
-    while await verifier.find([], CONFIG) is None:
+    while await verifier.ask([], CONFIG) is None:
         await asyncio.sleep(0.05)
     print(*[child.pid for child in psutil.Process().children()], flush=True)
     await asyncio.sleep(60)
 
 asyncio.run(main())
 """
+
+
+@pytest.fixture(autouse=True)
+def this_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process is to run this checkout's, wherever Python's packages are from."""
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
 
 
 @pytest.fixture
@@ -50,10 +58,10 @@ async def process() -> AsyncIterator[Verifier]:
     assert not children()
 
 
-async def answer_of(process: Verifier, envelopes: Sequence[bytes]) -> Answer:
+async def answer_of(process: Verifier, envelopes: Sequence[bytes], config: ChannelConfig = CONFIG) -> Answer:
     """What it says, as soon as it is there."""
     async with asyncio.timeout(SECONDS_MAX):
-        while (answer := await process.find(envelopes, CONFIG)) is None:  # noqa: ASYNC110 - it is another process
+        while (answer := await process.ask(envelopes, config)) is None:  # noqa: ASYNC110 - it is another process
             await asyncio.sleep(0.05)
     return answer
 
@@ -63,7 +71,7 @@ def children() -> list[psutil.Process]:
     found = []
     for child in psutil.Process().children():
         with contextlib.suppress(psutil.NoSuchProcess):  # so it is said of zombies too
-            if verifier.__name__ in child.cmdline():
+            if verifier.PROGRAM in child.cmdline():
                 found.append(child)
     return found
 
@@ -86,27 +94,67 @@ async def test_it_finds_whom_the_peer_would_find(process: Verifier) -> None:
     read = [read_transaction(envelope) for envelope in envelopes]
     here = verify_all(read, CHANNEL, CONFIG.msps)
     answer = await answer_of(process, envelopes)
-    assert signers_of(read, answer.found, CONFIG.msps) == here
+    assert signers_of(read, answer, CONFIG.msps) == here
     assert answer.seconds > 0
     assert [len(signers.endorsers) for signers in here] == [2, 1, 1, 0, 0, 0, 0]
     assert here[0].creator
     assert here[3:] == [NOBODY] * 4
 
 
+@pytest.mark.parametrize(
+    "signed",
+    [
+        [True, [2]],
+        [True, [-1]],
+        [True, [0, 0]],
+        [True, ["0"]],
+        [True, [True]],
+        [False, [0, 1]],
+        ["no", [0]],
+        [1, [0]],
+        [True, None],
+        [True],
+        None,
+    ],
+)
+def test_what_cannot_be_true_is_no_answer(signed: object) -> None:
+    read = [read_transaction(GOOD.raw)]
+    assert signers_of(read, Answer(0.0, [[True, [0, 1]]]), CONFIG.msps) == verify_all(read, CHANNEL, CONFIG.msps)
+    for answers in ([signed], [], [[True, [0, 1]]] * 2):
+        with pytest.raises(WrongAnswer):
+            signers_of(read, Answer(0.0, answers), CONFIG.msps)
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["", "nothing", "[0.1]", "[null, []]", "[NaN, []]", "[-1.0, []]", "[1e9, []]", "[0.1, {}]", "{}", "[" * 5000],
+)
+async def test_what_is_no_answer_is_done_without(
+    process: Verifier, line: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(verifier, "PROGRAM", "tests.support.answering")
+    monkeypatch.setenv("ANSWER", line)
+    with caplog.at_level(logging.WARNING):
+        async with asyncio.timeout(SECONDS_MAX):
+            while "no other process verifies" not in caplog.text:
+                assert await process.ask([GOOD.raw], CONFIG) is None
+                await asyncio.sleep(0.01)
+
+
 async def test_blocks_are_answered_each_with_its_own_and_no_more_than_two_wait(process: Verifier) -> None:
     await answer_of(process, [])
     blocks = [[GOOD.raw] * 300, [GOOD.raw] * 2, [GOOD.raw]]
-    answers = await asyncio.gather(*[process.find(block, CONFIG) for block in blocks])
-    assert [answer and len(answer.found) for answer in answers] == [300, 2, None]
+    answers = await asyncio.gather(*[process.ask(block, CONFIG) for block in blocks])
+    assert [answer and len(answer.signed) for answer in answers] == [300, 2, None]
 
 
 async def test_nobody_waits_for_its_start(process: Verifier) -> None:
-    assert await process.find([GOOD.raw], CONFIG) is None
-    assert len((await answer_of(process, [GOOD.raw])).found) == 1
+    assert await process.ask([GOOD.raw], CONFIG) is None
+    assert len((await answer_of(process, [GOOD.raw])).signed) == 1
 
 
 async def test_there_is_none_where_none_is_wanted() -> None:
-    assert await Verifier(wanted=False).find([GOOD.raw], CONFIG) is None
+    assert await Verifier(wanted=False).ask([GOOD.raw], CONFIG) is None
     assert not children()
 
 
@@ -118,24 +166,61 @@ async def test_it_ends_when_there_is_nothing_to_do_and_comes_again(
     found = children()
     assert len(found) == 1
     await gone(found)
-    assert len((await answer_of(process, [GOOD.raw])).found) == 1
+    assert len((await answer_of(process, [GOOD.raw])).signed) == 1
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
 async def test_without_an_answer_the_peer_goes_on_alone_and_says_so(
     process: Verifier, number: signal.Signals, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(verifier, "ANSWER_SECONDS_MAX", 0.5)
     await answer_of(process, [GOOD.raw])
+    monkeypatch.setattr(verifier, "ANSWER_SECONDS_MAX", 0.5)
     found = children()
     assert len(found) == 1
     found[0].send_signal(number)
     with caplog.at_level(logging.WARNING):
         large = [GOOD.raw * 100] * 100  # more than a pipe holds
-        assert await asyncio.gather(*[process.find(large, CONFIG) for _ in range(2)]) == [None, None]
-    assert caplog.text.count("catching up without another process") == 1
-    assert await process.find([GOOD.raw], CONFIG) is None
+        assert await asyncio.gather(*[process.ask(large, CONFIG) for _ in range(2)]) == [None, None]
+    assert caplog.text.count("no other process verifies") == 1
+    assert await process.ask([GOOD.raw], CONFIG) is None
     await gone(found)
+
+
+async def test_after_a_pause_it_comes_again(process: Verifier, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verifier, "PAUSE_SECONDS", 0.1)
+    await answer_of(process, [GOOD.raw])
+    (found,) = children()
+    found.kill()
+    assert await process.ask([GOOD.raw], CONFIG) is None
+    assert len((await answer_of(process, [GOOD.raw])).signed) == 1
+
+
+async def test_what_asks_the_peer_to_end_does_not_end_the_process(process: Verifier) -> None:
+    await answer_of(process, [GOOD.raw])
+    (found,) = children()
+    found.terminate()
+    assert len((await answer_of(process, [GOOD.raw])).signed) == 1
+    assert children() == [found]
+
+
+async def test_the_process_of_another_release_is_not_asked(
+    process: Verifier, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(verifier, "RELEASE", "0.0.0")
+    with caplog.at_level(logging.WARNING):
+        async with asyncio.timeout(SECONDS_MAX):
+            while "no other process verifies" not in caplog.text:
+                assert await process.ask([GOOD.raw], CONFIG) is None
+                await asyncio.sleep(0.01)
+    assert "needed: release 0.0.0" in str(caplog.records[0].__dict__["reason"])
+
+
+async def test_signatures_are_judged_by_the_configuration_that_comes_with_them(process: Verifier) -> None:
+    """Org2 has left in the second: its endorsement counts no more."""
+    profile = replace(PROFILE, application_orgs=PROFILE.application_orgs[:1])
+    without = ChannelConfig.from_block(genesis_block(profile, nonce=b"another", timestamp_ns=1))
+    answers = [await answer_of(process, [GOOD.raw], config) for config in (CONFIG, without, CONFIG)]
+    assert [len(places) for answer in answers for _, places in answer.signed] == [2, 1, 2]
 
 
 async def test_what_does_not_start_is_done_without(
@@ -144,18 +229,22 @@ async def test_what_does_not_start_is_done_without(
     monkeypatch.setattr(sys, "executable", "/bin/false")
     with caplog.at_level(logging.WARNING):
         async with asyncio.timeout(SECONDS_MAX):
-            while "catching up without another process" not in caplog.text:
-                assert await process.find([GOOD.raw], CONFIG) is None
+            while "no other process verifies" not in caplog.text:
+                assert await process.ask([GOOD.raw], CONFIG) is None
                 await asyncio.sleep(0.01)
 
 
 async def test_who_stops_waiting_leaves_no_answer_for_the_next(process: Verifier) -> None:
     await answer_of(process, [])
-    asked = asyncio.create_task(process.find([GOOD.raw] * 300, CONFIG))
+    (found,) = children()
+    found.send_signal(signal.SIGSTOP)
+    asked = asyncio.create_task(process.ask([GOOD.raw], CONFIG))
     await asyncio.sleep(0.01)
     asked.cancel()
     await asyncio.wait((asked,))
-    assert len((await answer_of(process, [GOOD.raw])).found) == 1
+    assert asked.cancelled()
+    await gone([found])
+    assert len((await answer_of(process, [GOOD.raw])).signed) == 1
 
 
 def test_it_ends_with_a_peer_that_is_killed() -> None:
