@@ -6,6 +6,7 @@ configuration, which are public to its members, and no keys. Whatever it fails a
 """
 
 import asyncio
+import itertools
 import json
 import logging
 import sys
@@ -55,6 +56,7 @@ class Verifier:
         self._idle_timer: asyncio.TimerHandle | None = None
         self._pause_ends = 0.0  # by the loop's clock
         self._under_way = 0
+        self._numbers = itertools.count(1)
         self._writing, self._reading = asyncio.Lock(), asyncio.Lock()  # first come, first served, as are requests
 
     async def ask(self, envelopes: Sequence[bytes], config: ChannelConfig) -> Answer | None:
@@ -75,7 +77,7 @@ class Verifier:
         self._under_way += 1
         try:
             async with asyncio.timeout(ANSWER_SECONDS_MAX):
-                return await self._converse(process, encode_request(envelopes, config))
+                return await self._converse(process, envelopes, config)
         except Exception as error:
             if process is self._process:
                 self.pause(error)
@@ -89,7 +91,10 @@ class Verifier:
 
     def pause(self, error: Exception) -> None:
         """Do without it for a while."""
-        self._pause_ends = asyncio.get_running_loop().time() + PAUSE_SECONDS
+        now = asyncio.get_running_loop().time()
+        if now < self._pause_ends:  # two may find the same
+            return
+        self._pause_ends = now + PAUSE_SECONDS
         self._stop()
         _log.warning("no other process verifies for the next %d s", round(PAUSE_SECONDS), extra={"reason": repr(error)})
 
@@ -125,20 +130,22 @@ class Verifier:
             if process is not None and process is not self._process:
                 self._end(process)
 
-    async def _converse(self, process: Process, request: bytes) -> Answer:
+    async def _converse(self, process: Process, envelopes: Sequence[bytes], config: ChannelConfig) -> Answer:
         assert process.stdin is not None
         assert process.stdout is not None
+        number = next(self._numbers)
         async with self._writing:
-            process.stdin.write(request)
+            process.stdin.write(encode_request(number, envelopes, config))
             await process.stdin.drain()
         async with self._reading:
             line = await process.stdout.readline()
         if not line:
             raise EOFError("it ended")
+        # Whoever stopped waiting may have left his answer for the next.
         match json.loads(line):
-            case [float(seconds), [*signed]] if 0 <= seconds < ANSWER_SECONDS_MAX:
+            case [answered, float(seconds), [*signed]] if answered == number and 0 <= seconds < ANSWER_SECONDS_MAX:
                 return Answer(seconds, signed)
-        raise WrongAnswer(f"needed: seconds, and who signed; found: {line!r:.100}")
+        raise WrongAnswer(f"needed: {number}, seconds, and who signed; found: {line!r:.100}")
 
     def _stay(self) -> None:
         if self._idle_timer is not None:

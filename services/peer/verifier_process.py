@@ -1,8 +1,8 @@
 """The process that verifies signatures for a peer that does not keep up; `verifier` is the peer's side of it.
 
 At first it says which release it is, in a line: two releases may judge by different rules.
-Request: a line of JSON [channel id, bytes of the configuration, bytes of each envelope], then all of these bytes.
-Answer: a line of JSON [seconds that it took, who signed each envelope].
+Request: a line of JSON [number, channel id, bytes of the configuration, bytes of each envelope], then all these bytes.
+Answer: a line of JSON [the request's number, seconds that it took, who signed each envelope].
 """
 
 import json
@@ -30,9 +30,9 @@ RELEASE: Final = version("privysharing")  # read once: the files of a process th
 Signed = tuple[bool, Sequence[int]]
 
 
-def encode_request(envelopes: Sequence[bytes], config: ChannelConfig) -> bytes:
+def encode_request(number: int, envelopes: Sequence[bytes], config: ChannelConfig) -> bytes:
     """What the peer writes."""
-    head = json.dumps([config.channel_id, len(config.raw), [len(envelope) for envelope in envelopes]])
+    head = json.dumps([number, config.channel_id, len(config.raw), [len(envelope) for envelope in envelopes]])
     return b"".join((head.encode(), b"\n", config.raw, *envelopes))
 
 
@@ -41,7 +41,7 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
     answers.write(RELEASE.encode() + b"\n")
     answers.flush()
     while head := requests.readline():
-        channel_id, config_size, sizes = json.loads(head)
+        number, channel_id, config_size, sizes = json.loads(head)
         body = requests.read(config_size + sum(sizes))
         if len(body) < config_size + sum(sizes):
             return
@@ -49,7 +49,7 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
         ends = list(accumulate(sizes, initial=config_size))
         envelopes = [body[start:end] for start, end in pairwise(ends)]
         signed = who_signed(envelopes, _config(channel_id, body[:config_size]))
-        answers.write(json.dumps([time.perf_counter() - started, signed]).encode() + b"\n")
+        answers.write(json.dumps([number, time.perf_counter() - started, signed]).encode() + b"\n")
         answers.flush()
 
 
@@ -79,8 +79,8 @@ def _config(channel_id: str, raw: bytes) -> ChannelConfig:
 
 
 if __name__ == "__main__":
-    for number in (signal.SIGTERM, signal.SIGINT):  # systemd sends them to all, and the peer still drains
-        signal.signal(number, signal.SIG_IGN)
+    for which in (signal.SIGTERM, signal.SIGINT):  # systemd sends them to all, and the peer still drains
+        signal.signal(which, signal.SIG_IGN)
     settle_memory()
     with suppress(BrokenPipeError):
         serve(sys.stdin.buffer, sys.stdout.buffer)

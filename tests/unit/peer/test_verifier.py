@@ -7,12 +7,14 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
+import uvloop
 
 from privysharing.protocol.channel.bundle import ChannelConfig
 from privysharing.protocol.channel.genesis import genesis_block
@@ -127,7 +129,19 @@ def test_what_cannot_be_true_is_no_answer(signed: object) -> None:
 
 @pytest.mark.parametrize(
     "line",
-    ["", "nothing", "[0.1]", "[null, []]", "[NaN, []]", "[-1.0, []]", "[1e9, []]", "[0.1, {}]", "{}", "[" * 5000],
+    [
+        "",
+        "nothing",
+        "{}",
+        "[1, 0.1]",
+        "[1, null, []]",
+        "[1, NaN, []]",
+        "[1, -1.0, []]",
+        "[1, 1e9, []]",
+        "[1, 0.1, {}]",
+        "[2, 0.1, []]",  # of another request
+        "[" * 5000,
+    ],
 )
 async def test_what_is_no_answer_is_done_without(
     process: Verifier, line: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
@@ -139,6 +153,7 @@ async def test_what_is_no_answer_is_done_without(
             while "no other process verifies" not in caplog.text:
                 assert await process.ask([GOOD.raw], CONFIG) is None
                 await asyncio.sleep(0.01)
+    assert "release" not in str(caplog.records[0].__dict__["reason"]), "it has started"
 
 
 async def test_blocks_are_answered_each_with_its_own_and_no_more_than_two_wait(process: Verifier) -> None:
@@ -184,6 +199,28 @@ async def test_without_an_answer_the_peer_goes_on_alone_and_says_so(
     assert caplog.text.count("no other process verifies") == 1
     assert await process.ask([GOOD.raw], CONFIG) is None
     await gone(found)
+
+
+def test_nobody_takes_the_answer_of_another_that_stopped_waiting() -> None:
+    """On the loop that peers run on: the first stops while both answers are there."""
+
+    async def asked() -> None:
+        found = Verifier(wanted=True)
+        bad = replace(GOOD, signature=b"bad").raw
+        try:
+            for _ in range(20):
+                await answer_of(found, [GOOD.raw])
+                first = asyncio.create_task(found.ask([GOOD.raw] * 5, CONFIG))
+                second = asyncio.create_task(found.ask([bad] * 5, CONFIG))
+                await asyncio.sleep(0.002)
+                time.sleep(0.05)  # noqa: ASYNC251 - the loop stands still, and both come
+                first.cancel()
+                answer = await second
+                assert answer is None or answer.signed == [[False, []]] * 5
+        finally:
+            await found.close()
+
+    uvloop.run(asked())
 
 
 async def test_after_a_pause_it_comes_again(process: Verifier, monkeypatch: pytest.MonkeyPatch) -> None:
