@@ -2,6 +2,8 @@
 
 import contextlib
 import json
+import os
+import signal
 from pathlib import Path
 from typing import get_args
 
@@ -21,6 +23,7 @@ from privysharing.sdk import Transport
 from services.runtime.process import settle_memory
 
 OVERLOAD = "overload"
+PROFILED_SECONDS_MIN = 5.0  # in which all processes are looked at, one after the other
 
 
 @click.command()
@@ -32,15 +35,11 @@ OVERLOAD = "overload"
     show_default=True,
     help="Callers that each wait for their answer.",
 )
-@click.option(
-    "--duration", default=20.0, type=click.FloatRange(0, min_open=True), show_default=True, help="Seconds of load."
-)
-@click.option(
-    "--warm-up", default=2.0, type=click.FloatRange(0), show_default=True, help="Seconds of load that do not count."
-)
+@click.option("--duration", default=20.0, type=float, show_default=True, help="Seconds of load.")
+@click.option("--warm-up", default=2.0, type=float, show_default=True, help="Seconds of load that do not count.")
 @click.option(
     "--rate",
-    type=click.FloatRange(0, min_open=True),
+    type=float,
     help="Calls a second, whatever the answers do, instead of --in-flight.",
 )
 @click.option(
@@ -71,10 +70,19 @@ def main(
     """Measure networks of processes on this machine, this client included: a new one for each run."""
     if orderers > 1 and not ordering.through_kafka:
         raise click.UsageError("several orderers share a log: --ordering kafka")
+    if workload == OVERLOAD and (rate is not None or profile is not None):
+        raise click.UsageError("the overload is one of calls in flight, and is not profiled: without --rate, --profile")
+    if profile is not None and (runs > 1 or duration < PROFILED_SECONDS_MIN):
+        raise click.UsageError(f"a profile is one of a single run of {PROFILED_SECONDS_MIN:g} s or more")
+    try:
+        load = Load(duration, in_flight, rate, warm_up)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))  # the network has to be cleared away
+    os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "false")  # py-spy is started, and gRPC would remark on each
     settle_memory()
     shape = Shape(ordering, orderers)
     display = Display()
-    load = Load(duration, in_flight, rate, warm_up)
     sampler = Sampler(profile) if profile is not None else None
     try:
         results = [uvloop.run(_one(workload, load, transport, shape, display, sampler)) for _ in range(runs)]

@@ -24,6 +24,8 @@ async def measure(name: str, load: Load, transport: Transport, shape: Shape, dis
                     turns[each].append(await apply(flows, load, processes, WORKLOADS[each].about, display))
         agree = await peers_agree(processes)
     other, own = (summary.of(turns[each]) for each in names)
+    for figures in (other, own):
+        del figures["each"]  # in a line of several runs, nobody would find his way
     return own | {
         workload.beside: other,
         f"cpu_of_{workload.beside}": round(_cpu_us(own) / max(1, _cpu_us(other)), 3),

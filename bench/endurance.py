@@ -38,7 +38,13 @@ _LOOK_INTERVAL_S = 0.25  # a peer that shows its metrics commits nothing meanwhi
 
 @click.command()
 @click.option("--transactions", default=200_000, type=click.IntRange(min=1), show_default=True)
-@click.option("--keys", default=1_000_000, type=click.IntRange(min=0), show_default=True, help="Of the ledger at last.")
+@click.option(
+    "--keys",
+    default=1_000_000,
+    type=click.IntRange(min=0),
+    show_default=True,
+    help="At least, of the ledger that is filled up.",
+)
 @click.option("--portion", default=20.0, type=click.FloatRange(1), show_default=True, help="Seconds of load per row.")
 def main(transactions: int, keys: int, portion: float) -> None:
     """Grow a ledger, start a peer with it again, and let one that is empty catch up."""

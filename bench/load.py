@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import math
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from privysharing.sdk.commits import CommitListener
 from privysharing.sdk.errors import CommitRefused, ContractRefused, OrderingRefused, SdkError
 
 Attempt = Callable[[int], Awaitable[None]]  # one numbered call; raises SdkError when it fails
+RATE_MAX = 10_000.0  # what has not been answered when the time is over is waited for
 _One = Callable[[int, float], Coroutine[None, None, None]]  # the same, tallied, and timed from a moment on
 
 
@@ -30,10 +32,11 @@ class Load:
     warmup_s: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.duration_s <= 0 or self.in_flight < 1 or (self.rate is not None and self.rate <= 0):
-            raise ValueError("needed: a duration and a rate above 0, and 1 or more calls in flight")
-        if self.warmup_s < 0:
-            raise ValueError("needed: a warm-up of 0 s or more")
+        rate = 1.0 if self.rate is None else self.rate
+        if not (0 < self.duration_s < math.inf and 0 <= self.warmup_s < math.inf and self.in_flight >= 1):
+            raise ValueError("needed: seconds above 0, a warm-up of 0 s or more, and 1 or more calls in flight")
+        if not 0 < rate <= RATE_MAX:
+            raise ValueError(f"needed: a rate above 0 and up to {RATE_MAX:g} calls a second; found: {rate:g}")
 
 
 async def run(attempt: Attempt, load: Load, tally: Tally) -> None:

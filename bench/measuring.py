@@ -69,13 +69,13 @@ async def apply(
     tally = Tally()
     pids = processes.pids() | {CLIENT: os.getpid()}
     async with display.bar(about, load, tally), asyncio.TaskGroup() as group:
-        applying = group.create_task(run(flows.attempt, load, tally))
+        group.create_task(run(flows.attempt, load, tally))
         await asyncio.sleep(load.warmup_s)
         before, cpu = await pages_of(processes.network), CpuMeter(pids)
         if sampler is not None:
             python = [*(node.name for node in processes.network.nodes), CLIENT]
             group.create_task(sampler.sample({name: pids[name] for name in python}, load.duration_s))
-        await asyncio.wait((applying,), timeout=load.duration_s)
+        await asyncio.sleep(load.duration_s)
         spent, resident, busy = cpu.spent_s(), cpu.resident_mb(), cpu.cores_busy()
         after = await pages_of(processes.network)
     counts = counted(after) - counted(before)

@@ -27,7 +27,7 @@ def _middle(name: str, values: Sequence[Any]) -> Any:
     if present and all(isinstance(value, bool) for value in present):
         return all(present)
     if present and all(map(_is_number, present)):
-        return median(present)
+        return present[0] if len(set(present)) == 1 else round(median(present), 3)
     if present and all(isinstance(value, Mapping) for value in present):
         return _middles(present)
     return values[0]

@@ -9,6 +9,7 @@ from bench.profiling.sampling import Sampler
 from bench.profiling.times import Timed, by, function, room, timed, totals
 
 _ROOMS_SHOWN, _FUNCTIONS_SHOWN = 14, 25
+SHOWN_MIN = 0.05  # microseconds: less reads as nothing
 
 
 def written(sampler: Sampler, microseconds: Mapping[str, float]) -> str:
@@ -36,5 +37,7 @@ def _table(
 ) -> Iterator[str]:
     yield f"\n  {'us/tx':>8} {'share':>6} {'with all it calls' if total else '':>9}  {title}"
     for name, microseconds in list(rows.items())[:shown]:
+        if microseconds < SHOWN_MIN:
+            continue
         more = f"{total.get(name, microseconds):9.1f}" if total else ""
         yield f"  {microseconds:8.1f} {microseconds / max(whole, 1e-9):6.1%} {more:>9}  {name}"

@@ -1,10 +1,16 @@
 """The benchmark runs, ends well and says what it promises. How fast it is, is not for a test to say."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 PROMISED = {
     "workload",
@@ -26,6 +32,13 @@ ROOT = Path(__file__).parents[2]
 def bench(*arguments: str, module: str = "bench") -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-m", module, *arguments]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)
+
+
+def until(true: Callable[[], bool]) -> None:
+    end = time.monotonic() + 60
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.05)
 
 
 def figures_of(*arguments: str) -> dict[str, Any]:
@@ -57,13 +70,44 @@ def test_a_private_value_is_measured_beside_a_plain_one() -> None:
 
 
 def test_a_profile_of_sharing_says_where_the_time_goes(tmp_path: Path) -> None:
-    ran = bench("--workload", "share", "--duration", "4", "--in-flight", "20", "--profile", str(tmp_path))
+    ran = bench("--workload", "share", "--duration", "5", "--in-flight", "20", "--profile", str(tmp_path))
     assert ran.returncode == 0, ran.stderr
     assert json.loads(ran.stdout.splitlines()[-1])["failures"] == {}
     for process in ("client", "orderer0.ministry.city", "peer0.medical.city", "peer0.citizens.city"):
         assert f"\n{process}: " in f"\n{ran.stdout}"
         assert (tmp_path / f"{process}.svg").read_text().startswith("<svg")
     assert "endorse: simulate" in ran.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "needed"),
+    [
+        (("--rate", "nan"), "a rate above 0 and up to 10000"),
+        (("--rate", "1e6"), "found: 1e+06"),
+        (("--rate", "0"), "found: 0"),
+        (("--duration", "nan"), "seconds above 0"),
+        (("--warm-up", "-1"), "a warm-up of 0 s or more"),
+        (("--in-flight", "0"), "--in-flight"),
+        (("--workload", "overload", "--rate", "50"), "without --rate"),
+        (("--workload", "overload", "--profile", "x"), "without --rate, --profile"),
+        (("--profile", "x", "--runs", "2"), "a single run"),
+        (("--profile", "x", "--duration", "3"), "5 s or more"),
+    ],
+)
+def test_what_cannot_be_measured_is_refused_at_once(arguments: tuple[str, ...], needed: str) -> None:
+    ran = bench(*arguments)
+    assert ran.returncode == 2
+    assert needed in ran.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_who_is_told_to_stop_leaves_nothing_behind(tmp_path: Path, number: signal.Signals) -> None:
+    command = [sys.executable, "-m", "bench", "--in-flight", "20"]
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.DEVNULL) as running:
+        until(lambda: any(tmp_path.glob("*/nodes/*/log")))
+        running.send_signal(number)
+    assert not list(tmp_path.iterdir())
 
 
 def test_three_channels_grow_at_once_by_fabrics_own_calls() -> None:
