@@ -38,7 +38,7 @@ bench: $(LOG_READY) ## Load on a network of its own; WORKLOAD= IN_FLIGHT= DURATI
 	@$(BIN)/python -m bench $(LOAD) $(LOG) --orderers $(ORDERERS) --runs $(RUNS)
 
 profile: $(LOG_READY) ## Where each process spends its time under such a load, step by step; flame graphs go to var/profile
-	@$(BIN)/python -m bench $(LOAD) $(LOG) --orderers $(ORDERERS) --profile var/profile
+	@$(BIN)/python -m bench $(LOAD) $(LOG) --orderers $(ORDERERS) --runs $(RUNS) --profile var/profile
 
 SEEDS ?= 1000
 sim: $(READY) ## Networks in one process, where seeds say what goes wrong; SEEDS= (one again: python -m tests.simulation --seed N)
