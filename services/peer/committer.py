@@ -180,7 +180,8 @@ class Committer:
         return transactions, signers, time.perf_counter() - started
 
     async def _store(self, verified: VerifiedBlock) -> tuple[TxCode, ...]:
-        loop, started = asyncio.get_running_loop(), time.perf_counter()
+        started = time.perf_counter()
+        loop = asyncio.get_running_loop()
         stored = await loop.run_in_executor(self._workers.store, self._judge_and_store, verified)
         if isinstance(stored, JudgedBlock):
             found = await self._find(stored)

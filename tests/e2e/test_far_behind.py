@@ -17,8 +17,9 @@ from privysharing.sdk import Call
 from services.peer.layout import LEDGERS
 from tests.support.live import CHANNEL, LiveNetwork
 
-BLOCKS = 900  # takes seconds to catch up with, and the process starts when 100 blocks came
-AT_ONCE = 100
+BLOCKS = 600  # take seconds to catch up with, and the process starts when 100 blocks came
+KEYS = "200"  # in each: to store them takes longer than to receive them
+AT_ONCE = 50
 SECONDS_MAX = 60.0
 HELPED = re.compile(r'another process verifies as well.*?"?pid"?[=: ]+(\d+)')
 ALONE = "no other process verifies"
@@ -43,7 +44,7 @@ async def grow(city: LiveNetwork) -> None:
         channel = connection.channel(CHANNEL)
         for first in range(0, BLOCKS, AT_ONCE):
             names = [f"key-{first + number}" for number in range(AT_ONCE)]
-            await asyncio.gather(*(channel.submit(Call("bench", "Create", (name, "value"))) for name in names))
+            await asyncio.gather(*(channel.submit(Call("bench", "Fill", (name, KEYS, "value"))) for name in names))
 
 
 class Late:
