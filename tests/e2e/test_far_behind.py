@@ -17,7 +17,7 @@ from privysharing.sdk import Call
 from services.peer.layout import LEDGERS
 from tests.support.live import CHANNEL, LiveNetwork
 
-BLOCKS = 600  # take seconds to catch up with, and the process starts when 100 blocks came
+BLOCKS = 1_200  # take seconds to catch up with, and the process starts when 100 blocks came
 KEYS = "200"  # in each: to store them takes longer than to receive them
 AT_ONCE = 50
 SECONDS_MAX = 60.0
